@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small files that survive a power cut: written aside, flushed, renamed. */
+#ifndef GW_BASE_FILE_H
+#define GW_BASE_FILE_H
+
+#include <sys/types.h>
+
+#include "firmware/base/buf.h"
+
+/* Replace `path` by `content`: temporary file beside it, fsync, rename, fsync
+ * of the folder. On any error the old file stands untouched. FULL, DENIED, IO. */
+enum gw_err gw_file_replace(const char *path, struct gw_bytes content, mode_t mode);
+/* The same without the two fsyncs, for /run (lost with power anyway). */
+enum gw_err gw_file_replace_volatile(const char *path, struct gw_bytes content, mode_t mode);
+/* Append the whole file to `buf`. NOENT, DENIED, IO; FULL if it is larger than
+ * the space left (buf unchanged). */
+enum gw_err gw_file_read(const char *path, struct gw_buf *buf);
+/* mkdir -p with `mode` for what is missing. */
+enum gw_err gw_file_make_folder(const char *path, mode_t mode);
+
+#endif

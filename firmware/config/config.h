@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration: one JSON document per gateway -> one const struct.
+ *
+ * Every key is one row of a descriptor table (config/descriptor.h, rows in
+ * config/table.c): name, kind, range, default, scope, what a change restarts,
+ * help. Parsing, checking, `gwctl config explain`, the JSON Schema and the
+ * sample file all come from those rows. Unknown keys are errors. Errors name
+ * the path, what was found and what is allowed, and all of them are reported,
+ * not only the first.
+ *
+ * Text members are NUL-terminated and live as long as the struct gw_config.
+ */
+#ifndef GW_CONFIG_CONFIG_H
+#define GW_CONFIG_CONFIG_H
+
+#include "firmware/base/buf.h"
+#include "firmware/policy/flow_class.h"
+
+#define GW_CONFIG_MAX_BYTES (1u << 20)
+
+struct gw_config_gateway {
+    const char *serial; /* [A-Za-z0-9-]{1,64}; also the client certificate's CN */
+    const char *site;
+    const char *owner;
+    const char *zone; /* IANA zone of the site */
+};
+
+struct gw_config_paths {
+    const char *collect_state; /* folder of collectd: <it>/queue is the store */
+    const char *link_state;    /* folder of linkd: <it>/link, <it>/progress */
+    const char *run;           /* sockets, doorbell, snapshots */
+};
+
+struct gw_config_store {
+    uint64_t size_mb;
+    uint32_t high_water_percent;
+    uint32_t ring_percent;
+    uint32_t ring_hours;
+    uint32_t write_budget_mb_per_day; /* 0 = always wait the class's maximum */
+    uint32_t quarantine_mb;
+};
+
+struct gw_config_class {
+    uint32_t commit_wait_ms;
+    uint32_t linger_ms;
+    uint32_t link_floor_percent;
+    enum gw_on_full on_full;
+};
+
+struct gw_config_broker {
+    const char *name;
+    const char *host;
+    uint16_t port;
+    const char *client_id;  /* default: "gw-" + serial */
+    const char *username;   /* empty = none */
+    const char *password_file;
+    const char *ca_file;    /* empty = plain TCP, only for 127.0.0.1, ::1 and localhost */
+    const char *cert_file, *key_file;
+    uint32_t keepalive_s;
+    uint32_t receive_maximum; /* in-flight window asked of the broker */
+    const char **topics;    /* subscription filters */
+    size_t topic_count;
+    bool mqtt5;
+};
+
+enum gw_device_kind { GW_DEVICE_SCANNER, GW_DEVICE_SCALE, GW_DEVICE_PLC, GW_DEVICE_OTHER };
+enum gw_payload_kind { GW_PAYLOAD_TEXT, GW_PAYLOAD_JSON };
+
+/* A device that speaks MQTT through a broker. */
+struct gw_config_device {
+    const char *id; /* logical id, the `device` of its events */
+    enum gw_device_kind kind;
+    const char *topic; /* filter with + and # */
+    enum gw_payload_kind payload;
+    /* JSON pointers, empty = not there */
+    const char *code_pointer, *symbology_pointer, *time_pointer, *event_id_pointer;
+    const char *weight_pointer, *unit_pointer, *state_pointer;
+    const char *stable_word; /* value of state_pointer that means stable */
+    enum gw_flow_class class;
+    uint32_t max_per_second; /* rate limit, 0 = none */
+};
+
+enum gw_modbus_area { GW_AREA_COIL, GW_AREA_DISCRETE_INPUT, GW_AREA_INPUT_REGISTER, GW_AREA_HOLDING_REGISTER };
+enum gw_point_type { GW_POINT_BOOL, GW_POINT_INT16, GW_POINT_UINT16, GW_POINT_INT32, GW_POINT_UINT32, GW_POINT_FLOAT32 };
+enum gw_word_order { GW_ORDER_ABCD, GW_ORDER_CDAB, GW_ORDER_BADC, GW_ORDER_DCBA };
+enum gw_point_report { GW_REPORT_SIGNAL, GW_REPORT_COUNTER, GW_REPORT_METRIC };
+
+struct gw_config_point {
+    const char *name;
+    uint8_t unit_id;
+    enum gw_modbus_area area;
+    uint16_t address; /* wire address */
+    enum gw_point_type type;
+    enum gw_word_order order;
+    const char *scale;    /* exact decimal factor, "1" */
+    const char *dead_band; /* absolute, decimal, "0" */
+    uint32_t period_ms;
+    uint32_t max_silence_ms; /* 0 = only on change */
+    enum gw_point_report report; /* which event type it becomes */
+    enum gw_flow_class class;
+};
+
+struct gw_config_bus {
+    const char *name; /* the device id of its events is "<bus>.<point>" */
+    const char *host;
+    uint16_t port;
+    uint32_t timeout_ms;
+    uint32_t max_gap; /* registers a block read may bridge */
+    const struct gw_config_point *points;
+    size_t point_count;
+};
+
+struct gw_config_sink {
+    const char *name;
+    const char *url; /* https://host[:port]/base */
+    bool required;
+    bool compress; /* zstd request bodies */
+    const char *ca_file, *cert_file, *key_file;
+    const char *token_file; /* bearer token beside mTLS, empty = none */
+    uint32_t batch_events;     /* at rest */
+    uint32_t batch_events_max; /* while draining */
+    uint32_t batch_kib, batch_kib_max;
+    uint32_t request_timeout_ms;
+    uint32_t first_jitter_ms; /* full jitter of the first attempt after a long outage */
+    uint32_t max_events_per_second; /* token bucket on the drain, 0 = none */
+    uint32_t no_progress_s; /* new connection, then exit, after this long */
+    uint32_t dead_letters_per_hour; /* more stop the sink */
+};
+
+struct gw_config {
+    struct gw_config_gateway gateway;
+    struct gw_config_paths paths;
+    struct gw_config_store store;
+    struct gw_config_class classes[GW_CLASS_COUNT];
+    const struct gw_config_broker *brokers;
+    size_t broker_count;
+    const struct gw_config_device *devices;
+    size_t device_count;
+    const struct gw_config_bus *buses;
+    size_t bus_count;
+    const struct gw_config_sink *sinks;
+    size_t sink_count;
+    uint64_t revision;    /* "revision" of the document, 0 if absent */
+    char hash[65];        /* SHA-256 of the exact bytes, hex */
+};
+
+/* Parse and check `text`. On errors: SCHEMA or PARSE, and one line per finding
+ * appended to `errors` ("devices[2].topic: found number 5, allowed: text of 1
+ * to 256 bytes"). One heap block, freed by gw_config_close. */
+enum gw_err gw_config_parse(struct gw_str text, struct gw_buf *errors,
+                            struct gw_config **ret_config);
+/* Read the file, then gw_config_parse. NOENT, DENIED too (named in errors). */
+enum gw_err gw_config_load(const char *path, struct gw_buf *errors, struct gw_config **ret_config);
+void gw_config_close(struct gw_config *config);
+
+/* Help for one key ("devices.topic") or all when `key` is empty. NOENT, FULL. */
+enum gw_err gw_config_explain(struct gw_str key, struct gw_buf *buf);
+/* JSON Schema (2020-12) of the document. FULL. */
+enum gw_err gw_config_schema(struct gw_buf *buf);
+/* A document with every default written out. FULL. */
+enum gw_err gw_config_defaults(struct gw_buf *buf);
+
+/* Which parts differ: what a reload has to restart. */
+enum gw_config_part {
+    GW_PART_GATEWAY = 1, GW_PART_PATHS = 2, GW_PART_STORE = 4, GW_PART_CLASSES = 8,
+    GW_PART_BROKERS = 16, GW_PART_DEVICES = 32, GW_PART_BUSES = 64, GW_PART_SINKS = 128,
+};
+unsigned gw_config_diff(const struct gw_config *a, const struct gw_config *b);
+
+/* Generations: <folder>/config.json is the current one, config.last-good.json
+ * the newest one that ran. Load current, else last good with the errors of the
+ * current one in `errors` and *ret_fell_back set. */
+enum gw_err gw_config_load_generation(const char *path, struct gw_buf *errors,
+                                      struct gw_config **ret_config, bool *ret_fell_back);
+/* The running document was good: keep its bytes as the last good generation
+ * (no write if it is the same already). */
+enum gw_err gw_config_keep_good(const char *path);
+
+#endif
