@@ -7,20 +7,20 @@
 #define GW_CLEANUP(function) __attribute__((cleanup(function)))
 
 /* Defines `static inline void closep(type *p)` calling `close(*p)` if set. */
-#define GW_DEFINE_CLEANUP(type, close, closep) \
-    static inline void closep(type *p) { \
-        if (*p) { \
-            close(*p); \
-        } \
+#define GW_DEFINE_CLEANUP(type, close, closep)                                                 \
+    static inline void closep(type *p) {                                                       \
+        if (*p) {                                                                              \
+            close(*p);                                                                         \
+        }                                                                                      \
     }
 
 /* Value of `variable`, which is set to NULL: hands ownership out. */
-#define GW_TAKE(variable) \
-    ({ \
-        __typeof__(variable) *gw_take_p_ = &(variable); \
-        __typeof__(variable) gw_take_v_ = *gw_take_p_; \
-        *gw_take_p_ = NULL; \
-        gw_take_v_; \
+#define GW_TAKE(variable)                                                                      \
+    ({                                                                                         \
+        __typeof__(variable) *gw_take_p_ = &(variable);                                        \
+        __typeof__(variable) gw_take_v_ = *gw_take_p_;                                         \
+        *gw_take_p_ = NULL;                                                                    \
+        gw_take_v_;                                                                            \
     })
 
 #define GW_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

@@ -27,7 +27,7 @@ struct gw_bytes {
 };
 
 /* View of a string literal; refuses pointers at compile time. */
-#define GW_STR(literal) ((struct gw_str) { "" literal, sizeof(literal) - 1 })
+#define GW_STR(literal) ((struct gw_str){"" literal, sizeof(literal) - 1})
 /* printf pair for "%.*s". */
 #define GW_STR_ARG(s) (int) (s).len, (s).ptr
 

@@ -52,14 +52,14 @@ struct gw_config_broker {
     const char *name;
     const char *host;
     uint16_t port;
-    const char *client_id;  /* default: "gw-" + serial */
-    const char *username;   /* empty = none */
+    const char *client_id; /* default: "gw-" + serial */
+    const char *username;  /* empty = none */
     const char *password_file;
-    const char *ca_file;    /* empty = plain TCP, only for 127.0.0.1, ::1 and localhost */
+    const char *ca_file; /* empty = plain TCP, only for 127.0.0.1, ::1 and localhost */
     const char *cert_file, *key_file;
     uint32_t keepalive_s;
     uint32_t receive_maximum; /* in-flight window asked of the broker */
-    const char **topics;    /* subscription filters */
+    const char **topics;      /* subscription filters */
     size_t topic_count;
     bool mqtt5;
 };
@@ -81,8 +81,20 @@ struct gw_config_device {
     uint32_t max_per_second; /* rate limit, 0 = none */
 };
 
-enum gw_modbus_area { GW_AREA_COIL, GW_AREA_DISCRETE_INPUT, GW_AREA_INPUT_REGISTER, GW_AREA_HOLDING_REGISTER };
-enum gw_point_type { GW_POINT_BOOL, GW_POINT_INT16, GW_POINT_UINT16, GW_POINT_INT32, GW_POINT_UINT32, GW_POINT_FLOAT32 };
+enum gw_modbus_area {
+    GW_AREA_COIL,
+    GW_AREA_DISCRETE_INPUT,
+    GW_AREA_INPUT_REGISTER,
+    GW_AREA_HOLDING_REGISTER
+};
+enum gw_point_type {
+    GW_POINT_BOOL,
+    GW_POINT_INT16,
+    GW_POINT_UINT16,
+    GW_POINT_INT32,
+    GW_POINT_UINT32,
+    GW_POINT_FLOAT32
+};
 enum gw_word_order { GW_ORDER_ABCD, GW_ORDER_CDAB, GW_ORDER_BADC, GW_ORDER_DCBA };
 enum gw_point_report { GW_REPORT_SIGNAL, GW_REPORT_COUNTER, GW_REPORT_METRIC };
 
@@ -93,10 +105,10 @@ struct gw_config_point {
     uint16_t address; /* wire address */
     enum gw_point_type type;
     enum gw_word_order order;
-    const char *scale;    /* exact decimal factor, "1" */
+    const char *scale;     /* exact decimal factor, "1" */
     const char *dead_band; /* absolute, decimal, "0" */
     uint32_t period_ms;
-    uint32_t max_silence_ms; /* 0 = only on change */
+    uint32_t max_silence_ms;     /* 0 = only on change */
     enum gw_point_report report; /* which event type it becomes */
     enum gw_flow_class class;
 };
@@ -117,14 +129,14 @@ struct gw_config_sink {
     bool required;
     bool compress; /* zstd request bodies */
     const char *ca_file, *cert_file, *key_file;
-    const char *token_file; /* bearer token beside mTLS, empty = none */
+    const char *token_file;    /* bearer token beside mTLS, empty = none */
     uint32_t batch_events;     /* at rest */
     uint32_t batch_events_max; /* while draining */
     uint32_t batch_kib, batch_kib_max;
     uint32_t request_timeout_ms;
-    uint32_t first_jitter_ms; /* full jitter of the first attempt after a long outage */
+    uint32_t first_jitter_ms;       /* full jitter of the first attempt after a long outage */
     uint32_t max_events_per_second; /* token bucket on the drain, 0 = none */
-    uint32_t no_progress_s; /* new connection, then exit, after this long */
+    uint32_t no_progress_s;         /* new connection, then exit, after this long */
     uint32_t dead_letters_per_hour; /* more stop the sink */
 };
 
@@ -141,8 +153,8 @@ struct gw_config {
     size_t bus_count;
     const struct gw_config_sink *sinks;
     size_t sink_count;
-    uint64_t revision;    /* "revision" of the document, 0 if absent */
-    char hash[65];        /* SHA-256 of the exact bytes, hex */
+    uint64_t revision; /* "revision" of the document, 0 if absent */
+    char hash[65];     /* SHA-256 of the exact bytes, hex */
 };
 
 /* Parse and check `text`. On errors: SCHEMA or PARSE, and one line per finding
@@ -151,7 +163,8 @@ struct gw_config {
 enum gw_err gw_config_parse(struct gw_str text, struct gw_buf *errors,
                             struct gw_config **ret_config);
 /* Read the file, then gw_config_parse. NOENT, DENIED too (named in errors). */
-enum gw_err gw_config_load(const char *path, struct gw_buf *errors, struct gw_config **ret_config);
+enum gw_err gw_config_load(const char *path, struct gw_buf *errors,
+                           struct gw_config **ret_config);
 void gw_config_close(struct gw_config *config);
 
 /* Help for one key ("devices.topic") or all when `key` is empty. NOENT, FULL. */
@@ -163,8 +176,14 @@ enum gw_err gw_config_defaults(struct gw_buf *buf);
 
 /* Which parts differ: what a reload has to restart. */
 enum gw_config_part {
-    GW_PART_GATEWAY = 1, GW_PART_PATHS = 2, GW_PART_STORE = 4, GW_PART_CLASSES = 8,
-    GW_PART_BROKERS = 16, GW_PART_DEVICES = 32, GW_PART_BUSES = 64, GW_PART_SINKS = 128,
+    GW_PART_GATEWAY = 1,
+    GW_PART_PATHS = 2,
+    GW_PART_STORE = 4,
+    GW_PART_CLASSES = 8,
+    GW_PART_BROKERS = 16,
+    GW_PART_DEVICES = 32,
+    GW_PART_BUSES = 64,
+    GW_PART_SINKS = 128,
 };
 unsigned gw_config_diff(const struct gw_config *a, const struct gw_config *b);
 

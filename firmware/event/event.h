@@ -22,7 +22,7 @@
  * the parts, so that the sum always fits. */
 #define GW_EVENT_MAX_BYTES 65536
 #define GW_EVENT_DATA_MAX_BYTES 60000
-#define GW_EVENT_NAME_MAX_BYTES 128    /* device, partition key, correlation id */
+#define GW_EVENT_NAME_MAX_BYTES 128 /* device, partition key, correlation id */
 #define GW_EVENT_SUBJECT_MAX_BYTES 512
 #define GW_EVENT_ORIGIN_MAX_BYTES 32
 
@@ -65,8 +65,8 @@ enum gw_event_flags {
 
 /* 66 random bits drawn when a queue store is created. */
 struct gw_epoch {
-    uint8_t high;  /* the upper 2 bits of the 66, value 0..3 */
-    uint64_t low;  /* the lower 64 bits */
+    uint8_t high; /* the upper 2 bits of the 66, value 0..3 */
+    uint64_t low; /* the lower 64 bits */
 };
 #define GW_EPOCH_TEXT_LEN 17 /* hexadecimal digits, lower case */
 
@@ -129,8 +129,8 @@ struct gw_event_context {
     struct gw_epoch epoch;
     struct gw_str serial; /* gateway serial, [A-Za-z0-9-]{1,64} */
     struct gw_str site;
-    struct gw_str owner;  /* empty = none */
-    struct gw_str zone;   /* IANA name of the site's zone */
+    struct gw_str owner; /* empty = none */
+    struct gw_str zone;  /* IANA name of the site's zone */
     uint8_t boot_id[16];
 };
 

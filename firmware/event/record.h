@@ -39,8 +39,8 @@
 #define GW_RECORD_FORMAT_VERSION 1
 #define GW_RECORD_HEADER_BYTES 112
 /* Header + every part at its maximum. */
-#define GW_RECORD_MAX_BYTES                                                     \
-    (GW_RECORD_HEADER_BYTES + 3 * GW_EVENT_NAME_MAX_BYTES + GW_EVENT_SUBJECT_MAX_BYTES \
+#define GW_RECORD_MAX_BYTES                                                                    \
+    (GW_RECORD_HEADER_BYTES + 3 * GW_EVENT_NAME_MAX_BYTES + GW_EVENT_SUBJECT_MAX_BYTES         \
      + GW_EVENT_ORIGIN_MAX_BYTES + GW_EVENT_DATA_MAX_BYTES)
 #define GW_RENDERER_VERSION 1
 #define GW_DIGEST_BYTES 16
@@ -90,8 +90,8 @@ enum gw_err gw_record_encode(const struct gw_event_draft *draft,
 /* Encode a tombstone for [first, last] (first is in stamp->id). `reason` is
  * one of "evicted", "expired", "dead_letter", "corrupt", "capacity". FULL. */
 enum gw_err gw_record_encode_tombstone(const struct gw_record_stamp *stamp, uint64_t last,
-                                       uint64_t count, struct gw_str reason,
-                                       uint8_t *dst, size_t dst_cap, size_t *ret_len);
+                                       uint64_t count, struct gw_str reason, uint8_t *dst,
+                                       size_t dst_cap, size_t *ret_len);
 /* Take apart and verify CRC, version, lengths. CORRUPT; SCHEMA if the format
  * version is newer than this build knows. */
 enum gw_err gw_record_decode(struct gw_bytes bytes, struct gw_record *ret_record);

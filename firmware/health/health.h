@@ -17,35 +17,35 @@ enum gw_severity { GW_SEVERITY_NOTICE, GW_SEVERITY_WARNING, GW_SEVERITY_CRITICAL
  * table (health/issue.c). The code's number is read out on the phone. */
 enum gw_issue_code {
     GW_ISSUE_NONE = 0,
-    GW_ISSUE_STORE_SET_ASIDE = 101,   /* critical */
-    GW_ISSUE_STORE_FULL = 102,        /* critical: business is refused */
-    GW_ISSUE_STORE_HIGH_WATER = 103,  /* warning */
-    GW_ISSUE_STORE_EVICTING = 104,    /* warning */
-    GW_ISSUE_STORE_WRITE_FAILED = 105, /* critical: disk full or I/O error */
-    GW_ISSUE_STORE_READER_STUCK = 106, /* warning */
+    GW_ISSUE_STORE_SET_ASIDE = 101,      /* critical */
+    GW_ISSUE_STORE_FULL = 102,           /* critical: business is refused */
+    GW_ISSUE_STORE_HIGH_WATER = 103,     /* warning */
+    GW_ISSUE_STORE_EVICTING = 104,       /* warning */
+    GW_ISSUE_STORE_WRITE_FAILED = 105,   /* critical: disk full or I/O error */
+    GW_ISSUE_STORE_READER_STUCK = 106,   /* warning */
     GW_ISSUE_STORE_RECORD_CORRUPT = 107, /* critical */
-    GW_ISSUE_QUARANTINE = 110,        /* warning: something could not be decoded */
-    GW_ISSUE_CAPTURE_REFUSED = 111,   /* critical */
-    GW_ISSUE_DEVICE_RATE_LIMITED = 112, /* warning, subject = device */
-    GW_ISSUE_BROKER_DOWN = 201,       /* warning, subject = broker */
-    GW_ISSUE_BROKER_REFUSED = 202,    /* critical: credentials, ACL, client id */
-    GW_ISSUE_BROKER_SESSION_LOST = 203, /* warning */
-    GW_ISSUE_UNKNOWN_TOPIC = 204,     /* notice, subject = topic */
-    GW_ISSUE_MODBUS_UNIT_DOWN = 301,  /* warning, subject = bus/unit */
-    GW_ISSUE_MODBUS_CONFIG = 302,     /* warning: exception 1-3 */
-    GW_ISSUE_UPLINK_UNREACHABLE = 401, /* warning */
-    GW_ISSUE_UPLINK_TLS = 402,        /* critical: certificate refused, names why */
-    GW_ISSUE_UPLINK_STOPPED = 403,    /* critical: 401/403/404/... */
-    GW_ISSUE_UPLINK_CONFIG = 404,     /* critical: a 400 that is not ours */
-    GW_ISSUE_UPLINK_NO_PROGRESS = 405, /* critical */
-    GW_ISSUE_UPLINK_CONFLICT = 406,   /* critical: same id, other content */
-    GW_ISSUE_DEAD_LETTERS = 407,      /* warning */
-    GW_ISSUE_UPLINK_BAD_ANSWER = 408, /* warning: 2xx without the contract's echo */
-    GW_ISSUE_CERTIFICATE_EXPIRES = 409, /* warning / critical by days left */
+    GW_ISSUE_QUARANTINE = 110,           /* warning: something could not be decoded */
+    GW_ISSUE_CAPTURE_REFUSED = 111,      /* critical */
+    GW_ISSUE_DEVICE_RATE_LIMITED = 112,  /* warning, subject = device */
+    GW_ISSUE_BROKER_DOWN = 201,          /* warning, subject = broker */
+    GW_ISSUE_BROKER_REFUSED = 202,       /* critical: credentials, ACL, client id */
+    GW_ISSUE_BROKER_SESSION_LOST = 203,  /* warning */
+    GW_ISSUE_UNKNOWN_TOPIC = 204,        /* notice, subject = topic */
+    GW_ISSUE_MODBUS_UNIT_DOWN = 301,     /* warning, subject = bus/unit */
+    GW_ISSUE_MODBUS_CONFIG = 302,        /* warning: exception 1-3 */
+    GW_ISSUE_UPLINK_UNREACHABLE = 401,   /* warning */
+    GW_ISSUE_UPLINK_TLS = 402,           /* critical: certificate refused, names why */
+    GW_ISSUE_UPLINK_STOPPED = 403,       /* critical: 401/403/404/... */
+    GW_ISSUE_UPLINK_CONFIG = 404,        /* critical: a 400 that is not ours */
+    GW_ISSUE_UPLINK_NO_PROGRESS = 405,   /* critical */
+    GW_ISSUE_UPLINK_CONFLICT = 406,      /* critical: same id, other content */
+    GW_ISSUE_DEAD_LETTERS = 407,         /* warning */
+    GW_ISSUE_UPLINK_BAD_ANSWER = 408,    /* warning: 2xx without the contract's echo */
+    GW_ISSUE_CERTIFICATE_EXPIRES = 409,  /* warning / critical by days left */
     GW_ISSUE_CLOCK_UNSYNCHRONISED = 501, /* notice */
-    GW_ISSUE_CLOCK_JUMPED = 502,      /* notice */
-    GW_ISSUE_CONFIG_REJECTED = 601,   /* warning: last good one runs */
-    GW_ISSUE_AUDIT_CHAIN = 602,       /* critical */
+    GW_ISSUE_CLOCK_JUMPED = 502,         /* notice */
+    GW_ISSUE_CONFIG_REJECTED = 601,      /* warning: last good one runs */
+    GW_ISSUE_AUDIT_CHAIN = 602,          /* critical */
 };
 
 struct gw_issue_info {
@@ -63,7 +63,8 @@ struct gw_health;
 
 /* `max_issues` open at once (more are counted, not kept). NOMEM. */
 enum gw_err gw_health_open(const struct gw_clock *clock, struct gw_str program,
-                           size_t max_counters, size_t max_issues, struct gw_health **ret_health);
+                           size_t max_counters, size_t max_issues,
+                           struct gw_health **ret_health);
 void gw_health_close(struct gw_health *health);
 
 /* A named counter ("broker.messages_received"); the pointer is stable and may
@@ -101,8 +102,8 @@ void gw_trace_draw(struct gw_trace *ret_trace);
 struct gw_audit_entry {
     uint64_t number; /* from 1, contiguous */
     int64_t time_wall_ms;
-    struct gw_str actor;   /* "gwctl:root", "link", "page:anna" */
-    struct gw_str action;  /* "quarantine.drop" */
+    struct gw_str actor;  /* "gwctl:root", "link", "page:anna" */
+    struct gw_str action; /* "quarantine.drop" */
     struct gw_str target;
     struct gw_str outcome; /* "ok", "denied: ..." */
     struct gw_str detail;
@@ -112,7 +113,8 @@ struct gw_audit_entry {
 /* Fill entry->previous and entry->hash from the chain's last hash. */
 void gw_audit_seal(struct gw_audit_entry *entry, const uint8_t previous[static 32]);
 /* CORRUPT if the hash does not fit the entry or `previous`. */
-enum gw_err gw_audit_check(const struct gw_audit_entry *entry, const uint8_t previous[static 32]);
+enum gw_err gw_audit_check(const struct gw_audit_entry *entry,
+                           const uint8_t previous[static 32]);
 /* The entry as canonical JSON: data of an audit.recorded event and value in the
  * state table "audit" (key: u64 big-endian number). */
 enum gw_err gw_audit_format(const struct gw_audit_entry *entry, struct gw_buf *buf);

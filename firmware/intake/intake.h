@@ -76,8 +76,8 @@ struct gw_intake {
                              struct gw_buf *buf);
     /* Origins of the newest `count` records that have one and start with
      * `prefix` (start-up: rebuild the window of redeliveries). IO, CORRUPT. */
-    enum gw_err (*tail)(void *self, struct gw_bytes prefix, size_t count,
-                        gw_intake_tail *each, void *context);
+    enum gw_err (*tail)(void *self, struct gw_bytes prefix, size_t count, gw_intake_tail *each,
+                        void *context);
     void *self;
 };
 

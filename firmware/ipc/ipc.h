@@ -32,21 +32,21 @@
 /* On the wire: never renumber. Which peer may use which verb is a table in
  * firmware/policy/verb.h. */
 enum gw_ipc_verb {
-    GW_IPC_HELLO = 1,            /* -> {"program","version","protocol"} */
-    GW_IPC_STATUS = 2,           /* -> the daemon's status snapshot */
-    GW_IPC_SUBMIT = 3,           /* {"id","events":[...]} -> {"id","duplicate"} */
-    GW_IPC_RELOAD = 4,           /* {} -> {"revision","hash"} or error, old config stands */
-    GW_IPC_QUARANTINE_LIST = 10, /* {"from","max"} -> {"entries":[...],"next"} */
-    GW_IPC_QUARANTINE_SHOW = 11, /* {"number"} -> the entry, raw as base64 and text */
-    GW_IPC_QUARANTINE_RETRY = 12, /* {"number"} -> decoded again, submitted, removed */
-    GW_IPC_QUARANTINE_DROP = 13, /* {"number","actor"}: audited */
-    GW_IPC_QUEUE_SALVAGE = 14,   /* {"path","actor"}: audited -> recovered, lost */
-    GW_IPC_DEAD_LETTER_LIST = 20, /* linkd: {"sink","from","max"} */
-    GW_IPC_DEAD_LETTER_SHOW = 21, /* linkd: {"sink","epoch","class","sequence"} */
+    GW_IPC_HELLO = 1,              /* -> {"program","version","protocol"} */
+    GW_IPC_STATUS = 2,             /* -> the daemon's status snapshot */
+    GW_IPC_SUBMIT = 3,             /* {"id","events":[...]} -> {"id","duplicate"} */
+    GW_IPC_RELOAD = 4,             /* {} -> {"revision","hash"} or error, old config stands */
+    GW_IPC_QUARANTINE_LIST = 10,   /* {"from","max"} -> {"entries":[...],"next"} */
+    GW_IPC_QUARANTINE_SHOW = 11,   /* {"number"} -> the entry, raw as base64 and text */
+    GW_IPC_QUARANTINE_RETRY = 12,  /* {"number"} -> decoded again, submitted, removed */
+    GW_IPC_QUARANTINE_DROP = 13,   /* {"number","actor"}: audited */
+    GW_IPC_QUEUE_SALVAGE = 14,     /* {"path","actor"}: audited -> recovered, lost */
+    GW_IPC_DEAD_LETTER_LIST = 20,  /* linkd: {"sink","from","max"} */
+    GW_IPC_DEAD_LETTER_SHOW = 21,  /* linkd: {"sink","epoch","class","sequence"} */
     GW_IPC_DEAD_LETTER_RETRY = 22, /* linkd: the same; sent again, marked */
-    GW_IPC_DEAD_LETTER_DROP = 23, /* linkd: the same + actor: audited through SUBMIT */
-    GW_IPC_REPLAY = 24,          /* linkd: {"sink","class","from","to"} from the ring */
-    GW_IPC_COMPLETENESS = 25,    /* linkd: what the centre says it holds */
+    GW_IPC_DEAD_LETTER_DROP = 23,  /* linkd: the same + actor: audited through SUBMIT */
+    GW_IPC_REPLAY = 24,            /* linkd: {"sink","class","from","to"} from the ring */
+    GW_IPC_COMPLETENESS = 25,      /* linkd: what the centre says it holds */
 };
 
 enum gw_ipc_flags { GW_IPC_MORE = 1 };

@@ -46,7 +46,14 @@ struct gw_json_doc;
 /* A value inside a document; lives as long as the document. */
 struct gw_json;
 
-enum gw_json_kind { GW_JSON_NULL, GW_JSON_BOOL, GW_JSON_NUMBER, GW_JSON_STRING, GW_JSON_ARRAY, GW_JSON_OBJECT_KIND };
+enum gw_json_kind {
+    GW_JSON_NULL,
+    GW_JSON_BOOL,
+    GW_JSON_NUMBER,
+    GW_JSON_STRING,
+    GW_JSON_ARRAY,
+    GW_JSON_OBJECT_KIND
+};
 
 /* PARSE, RANGE (with ret_error), NOMEM. */
 enum gw_err gw_json_parse(struct gw_str text, const struct gw_json_limits *limits,

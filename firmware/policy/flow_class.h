@@ -21,10 +21,10 @@ enum gw_on_full {
 };
 
 struct gw_flow_class_rules {
-    const char *name;       /* "business", ... as in events and configuration */
+    const char *name;        /* "business", ... as in events and configuration */
     uint32_t commit_wait_ms; /* longest wait of a commit group */
-    uint32_t linger_ms;     /* longest wait of a batch, only while a request of
-                               the class is in flight */
+    uint32_t linger_ms;      /* longest wait of a batch, only while a request of
+                                the class is in flight */
     enum gw_on_full on_full;
     uint32_t link_floor_percent; /* guaranteed share of the link */
 };

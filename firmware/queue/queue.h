@@ -41,13 +41,13 @@ struct gw_queue_class_limits {
 };
 
 struct gw_queue_options {
-    const char *path;           /* folder of the store; created 0750 */
-    uint64_t map_bytes;         /* size of the store file, allocated at creation */
-    uint32_t high_water_percent; /* of map_bytes; ring yields first, then classes */
-    uint32_t ring_percent;      /* of map_bytes kept after acknowledgement */
-    int64_t ring_ms;            /* and for how long at most */
+    const char *path;                    /* folder of the store; created 0750 */
+    uint64_t map_bytes;                  /* size of the store file, allocated at creation */
+    uint32_t high_water_percent;         /* of map_bytes; ring yields first, then classes */
+    uint32_t ring_percent;               /* of map_bytes kept after acknowledgement */
+    int64_t ring_ms;                     /* and for how long at most */
     uint64_t write_budget_bytes_per_day; /* 0 = no early commits */
-    uint32_t group_max_events;  /* commit at once when a group is this large */
+    uint32_t group_max_events;           /* commit at once when a group is this large */
     uint32_t quarantine_max_bytes;
     uint32_t state_table_max_bytes; /* quota of each state.<name> */
     struct gw_queue_class_limits classes[GW_CLASS_COUNT];
@@ -73,17 +73,17 @@ struct gw_queue_class_figures {
     struct gw_queue_range range;
     uint64_t bytes;
     int64_t oldest_recorded_wall_ms; /* 0 = empty */
-    uint64_t appended;  /* since open */
-    uint64_t refused;   /* since open */
-    uint64_t evicted;   /* since open, events under tombstones */
-    uint64_t trimmed;   /* since open */
+    uint64_t appended;               /* since open */
+    uint64_t refused;                /* since open */
+    uint64_t evicted;                /* since open, events under tombstones */
+    uint64_t trimmed;                /* since open */
 };
 
 struct gw_queue_figures {
     struct gw_epoch epoch;
     struct gw_queue_class_figures classes[GW_CLASS_COUNT];
     uint64_t map_bytes;
-    uint64_t used_bytes;      /* own accounting: what admission goes by */
+    uint64_t used_bytes;       /* own accounting: what admission goes by */
     uint64_t free_pages_bytes; /* what LMDB could still hand out */
     uint64_t commits;
     uint64_t commit_failures;
@@ -95,9 +95,9 @@ struct gw_queue_figures {
 
 /* How the last open went: what the gateway says about its own memory. */
 enum gw_queue_origin {
-    GW_QUEUE_REOPENED,   /* the same store as before */
-    GW_QUEUE_CREATED,    /* no store was there */
-    GW_QUEUE_SET_ASIDE,  /* one was there and could not be used */
+    GW_QUEUE_REOPENED,  /* the same store as before */
+    GW_QUEUE_CREATED,   /* no store was there */
+    GW_QUEUE_SET_ASIDE, /* one was there and could not be used */
 };
 
 struct gw_queue_opening {

@@ -31,8 +31,8 @@ struct gw_table {
 };
 
 struct gw_store_options {
-    const char *path;    /* folder; for a writer created 0750 if missing */
-    uint64_t map_bytes;  /* writer: allocated at creation (FULL if the disk is) */
+    const char *path;   /* folder; for a writer created 0750 if missing */
+    uint64_t map_bytes; /* writer: allocated at creation (FULL if the disk is) */
     unsigned max_tables;
     bool read_only;
 };
@@ -68,10 +68,16 @@ enum gw_err gw_store_del(struct gw_store_txn *txn, struct gw_table table, struct
 
 /* Key of an integer table: the view points at *number. */
 static inline struct gw_bytes gw_store_key_u64(const uint64_t *number) {
-    return (struct gw_bytes) { (const uint8_t *) number, sizeof *number };
+    return (struct gw_bytes){(const uint8_t *) number, sizeof *number};
 }
 
-enum gw_store_seek { GW_SEEK_FIRST, GW_SEEK_LAST, GW_SEEK_AT_OR_AFTER, GW_SEEK_NEXT, GW_SEEK_PREV };
+enum gw_store_seek {
+    GW_SEEK_FIRST,
+    GW_SEEK_LAST,
+    GW_SEEK_AT_OR_AFTER,
+    GW_SEEK_NEXT,
+    GW_SEEK_PREV
+};
 
 /* A cursor lives inside its transaction; close it before commit or abort. */
 enum gw_err gw_store_cursor_open(struct gw_store_txn *txn, struct gw_table table,
@@ -86,8 +92,8 @@ enum gw_err gw_store_cursor_del(struct gw_store_cursor *cursor);
 
 struct gw_store_figures {
     uint64_t map_bytes;
-    uint64_t used_bytes;      /* pages ever used * page size */
-    uint64_t reusable_bytes;  /* pages on the free list */
+    uint64_t used_bytes;     /* pages ever used * page size */
+    uint64_t reusable_bytes; /* pages on the free list */
     uint32_t page_bytes;
     uint64_t last_txn;
 };
