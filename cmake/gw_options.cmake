@@ -3,7 +3,6 @@
 option(GW_TESTS "build the tests" ON)
 option(GW_FUZZ "build fuzz targets with libFuzzer (clang)" OFF)
 set(GW_SANITIZE "" CACHE STRING "sanitizers, e.g. address,undefined or thread")
-set(GW_SABOTAGE "" CACHE STRING "one deliberate defect for tests/run --sabotage: early_ack nosync early_cursor early_trim")
 
 set(CMAKE_C_STANDARD 23)
 set(CMAKE_C_EXTENSIONS ON)
