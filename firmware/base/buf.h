@@ -45,9 +45,11 @@ bool gw_buf_put_str(struct gw_buf *buf, struct gw_str s);
 bool gw_buf_put_char(struct gw_buf *buf, char c);
 bool gw_buf_put_u64(struct gw_buf *buf, uint64_t value);
 bool gw_buf_put_i64(struct gw_buf *buf, int64_t value);
-/* s as a JSON string with its quotes (RFC 8259 escapes, control characters as
- * \u00XX, everything else verbatim: s must be UTF-8). */
+/* s as a JSON string with its quotes, escaped as RFC 8785 wants it: \" \\ \b \f
+ * \n \r \t, other control characters as \u00xx in lower case, everything else
+ * verbatim (s must be UTF-8). */
 bool gw_buf_put_json_str(struct gw_buf *buf, struct gw_str s);
+/* Pieces of 256 bytes and more need one spare byte behind them. */
 bool gw_buf_printf(struct gw_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

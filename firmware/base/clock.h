@@ -40,7 +40,9 @@ static inline int64_t gw_clock_wall_ms(const struct gw_clock *clock) {
 
 /* RFC 3339 UTC with milliseconds; years 0000 to 9999, clamped. */
 bool gw_time_put(struct gw_buf *buf, int64_t wall_ms);
-/* Any RFC 3339 date-time (offset allowed) to UTC milliseconds. PARSE, RANGE. */
+/* Any RFC 3339 date-time (offset allowed) to UTC milliseconds; digits below a
+ * millisecond are cut, a leap second 23:59:60Z is the next day's 00:00:00Z.
+ * PARSE, RANGE (no such date or time, or outside years 0000 to 9999 in UTC). */
 enum gw_err gw_time_parse(struct gw_str text, int64_t *ret_wall_ms);
 
 #endif

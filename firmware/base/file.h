@@ -8,14 +8,18 @@
 #include "firmware/base/buf.h"
 
 /* Replace `path` by `content`: temporary file beside it, fsync, rename, fsync
- * of the folder. On any error the old file stands untouched. FULL, DENIED, IO. */
+ * of the folder. The temporary name is "<path>.new": one writer per path. `mode`
+ * holds whatever the umask. On an error before the rename the old file stands
+ * untouched; IO from the last step (the folder's fsync) means that the new
+ * content stands but may not survive a power cut. FULL, DENIED, NOENT, RANGE, IO. */
 enum gw_err gw_file_replace(const char *path, struct gw_bytes content, mode_t mode);
 /* The same without the two fsyncs, for /run (lost with power anyway). */
 enum gw_err gw_file_replace_volatile(const char *path, struct gw_bytes content, mode_t mode);
 /* Append the whole file to `buf`. NOENT, DENIED, IO; FULL if it is larger than
  * the space left (buf unchanged). */
 enum gw_err gw_file_read(const char *path, struct gw_buf *buf);
-/* mkdir -p with `mode` for what is missing. */
+/* mkdir -p with exactly `mode` for what is missing; what exists keeps its own.
+ * DUPLICATE if something else than a folder stands there; DENIED, FULL, IO. */
 enum gw_err gw_file_make_folder(const char *path, mode_t mode);
 
 #endif

@@ -15,6 +15,9 @@
 /* "No deadline": later than any other. */
 #define GW_NEVER_MS INT64_MAX
 
+/* HANGUP (error or both directions closed) is reported whether or not it was
+ * asked for: a callback that gets it must read the error or unwatch, else the
+ * loop spins. A half-closed peer shows as READ with end of file. */
 enum gw_loop_events { GW_LOOP_READ = 1, GW_LOOP_WRITE = 2, GW_LOOP_HANGUP = 4 };
 
 struct gw_loop;
@@ -27,7 +30,8 @@ enum gw_err gw_loop_open(size_t max_fds, struct gw_loop **ret_loop);
 void gw_loop_close(struct gw_loop *loop);
 
 /* Watch `fd` for `events`; a second call for the same fd replaces the first.
- * FULL when max_fds are watched. The loop does not own the fd. */
+ * FULL when max_fds are watched, INVALID or DENIED for an fd that epoll cannot
+ * watch. `events` may be 0 (only HANGUP). The loop does not own the fd. */
 enum gw_err gw_loop_watch(struct gw_loop *loop, int fd, unsigned events,
                           gw_loop_callback *callback, void *context);
 /* Stop watching; harmless for an fd that is not watched. Safe in a callback,
@@ -37,7 +41,8 @@ void gw_loop_unwatch(struct gw_loop *loop, int fd);
  * callbacks of one round, return. OK also when interrupted by a signal. */
 enum gw_err gw_loop_wait(struct gw_loop *loop, const struct gw_clock *clock,
                          int64_t deadline_mono_ms);
-/* Make the current or next gw_loop_wait return at once. */
+/* Make the current or next gw_loop_wait return at once (one of them: later ones
+ * wait again, so that a daemon can finish its work in order). */
 void gw_loop_stop(struct gw_loop *loop);
 /* True once gw_loop_stop was called. */
 bool gw_loop_stopped(const struct gw_loop *loop);
