@@ -23,9 +23,11 @@ void gw_sha256_of(struct gw_bytes bytes, uint8_t ret_digest[static GW_SHA256_BYT
 struct gw_certificate_facts {
     int64_t not_before_wall_ms;
     int64_t not_after_wall_ms;
-    char subject_cn[128];
+    char subject_cn[128]; /* "" if the subject has none */
 };
-/* NOENT, DENIED, PARSE. */
+/* Read the first certificate of the file. Facts only: nothing is verified, and a
+ * CN must not be trusted because of it. NOENT, DENIED, IO, NOMEM; PARSE if it is
+ * no certificate (also: CN not UTF-8, with a NUL, or beyond 127 bytes). */
 enum gw_err gw_certificate_read(const char *path, struct gw_certificate_facts *ret_facts);
 
 #endif

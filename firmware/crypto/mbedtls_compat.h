@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One spelling for mbedTLS 2.28 (Debian 12) and 3.6 (Debian 13), the 3.x one.
+ * 2.28 keeps the plain hash names for functions that return void and puts the
+ * checked ones under *_ret; 3.x has only checked ones, under the plain names.
+ * Included by the .c files of this room only.
+ */
+#ifndef GW_CRYPTO_MBEDTLS_COMPAT_H
+#define GW_CRYPTO_MBEDTLS_COMPAT_H
+
+#include <mbedtls/oid.h>
+#include <mbedtls/sha256.h>
+#include <mbedtls/version.h>
+#include <mbedtls/x509_crt.h>
+
+#if MBEDTLS_VERSION_NUMBER < 0x02100000
+#error "mbedTLS 2.16 or later is needed"
+#elif MBEDTLS_VERSION_MAJOR < 3
+#define mbedtls_sha256_starts mbedtls_sha256_starts_ret
+#define mbedtls_sha256_update mbedtls_sha256_update_ret
+#define mbedtls_sha256_finish mbedtls_sha256_finish_ret
+#endif
+
+#endif
