@@ -6,7 +6,8 @@
  * on: collectd listens on link.sock ("link"), status.sock ("status") and
  * control.sock ("control"); linkd on a control.sock of its own ("control"). A
  * daemon opens them itself or takes them from systemd (LISTEN_FDNAMES, the
- * names in brackets). What each of them may ask is the table in ipc/verb.c.
+ * names in brackets). What each of them may ask is the table in
+ * firmware/policy/verb.h, handed to the server.
  *
  * One datagram is one frame, little-endian:
  *   0  u32 magic 0x31505747 ("GWP1")
@@ -21,8 +22,9 @@
  * {"error":"what was found and what is allowed"}. Members nobody knows are
  * ignored. Numbers are integers
  * below 2^53; times are RFC 3339 UTC text; classes are their names; an epoch is
- * its 17 hex digits. `actor` is who asked ("gwctl:root", "page:anna"): what it
- * says is written into the audit trail together with the peer's name.
+ * its 17 hex digits. `actor` is who asked ("gwctl:root", "page:anna"): it
+ * goes into the audit trail with the name of the peer's socket, for the verbs
+ * that policy/verb.h calls audited: those are refused without it.
  *
  * HELLO {} -> {"program":"gw-collectd","version":"0.1.0","protocol":1}
  * STATUS {} -> the object of gw_health_put_snapshot with these sections (each
@@ -65,10 +67,10 @@
  *   "bytes":N,"raw":"<base64 of what was kept, at most 65,536 bytes>"}
  * QUARANTINE_RETRY {"number","actor"} -> {"number","events":N}: decoded again
  *   with today's configuration, stored, then removed. SCHEMA with the reason if
- *   it still cannot be decoded: it stays. Audited.
- * QUARANTINE_DROP {"number","actor"} -> {"number"}. Audited.
+ *   it still cannot be decoded: it stays.
+ * QUARANTINE_DROP {"number","actor"} -> {"number"}
  * QUEUE_SALVAGE {"path","actor"} -> {"recovered":{"business":N,...},
- *   "lost":{"business":N,...},"already_acked":N}. Audited. path: a set-aside
+ *   "lost":{"business":N,...},"already_acked":N}. path: a set-aside
  *   store beside the live one ("<store>.aside-..."), else DENIED.
  *
  * linkd (`sink` may be absent where exactly one sink is configured):
@@ -79,12 +81,12 @@
  * DEAD_LETTER_SHOW {"sink"?,"epoch","class","sequence"} -> LETTER with
  *   "event":the rendered event, or null when the queue has it no more
  * DEAD_LETTER_RETRY {"sink"?,"epoch","class","sequence","actor"} -> LETTER;
- *   it is sent again, marked as replay. Audited.
+ *   it is sent again, marked as replay.
  * DEAD_LETTER_DROP the same -> LETTER; answered after the audit entry is
  *   committed through SUBMIT.
  * REPLAY {"sink"?,"class","from":N,"to":N,"actor"} -> {"sink","class",
  *   "from":N,"to":N,"events":N}: what of the range is still stored and will be
- *   sent again, marked as replay. NOENT when nothing of it is. Audited.
+ *   sent again, marked as replay. NOENT when nothing of it is.
  * COMPLETENESS {"sink"?} -> {"sink","asked":time,"answer":the centre's document}
  */
 #ifndef GW_IPC_IPC_H
@@ -117,20 +119,6 @@ enum gw_ipc_verb {
     GW_IPC_COMPLETENESS = 25,
 };
 
-struct gw_ipc_verb_info {
-    enum gw_ipc_verb verb;
-    const char *name;  /* "quarantine.drop": also the action of its audit entry */
-    const char *peers; /* names of the peers that may ask, one space between */
-    bool is_audited;
-};
-/* NULL for a number that is no verb: answer it with SCHEMA. Static storage. */
-const struct gw_ipc_verb_info *gw_ipc_verb_find(enum gw_ipc_verb verb);
-/* Row `index` of the table, NULL behind the last. */
-const struct gw_ipc_verb_info *gw_ipc_verb_at(size_t index);
-/* Whether the peer of that name may ask it; what no row allows is denied. The
- * server asks this before on_request: a refused request never gets there. */
-bool gw_ipc_verb_allowed(enum gw_ipc_verb verb, const char *peer_name);
-
 enum gw_ipc_flags { GW_IPC_MORE = 1 };
 
 struct gw_ipc_frame {
@@ -156,6 +144,9 @@ struct gw_ipc_peer; /* one connection */
 /* Sockets one server may listen on. */
 #define GW_IPC_LISTENERS_MAX 4
 
+/* Whether the peer may ask `verb`: gw_verb_allowed in the daemons. What it
+ * refuses is answered with DENIED and does not reach on_request. */
+typedef bool gw_ipc_allowed(struct gw_str peer_name, unsigned verb);
 /* A request arrived that its peer may ask. Answer now or later with
  * gw_ipc_answer; `frame` lives during the callback. `peer_name` is the name
  * given to gw_ipc_server_listen. */
@@ -169,8 +160,8 @@ typedef void gw_ipc_request(void *context, struct gw_ipc_peer *peer, const char 
  * of it is read. Allocates here and at listen only. NOMEM. */
 #define GW_IPC_OUTPUT_MAX (2 * (GW_IPC_FRAME_MAX + 8))
 enum gw_err gw_ipc_server_open(struct gw_loop *loop, unsigned max_connections,
-                               gw_ipc_request *on_request, void *context,
-                               struct gw_ipc_server **ret_server);
+                               gw_ipc_allowed *allowed, gw_ipc_request *on_request,
+                               void *context, struct gw_ipc_server **ret_server);
 /* Listen on `path` (mode e.g. 0660) for peers called `peer_name` (copied, at
  * most 31 bytes). If systemd handed in a descriptor of that name (LISTEN_PID,
  * LISTEN_FDS, LISTEN_FDNAMES), that one is used and `path` is not touched. Else
