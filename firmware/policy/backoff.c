@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firmware/policy/backoff.h"
 
+#include "firmware/base/clock.h"
+
 struct gw_backoff_limits gw_backoff_limits_default(void) {
     return (struct gw_backoff_limits){GW_BACKOFF_BASE_MS, GW_BACKOFF_CAP_MS};
 }
@@ -42,50 +44,39 @@ uint32_t gw_backoff_with_retry_after(uint64_t retry_after_ms, uint32_t own_delay
 
 #define IMF_LEN 29
 
-static bool month_number(struct gw_str name, int *ret_month) {
+static unsigned month_number(struct gw_str name) {
     static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    for (int i = 0; i < 12; i++) {
+    for (unsigned i = 0; i < 12; i++) {
         if (gw_str_eq(name, (struct gw_str){names + i * 3, 3})) {
-            *ret_month = i + 1;
-            return true;
+            return i + 1;
         }
     }
-    return false;
+    return 0;
 }
 
-static bool field(struct gw_str text, size_t from, size_t len, int64_t max,
-                  int64_t *ret_value) {
-    return gw_str_to_i64(gw_str_sub(text, from, len), 0, max, ret_value) == GW_OK;
-}
-
-/* Days since 1970-01-01 of a proleptic Gregorian date (years counted from
- * March, so that the leap day is the last of its year). */
-static int64_t days_from_civil(int64_t year, int64_t month, int64_t day) {
-    int64_t y = year - (month <= 2);
-    int64_t era = y / 400;
-    int64_t year_of_era = y - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
+/* Re-written as RFC 3339, whose parser the house has already. */
 static enum gw_err parse_imf_date(struct gw_str text, int64_t *ret_wall_ms) {
-    int64_t day, year, hour, minute, second;
-    int month;
-    if (text.len != IMF_LEN || !gw_str_eq(gw_str_sub(text, 25, 4), GW_STR(" GMT"))
-        || !gw_str_eq(gw_str_sub(text, 3, 2), GW_STR(", ")) || text.ptr[7] != ' '
-        || text.ptr[11] != ' ' || text.ptr[16] != ' ' || text.ptr[19] != ':'
-        || text.ptr[22] != ':' || !month_number(gw_str_sub(text, 8, 3), &month)) {
+    if (text.len != IMF_LEN || !gw_str_ends_with(text, GW_STR(" GMT"))
+        || !gw_str_eq(gw_str_sub(text, 3, 2), GW_STR(", "))) {
         return GW_ERR_PARSE;
     }
-    if (!field(text, 5, 2, 31, &day) || !field(text, 12, 4, 9999, &year)
-        || !field(text, 17, 2, 23, &hour) || !field(text, 20, 2, 59, &minute)
-        || !field(text, 23, 2, 60, &second) || day == 0) {
+    unsigned month = month_number(gw_str_sub(text, 8, 3));
+    if (month == 0 || text.ptr[7] != ' ' || text.ptr[11] != ' ' || text.ptr[16] != ' ') {
         return GW_ERR_PARSE;
     }
-    int64_t days = days_from_civil(year, month, day);
-    *ret_wall_ms = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000;
-    return GW_OK;
+    uint8_t storage[GW_TIME_TEXT_LEN];
+    struct gw_buf date;
+    gw_buf_init(&date, storage, sizeof(storage));
+    gw_buf_put_str(&date, gw_str_sub(text, 12, 4));
+    gw_buf_put_char(&date, '-');
+    gw_buf_put_char(&date, (char) ('0' + month / 10));
+    gw_buf_put_char(&date, (char) ('0' + month % 10));
+    gw_buf_put_char(&date, '-');
+    gw_buf_put_str(&date, gw_str_sub(text, 5, 2));
+    gw_buf_put_char(&date, 'T');
+    gw_buf_put_str(&date, gw_str_sub(text, 17, 8));
+    gw_buf_put_char(&date, 'Z');
+    return gw_time_parse(gw_buf_str(&date), ret_wall_ms) == GW_OK ? GW_OK : GW_ERR_PARSE;
 }
 
 enum gw_err gw_backoff_parse_retry_after(struct gw_str value, int64_t now_wall_ms,
