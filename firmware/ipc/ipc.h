@@ -20,11 +20,10 @@
  *
  * Bodies. A member with ? may be absent. Every answer whose status is not 0 is
  * {"error":"what was found and what is allowed"}. Members nobody knows are
- * ignored. Numbers are integers
- * below 2^53; times are RFC 3339 UTC text; classes are their names; an epoch is
- * its 17 hex digits. `actor` is who asked ("gwctl:root", "page:anna"): it
- * goes into the audit trail with the name of the peer's socket, for the verbs
- * that policy/verb.h calls audited: those are refused without it.
+ * ignored. Numbers are integers below 2^53; times are RFC 3339 UTC text; classes
+ * are their names; an epoch is its 17 hex digits. `actor` is who asked
+ * ("gwctl:root", "page:anna"): it goes into the audit trail with the name of the
+ * peer's socket; verbs that policy/verb.h calls audited are refused without it.
  *
  * HELLO {} -> {"program":"gw-collectd","version":"0.1.0","protocol":1}
  * STATUS {} -> the object of gw_health_put_snapshot with these sections (each
@@ -70,8 +69,8 @@
  *   it still cannot be decoded: it stays.
  * QUARANTINE_DROP {"number","actor"} -> {"number"}
  * QUEUE_SALVAGE {"path","actor"} -> {"recovered":{"business":N,...},
- *   "lost":{"business":N,...},"already_acked":N}. path: a set-aside
- *   store beside the live one ("<store>.aside-..."), else DENIED.
+ *   "lost":{"business":N,...},"already_acked":N}. path: a set-aside store
+ *   beside the live one ("<store>.aside-..."), else DENIED.
  *
  * linkd (`sink` may be absent where exactly one sink is configured):
  * DEAD_LETTER_LIST {"sink"?,"from"?:text,"max"?:N} -> {"entries":[LETTER...],

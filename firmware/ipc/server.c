@@ -319,17 +319,6 @@ struct gw_ipc_reply_to gw_ipc_reply_to(struct gw_ipc_peer *peer,
     };
 }
 
-static enum gw_err queue_output(struct gw_ipc_peer *peer, struct gw_bytes datagram) {
-    uint32_t len = (uint32_t) datagram.len;
-    if (gw_buf_space(&peer->output) < LENGTH_BYTES + datagram.len) {
-        disconnect(peer);
-        return GW_ERR_FULL;
-    }
-    (void) gw_buf_put(&peer->output, (struct gw_bytes){(const uint8_t *) &len, LENGTH_BYTES});
-    (void) gw_buf_put(&peer->output, datagram);
-    return GW_OK;
-}
-
 static enum gw_err queue_frame(struct gw_ipc_peer *peer, const struct gw_ipc_frame *frame) {
     struct gw_buf *scratch = &peer->listener->server->scratch;
     gw_buf_clear(scratch);
