@@ -33,7 +33,7 @@ enum gw_err gw_ipc_address(const char *path, struct sockaddr_un *ret_address) {
 }
 
 void gw_ipc_widen(int fd) {
-    int bytes = 2 * (GW_IPC_FRAME_MAX + 4096);
+    int bytes = GW_IPC_FRAME_MAX + 4096; /* which the kernel doubles, socket(7) */
     (void) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
