@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firmware/event/decimal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static struct gw_decimal parsed(const char *text) {
+    struct gw_decimal number;
+    assert_int_equal(gw_decimal_parse(gw_str_from_cstr(text), &number), GW_OK);
+    return number;
+}
+
+static void assert_decimal(const struct gw_decimal *number, const char *expected) {
+    uint8_t storage[GW_DECIMAL_TEXT_MAX + 1] = {0};
+    struct gw_buf buf;
+    gw_buf_init(&buf, storage, GW_DECIMAL_TEXT_MAX);
+    assert_true(gw_decimal_put(&buf, number));
+    assert_string_equal((const char *) storage, expected);
+}
+
+static void only_digits_with_one_point_inside_are_decimal_text(void **state) {
+    (void) state;
+    const char *const good[] = {
+        "0", "-0", "1", "007", "12.340", "-0.001", "123456789.987654321"};
+    const char *const bad[] = {"",     "-",   ".",   "1.",   ".5",    "+1",
+                               " 1",   "1 ",  "1e3", "1,5",  "0x1",   "--1",
+                               "1.2.", "NaN", "-.5", "1.-2", "1.2.3", "١"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(gw_decimal_is_text(gw_str_from_cstr(good[i])));
+    }
+    struct gw_decimal untouched = {.places = 77};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(gw_decimal_is_text(gw_str_from_cstr(bad[i])));
+        assert_int_equal(gw_decimal_parse(gw_str_from_cstr(bad[i]), &untouched), GW_ERR_PARSE);
+    }
+    assert_int_equal(untouched.places, 77);
+}
+
+static void writing_keeps_places_and_drops_leading_zeros(void **state) {
+    (void) state;
+    const char *const pairs[][2] = {{"0", "0"},
+                                    {"-0", "0"},
+                                    {"-0.00", "0.00"},
+                                    {"007", "7"},
+                                    {"12.340", "12.340"},
+                                    {"-0.001", "-0.001"},
+                                    {"0.5", "0.5"},
+                                    {"1000000000.000000001", "1000000000.000000001"},
+                                    {"999999999", "999999999"}};
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        struct gw_decimal number = parsed(pairs[i][0]);
+        assert_decimal(&number, pairs[i][1]);
+    }
+}
+
+static void the_widest_number_survives_and_one_digit_more_is_out_of_range(void **state) {
+    (void) state;
+    char text[GW_DECIMAL_TEXT_MAX + 3] = "-";
+    memset(text + 1, '9', 72);
+    text[73] = '.';
+    memset(text + 74, '8', 72);
+    struct gw_decimal number = parsed(text);
+    assert_decimal(&number, text);
+    text[146] = '8';
+    assert_int_equal(gw_decimal_parse(gw_str_from_cstr(text), &number), GW_ERR_RANGE);
+    memset(text, '1', 73);
+    text[73] = 0;
+    assert_int_equal(gw_decimal_parse(gw_str_from_cstr(text), &number), GW_ERR_RANGE);
+    text[0] = '0';
+    assert_int_equal(gw_decimal_parse(gw_str_from_cstr(text), &number), GW_OK);
+}
+
+static void writing_into_a_full_buffer_says_so(void **state) {
+    (void) state;
+    uint8_t storage[3];
+    struct gw_buf buf;
+    gw_buf_init(&buf, storage, sizeof(storage));
+    struct gw_decimal number = parsed("1.23");
+    assert_false(gw_decimal_put(&buf, &number));
+    assert_int_equal(buf.len, 0);
+}
+
+static void scaling_is_exact_and_keeps_the_factors_places(void **state) {
+    (void) state;
+    const struct {
+        int64_t value;
+        const char *factor, *expected;
+    } cases[] = {
+        {123, "0.01", "1.23"},
+        {120, "0.01", "1.20"},
+        {5, "0.10", "0.50"},
+        {-7, "0.001", "-0.007"},
+        {7, "-0.001", "-0.007"},
+        {0, "0.1", "0.0"},
+        {65535, "1", "65535"},
+        {4294967295, "0.1", "429496729.5"},
+        {INT64_MIN, "1", "-9223372036854775808"},
+        {INT64_MAX, "0.5", "4611686018427387903.5"},
+        {123456789, "1000000000", "123456789000000000"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gw_decimal factor = parsed(cases[i].factor);
+        struct gw_decimal value = gw_decimal_from_i64(cases[i].value);
+        struct gw_decimal product;
+        assert_int_equal(gw_decimal_multiply(&value, &factor, &product), GW_OK);
+        assert_decimal(&product, cases[i].expected);
+    }
+}
+
+static void a_product_that_does_not_fit_is_out_of_range(void **state) {
+    (void) state;
+    char big[73], small[75] = "0.";
+    memset(big, '9', 72);
+    big[72] = 0;
+    memset(small + 2, '1', 72);
+    small[74] = 0;
+    struct gw_decimal a = parsed(big), b = parsed("10"), c = parsed(small), d = parsed("0.1");
+    struct gw_decimal untouched = {.places = 77};
+    assert_int_equal(gw_decimal_multiply(&a, &b, &untouched), GW_ERR_RANGE);
+    assert_int_equal(gw_decimal_multiply(&c, &d, &untouched), GW_ERR_RANGE);
+    assert_int_equal(gw_decimal_multiply(&a, &a, &untouched), GW_ERR_RANGE);
+    assert_int_equal(untouched.places, 77);
+    assert_int_equal(gw_decimal_multiply(&a, &c, &untouched), GW_OK);
+}
+
+static void differences_and_comparisons_are_by_value(void **state) {
+    (void) state;
+    const struct {
+        const char *a, *b, *difference;
+        int order;
+    } cases[] = {
+        {"1.0", "1.00", "0.00", 0},
+        {"1", "2", "-1", -1},
+        {"0.1", "0.3", "-0.2", -1},
+        {"-1", "1", "-2", -1},
+        {"1", "-1", "2", 1},
+        {"-0", "0", "0", 0},
+        {"0.00", "-0", "0.00", 0},
+        {"-3", "-5.5", "2.5", 1},
+        {"1000000000", "0.000000001", "999999999.999999999", 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gw_decimal a = parsed(cases[i].a), b = parsed(cases[i].b), difference;
+        assert_int_equal(gw_decimal_compare(&a, &b), cases[i].order);
+        assert_int_equal(gw_decimal_compare(&b, &a), -cases[i].order);
+        assert_int_equal(gw_decimal_subtract(&a, &b, &difference), GW_OK);
+        assert_decimal(&difference, cases[i].difference);
+    }
+}
+
+static void a_difference_that_does_not_fit_is_out_of_range(void **state) {
+    (void) state;
+    char text[74];
+    memset(text, '9', 72);
+    text[72] = 0;
+    struct gw_decimal a = parsed(text), b = parsed("-1"), difference;
+    assert_int_equal(gw_decimal_subtract(&a, &b, &difference), GW_ERR_RANGE);
+    struct gw_decimal zero = parsed("0");
+    assert_true(gw_decimal_is_outside(&a, &b, &zero));
+}
+
+static void the_edge_of_a_dead_band_is_inside(void **state) {
+    (void) state;
+    struct gw_decimal a = parsed("10.00"), band = parsed("0.5"), zero = parsed("0");
+    struct gw_decimal edge = parsed("10.5"), outside = parsed("9.499"), same = parsed("10");
+    assert_false(gw_decimal_is_outside(&a, &edge, &band));
+    assert_true(gw_decimal_is_outside(&a, &outside, &band));
+    assert_false(gw_decimal_is_outside(&a, &same, &zero));
+    assert_true(gw_decimal_is_outside(&a, &edge, &zero));
+}
+
+static void floats_get_their_shortest_text(void **state) {
+    (void) state;
+    const struct {
+        float value;
+        const char *expected;
+    } cases[] = {
+        {0.0f, "0"},
+        {-0.0f, "0"},
+        {1.0f, "1"},
+        {0.1f, "0.1"},
+        {-12.34f, "-12.34"},
+        {0.3f, "0.3"},
+        {16777216.0f, "16777216"},
+        {1e10f, "10000000000"},
+        {123456.789f, "123456.79"},
+        {3.4028235e38f, "340282350000000000000000000000000000000"},
+        {1.1754944e-38f, "0.000000000000000000000000000000000000011754944"},
+        {1e-45f, "0.000000000000000000000000000000000000000000001"},
+        {9.5f, "9.5"},
+        {33554432.0f, "33554432"},
+        {8388608.0f, "8388608"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gw_decimal number;
+        assert_int_equal(gw_decimal_from_float32(cases[i].value, &number), GW_OK);
+        assert_decimal(&number, cases[i].expected);
+    }
+}
+
+/* Significant digits printf needs to write `number` so that it reads as `value`. */
+static unsigned digits_until(double number, float value) {
+    char printed[64];
+    unsigned precision = 0;
+    do {
+        precision++;
+        snprintf(printed, sizeof(printed), "%.*g", (int) precision, number);
+    } while (strtof(printed, NULL) != value);
+    return precision;
+}
+
+static void no_float_has_a_shorter_text_than_ours_and_ours_reads_back(void **state) {
+    (void) state;
+    uint32_t random = 12345;
+    for (unsigned i = 0; i < 60000; i++) {
+        random = random * 1664525u + 1013904223u;
+        /* every exponent, and the powers of two whose gaps are uneven */
+        uint32_t bits = i < 255 * 2 ? (i / 2) << 23 | (i % 2) : random;
+        float value;
+        memcpy(&value, &bits, sizeof(value));
+        struct gw_decimal number;
+        if (!isfinite(value)) {
+            assert_int_equal(gw_decimal_from_float32(value, &number), GW_ERR_RANGE);
+            continue;
+        }
+        assert_int_equal(gw_decimal_from_float32(value, &number), GW_OK);
+        char text[GW_DECIMAL_TEXT_MAX + 1] = {0};
+        struct gw_buf buf;
+        gw_buf_init(&buf, text, GW_DECIMAL_TEXT_MAX);
+        assert_true(gw_decimal_put(&buf, &number));
+        assert_true(strtof(text, NULL) == value);
+
+        unsigned theirs = digits_until((double) value, value);
+        double ours = strtod(text, NULL);
+        unsigned own = digits_until(ours, value);
+        /* printf rounds to nearest, so it may need one digit more than the
+         * shortest; where it does not, ours must be the same number. */
+        assert_true(own <= theirs);
+        char printed[64];
+        snprintf(printed, sizeof(printed), "%.*g", (int) theirs, (double) value);
+        assert_true(own < theirs || strtod(printed, NULL) == ours);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_digits_with_one_point_inside_are_decimal_text),
+        cmocka_unit_test(writing_keeps_places_and_drops_leading_zeros),
+        cmocka_unit_test(the_widest_number_survives_and_one_digit_more_is_out_of_range),
+        cmocka_unit_test(writing_into_a_full_buffer_says_so),
+        cmocka_unit_test(scaling_is_exact_and_keeps_the_factors_places),
+        cmocka_unit_test(a_product_that_does_not_fit_is_out_of_range),
+        cmocka_unit_test(differences_and_comparisons_are_by_value),
+        cmocka_unit_test(a_difference_that_does_not_fit_is_out_of_range),
+        cmocka_unit_test(the_edge_of_a_dead_band_is_inside),
+        cmocka_unit_test(floats_get_their_shortest_text),
+        cmocka_unit_test(no_float_has_a_shorter_text_than_ours_and_ours_reads_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
