@@ -59,6 +59,8 @@ enum gw_err gw_str_to_i64(struct gw_str s, int64_t min, int64_t max, int64_t *re
 enum gw_err gw_str_to_u64(struct gw_str s, uint64_t max, uint64_t *ret_value);
 /* True if s is well-formed UTF-8 (RFC 3629: no surrogates, no overlong). */
 bool gw_str_is_utf8(struct gw_str s);
+/* Bytes of the well-formed sequence s begins with (1 to 4), 0 if there is none. */
+size_t gw_str_utf8_len(struct gw_str s);
 
 /* Lower-case hex of b into dst, which holds 2 * b.len + 1 bytes. */
 void gw_hex_format(struct gw_bytes b, char *dst);

@@ -34,6 +34,14 @@ static size_t sequence_len(const uint8_t *p, size_t left) {
     return 0;
 }
 
+size_t gw_str_utf8_len(struct gw_str s) {
+    if (s.len == 0) {
+        return 0;
+    }
+    const uint8_t *p = (const uint8_t *) s.ptr;
+    return p[0] < 0x80 ? 1 : sequence_len(p, s.len);
+}
+
 bool gw_str_is_utf8(struct gw_str s) {
     const uint8_t *p = (const uint8_t *) s.ptr;
     size_t i = 0;

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding a value in checked text without a tree. Nothing is verified again:
+ * on text that was not checked the answer may be nonsense, but no byte outside
+ * the text is read.
+ */
+#include <string.h>
+
+#include "firmware/json/json.h"
+#include "firmware/json/pointer.h"
+#include "firmware/json/scan.h"
+#include "firmware/json/text.h"
+
+struct walk {
+    const uint8_t *p;
+    const uint8_t *end;
+};
+
+static void skip_space(struct walk *w) {
+    while (w->p < w->end && (*w->p == ' ' || *w->p == '\n' || *w->p == '\r' || *w->p == '\t')) {
+        w->p++;
+    }
+}
+
+static bool take(struct walk *w, char c) {
+    skip_space(w);
+    if (w->p < w->end && *w->p == (uint8_t) c) {
+        w->p++;
+        return true;
+    }
+    return false;
+}
+
+/* From the opening quote to behind the closing one; the inner text. */
+static struct gw_str take_string(struct walk *w) {
+    const uint8_t *inner = w->p + 1;
+    w->p = inner;
+    for (;;) {
+        w->p = gw_json_skip_plain(w->p, w->end);
+        if (w->p == w->end || *w->p == '"') {
+            break;
+        }
+        w->p += *w->p == '\\' && w->end - w->p > 1 ? 2 : 1;
+    }
+    struct gw_str text = {(const char *) inner, (size_t) (w->p - inner)};
+    w->p += w->p < w->end;
+    return text;
+}
+
+static bool ends_scalar(uint8_t c) {
+    return c == ',' || c == ']' || c == '}' || c <= ' ';
+}
+
+static void skip_scalar(struct walk *w) {
+    while (w->p < w->end && !ends_scalar(*w->p)) {
+        w->p++;
+    }
+}
+
+/* Inside a container only brackets outside strings count. */
+static void skip_container(struct walk *w) {
+    size_t depth = 0;
+    while (w->p < w->end) {
+        uint8_t c = *w->p;
+        if (c == '"') {
+            (void) take_string(w);
+            continue;
+        }
+        w->p++;
+        if (c == '{' || c == '[') {
+            depth++;
+        } else if ((c == '}' || c == ']') && --depth == 0) {
+            return;
+        }
+    }
+}
+
+/* The raw text of the value that comes next. */
+static struct gw_str take_value(struct walk *w) {
+    skip_space(w);
+    const uint8_t *start = w->p;
+    if (w->p < w->end && *w->p == '"') {
+        (void) take_string(w);
+    } else if (w->p < w->end && (*w->p == '{' || *w->p == '[')) {
+        skip_container(w);
+    } else {
+        skip_scalar(w);
+    }
+    return (struct gw_str){(const char *) start, (size_t) (w->p - start)};
+}
+
+/* Leaves w before the value of the member. */
+static enum gw_err enter_member(struct walk *w, struct gw_str token) {
+    if (take(w, '}')) {
+        return GW_ERR_NOENT;
+    }
+    do {
+        skip_space(w);
+        if (w->p == w->end || *w->p != '"') {
+            return GW_ERR_NOENT;
+        }
+        struct gw_str name = take_string(w);
+        if (!take(w, ':')) {
+            return GW_ERR_NOENT;
+        }
+        if (gw_json_token_names(token, name)) {
+            return GW_OK;
+        }
+        (void) take_value(w);
+    } while (take(w, ','));
+    return GW_ERR_NOENT;
+}
+
+static enum gw_err enter_element(struct walk *w, struct gw_str token) {
+    uint64_t index = 0;
+    if (gw_json_token_index(token, &index) != GW_OK || take(w, ']')) {
+        return GW_ERR_NOENT;
+    }
+    for (uint64_t i = 0; i < index; i++) {
+        (void) take_value(w);
+        if (!take(w, ',')) {
+            return GW_ERR_NOENT;
+        }
+    }
+    return GW_OK;
+}
+
+enum gw_err gw_json_find_raw(struct gw_str text, struct gw_str pointer,
+                             struct gw_str *ret_raw) {
+    const uint8_t *start = (const uint8_t *) (text.ptr ? text.ptr : "");
+    struct walk w = {start, start + text.len};
+    struct gw_str token;
+    while (pointer.len > 0) {
+        if (gw_json_pointer_take(&pointer, &token) != GW_OK) {
+            return GW_ERR_NOENT;
+        }
+        enum gw_err err = GW_ERR_NOENT;
+        if (take(&w, '{')) {
+            err = enter_member(&w, token);
+        } else if (take(&w, '[')) {
+            err = enter_element(&w, token);
+        }
+        if (err) {
+            return err;
+        }
+    }
+    struct gw_str raw = take_value(&w);
+    if (raw.len == 0) {
+        return GW_ERR_NOENT;
+    }
+    *ret_raw = raw;
+    return GW_OK;
+}
+
+enum gw_err gw_json_unescape(struct gw_str raw, struct gw_buf *buf) {
+    enum gw_err err = gw_json_scan_string(raw);
+    if (err) {
+        return err;
+    }
+    struct gw_str inner = gw_str_sub(raw, 1, raw.len - 2);
+    if (gw_str_find(inner, '\\', 0) == inner.len) {
+        return gw_buf_put_str(buf, inner) ? GW_OK : GW_ERR_FULL;
+    }
+    size_t before = buf->len;
+    struct gw_json_text text;
+    gw_json_text_start(&text, inner);
+    for (int c = gw_json_text_next(&text); c >= 0; c = gw_json_text_next(&text)) {
+        if (!gw_buf_put_char(buf, (char) c)) {
+            buf->len = before;
+            return GW_ERR_FULL;
+        }
+    }
+    return GW_OK;
+}
