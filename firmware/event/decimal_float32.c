@@ -129,14 +129,20 @@ static unsigned next_digit(struct ratio *ratio) {
     return digit;
 }
 
+/* Half to even, as printf does. */
+static bool rounds_up(const struct ratio *ratio, unsigned digit) {
+    struct wide twice = wide_sum(&ratio->r, &ratio->r);
+    int order = wide_compare(&twice, &ratio->s);
+    return order > 0 || (order == 0 && digit % 2 == 1);
+}
+
 static size_t produce_digits(struct ratio *ratio, char digits[static DIGITS_MAX]) {
     for (size_t count = 0;; count++) {
         unsigned digit = next_digit(ratio);
         bool low = is_below_gap(ratio);
         bool high = reaches(ratio);
         if (low || high || count + 1 == DIGITS_MAX) {
-            struct wide twice = wide_sum(&ratio->r, &ratio->r);
-            bool up = high && (!low || wide_compare(&twice, &ratio->s) >= 0);
+            bool up = high && (!low || rounds_up(ratio, digit));
             digits[count] = (char) ('0' + digit + up);
             return count + 1;
         }
