@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drivers/mqtt/origin.h"
+
+static void put(uint8_t *dst, uint64_t value, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        dst[i] = (uint8_t) (value >> (8 * (len - 1 - i)));
+    }
+}
+
+static uint64_t get(const uint8_t *src, size_t len) {
+    uint64_t value = 0;
+    for (size_t i = 0; i < len; i++) {
+        value = value << 8 | src[i];
+    }
+    return value;
+}
+
+void gw_mqtt_origin_encode(const struct gw_mqtt_origin *origin,
+                           uint8_t dst[static GW_MQTT_ORIGIN_BYTES]) {
+    dst[0] = 'b';
+    put(dst + 1, origin->broker, 4);
+    put(dst + 5, origin->session, 4);
+    put(dst + 9, origin->packet_id, 2);
+    put(dst + 11, origin->payload, 8);
+    put(dst + 19, origin->event_id, 8);
+}
+
+enum gw_err gw_mqtt_origin_decode(struct gw_bytes bytes, struct gw_mqtt_origin *ret_origin) {
+    if (bytes.len != GW_MQTT_ORIGIN_BYTES || bytes.ptr[0] != 'b') {
+        return GW_ERR_PARSE;
+    }
+    *ret_origin = (struct gw_mqtt_origin){.broker = (uint32_t) get(bytes.ptr + 1, 4),
+                                          .session = (uint32_t) get(bytes.ptr + 5, 4),
+                                          .packet_id = (uint16_t) get(bytes.ptr + 9, 2),
+                                          .payload = get(bytes.ptr + 11, 8),
+                                          .event_id = get(bytes.ptr + 19, 8)};
+    return GW_OK;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drivers/mqtt/fingerprint.h"
+#include "drivers/mqtt/origin.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct gw_mqtt_origin example = {.broker = 0x01020304,
+                                              .session = 0x05060708,
+                                              .packet_id = 0x090a,
+                                              .payload = UINT64_C(0x0b0c0d0e0f101112),
+                                              .event_id = UINT64_C(0x131415161718191a)};
+
+static void the_bytes_are_as_drawn_in_the_header(void **state) {
+    (void) state;
+    uint8_t bytes[GW_MQTT_ORIGIN_BYTES];
+    gw_mqtt_origin_encode(&example, bytes);
+    assert_int_equal(bytes[0], 'b');
+    for (uint8_t i = 1; i < GW_MQTT_ORIGIN_BYTES; i++) {
+        assert_int_equal(bytes[i], i);
+    }
+}
+
+static void decoding_gives_back_what_was_encoded(void **state) {
+    (void) state;
+    uint8_t bytes[GW_MQTT_ORIGIN_BYTES];
+    gw_mqtt_origin_encode(&example, bytes);
+    struct gw_mqtt_origin origin;
+    assert_int_equal(gw_mqtt_origin_decode((struct gw_bytes){bytes, sizeof bytes}, &origin),
+                     GW_OK);
+    assert_int_equal(origin.broker, example.broker);
+    assert_int_equal(origin.session, example.session);
+    assert_int_equal(origin.packet_id, example.packet_id);
+    assert_true(origin.payload == example.payload);
+    assert_true(origin.event_id == example.event_id);
+}
+
+static void origins_of_other_doors_are_refused(void **state) {
+    (void) state;
+    uint8_t bytes[GW_MQTT_ORIGIN_BYTES];
+    gw_mqtt_origin_encode(&example, bytes);
+    struct gw_mqtt_origin origin;
+    struct gw_bytes shorter = {bytes, sizeof bytes - 1};
+    assert_int_equal(gw_mqtt_origin_decode(shorter, &origin), GW_ERR_PARSE);
+    bytes[0] = 'm';
+    assert_int_equal(gw_mqtt_origin_decode((struct gw_bytes){bytes, sizeof bytes}, &origin),
+                     GW_ERR_PARSE);
+}
+
+static uint64_t both(const char *a, const char *b) {
+    uint64_t first =
+        gw_fingerprint(GW_FINGERPRINT_START, (struct gw_bytes){(const uint8_t *) a, strlen(a)});
+    return gw_fingerprint(first, (struct gw_bytes){(const uint8_t *) b, strlen(b)});
+}
+
+static void a_fingerprint_depends_on_where_parts_end(void **state) {
+    (void) state;
+    assert_true(both("ab", "c") != both("a", "bc"));
+    assert_true(both("ab", "") != both("", "ab"));
+    assert_true(both("t", "x") == both("t", "x"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_bytes_are_as_drawn_in_the_header),
+        cmocka_unit_test(decoding_gives_back_what_was_encoded),
+        cmocka_unit_test(origins_of_other_doors_are_refused),
+        cmocka_unit_test(a_fingerprint_depends_on_where_parts_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
