@@ -32,7 +32,7 @@
  * payload below this may still be refused for the size of its `data`. */
 #define GW_OBSERVE_PAYLOAD_MAX_BYTES 65536
 /* Room in `storage` that is enough for any payload: data and unescaped texts. */
-#define GW_OBSERVE_STORAGE_BYTES (GW_EVENT_DATA_MAX_BYTES + 2 * 1024)
+#define GW_OBSERVE_STORAGE_BYTES (2 * GW_OBSERVE_PAYLOAD_MAX_BYTES)
 /* Room in `reason` that is enough for any reason. */
 #define GW_OBSERVE_REASON_BYTES 512
 
