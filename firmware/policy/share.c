@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firmware/policy/share.h"
 
-/* What is left above the floors goes in this order. */
+/* Virtual bytes per byte at a weight of 100 %; keeps divisions exact enough. */
+#define PRECISION 1000
+
+/* Equal starts go in this order. */
 static const enum gw_flow_class by_rank[GW_CLASS_COUNT] = {GW_CLASS_BUSINESS, GW_CLASS_AUDIT,
                                                            GW_CLASS_STATE, GW_CLASS_TELEMETRY};
 
@@ -9,29 +12,33 @@ static bool may_send(const struct gw_share *share) {
     return share->backlog > 0 && share->in_flight < share->in_flight_max;
 }
 
-static bool is_below_floor(const struct gw_share *share, uint64_t total_bytes) {
-    /* bytes are faded to seconds of one link: far below 2^57 */
-    return share->recent_bytes * 100 < share->floor_percent * total_bytes;
+static uint64_t weight_of(const struct gw_share shares[static GW_CLASS_COUNT],
+                          enum gw_flow_class class) {
+    uint32_t own = shares[class].floor_percent > 0 ? shares[class].floor_percent : 1;
+    if (class != GW_CLASS_BUSINESS) {
+        return own;
+    }
+    uint32_t others = 0;
+    for (unsigned i = 0; i < GW_CLASS_COUNT; i++) {
+        others += i == GW_CLASS_BUSINESS ? 0 : shares[i].floor_percent;
+    }
+    return others < 100 && 100 - others > own ? 100 - others : own;
 }
 
-enum gw_err gw_share_choose(const struct gw_share shares[static GW_CLASS_COUNT],
+/* A class that was idle starts now, not where it left off. */
+static uint64_t start_of(const struct gw_share_ledger *ledger, enum gw_flow_class class) {
+    return ledger->finish[class] > ledger->now ? ledger->finish[class] : ledger->now;
+}
+
+enum gw_err gw_share_choose(const struct gw_share_ledger *ledger,
+                            const struct gw_share shares[static GW_CLASS_COUNT],
                             enum gw_flow_class *ret_class) {
-    uint64_t total_bytes = 0;
-    for (unsigned i = 0; i < GW_CLASS_COUNT; i++) {
-        total_bytes += shares[i].recent_bytes;
-    }
     bool found = false;
     enum gw_flow_class best = GW_CLASS_BUSINESS;
     for (unsigned i = 0; i < GW_CLASS_COUNT; i++) {
         enum gw_flow_class class = by_rank[i];
-        if (!may_send(&shares[class])) {
-            continue;
-        }
-        if (is_below_floor(&shares[class], total_bytes)) {
-            *ret_class = class;
-            return GW_OK;
-        }
-        if (!found) {
+        if (may_send(&shares[class])
+            && (!found || start_of(ledger, class) < start_of(ledger, best))) {
             found = true;
             best = class;
         }
@@ -43,14 +50,10 @@ enum gw_err gw_share_choose(const struct gw_share shares[static GW_CLASS_COUNT],
     return GW_OK;
 }
 
-uint64_t gw_share_fade(uint64_t recent_bytes, uint64_t elapsed_ms) {
-    uint64_t halvings = elapsed_ms / GW_SHARE_HALF_LIFE_MS;
-    if (halvings >= 64) {
-        return 0;
-    }
-    uint64_t bytes = recent_bytes >> halvings;
-    uint64_t rest_ms = elapsed_ms % GW_SHARE_HALF_LIFE_MS;
-    return bytes - bytes / (2 * (uint64_t) GW_SHARE_HALF_LIFE_MS) * rest_ms
-           - bytes % (2 * (uint64_t) GW_SHARE_HALF_LIFE_MS) * rest_ms
-                 / (2 * (uint64_t) GW_SHARE_HALF_LIFE_MS);
+void gw_share_charge(struct gw_share_ledger *ledger,
+                     const struct gw_share shares[static GW_CLASS_COUNT],
+                     enum gw_flow_class class, uint64_t bytes) {
+    uint64_t start = start_of(ledger, class);
+    ledger->now = start;
+    ledger->finish[class] = start + bytes * PRECISION / weight_of(shares, class);
 }
