@@ -84,10 +84,16 @@ uint64_t gw_window_position(const struct gw_window *window) {
 void gw_window_rollback(struct gw_window *window, uint64_t position) {
     while (window->next > position) {
         struct gw_window_pair *pair = &window->pairs[--window->next & (window->cap - 1)];
-        if (pair->position != window->next + 1) {
-            continue; /* further back than the ring reaches */
+        if (pair->position == window->next + 1) {
+            window->heads[head_of(window, pair->key)] = pair->previous;
+            *pair = (struct gw_window_pair){0};
         }
-        window->heads[head_of(window, pair->key)] = pair->previous;
-        *pair = (struct gw_window_pair){0};
+    }
+    /* Pairs that the rolled-back ones had overwritten could not put their heads
+     * back. Such a head would come to point at a pair that is yet to be added. */
+    for (uint64_t i = 0; i < window->cap; i++) {
+        if (window->heads[i] > window->next) {
+            window->heads[i] = 0;
+        }
     }
 }

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker door: gw-collectd subscribes to an MQTT broker on the box or on
+ * the site, with QoS 1 and a persistent session, and lets the PUBACK of a
+ * message go only after the commit that holds it.
+ *
+ * THE RULE: nothing is written to the socket between reading a PUBLISH and the
+ * commit that holds it. So the daemon's round is: gw_loop_wait (reads, decodes,
+ * submits) -> gw_queue_tick (commits, completions) -> gw_broker_tick (writes).
+ * If a commit fails or the queue is FULL, nothing is ever written any more on
+ * that connection: it is dropped hard and the broker delivers again on the next.
+ *
+ * A redelivery (DUP) whose packet id and payload are in the window of what this
+ * session stored is acknowledged and counted; any other DUP is stored and marked
+ * possibleduplicate. Nothing is dropped on a guess: if the broker hands out
+ * packet ids again quickly, the packet id proves nothing and the redelivery is
+ * stored too. A device's own event id with the same payload is one event.
+ *
+ * Limits. Many devices share one connection, so a flood of one of them cannot be
+ * slowed alone: it is accepted, counted and raised as an issue. What the broker
+ * acknowledged to a device and did not hand over yet is the broker's promise.
+ * Retained messages are marked; the same one is not stored twice in a run.
+ * QoS 0 messages (published so) cannot be held back: what the queue refuses of
+ * them is told to `refused`.
+ *
+ * The room is one thread: everything here runs in the loop thread.
+ */
+#ifndef GW_MQTT_BROKER_H
+#define GW_MQTT_BROKER_H
+
+#include "drivers/mqtt/rate_limit.h"
+#include "firmware/base/loop.h"
+#include "firmware/config/config.h"
+#include "firmware/health/health.h"
+#include "firmware/intake/intake.h"
+
+/* What is known of a configured device; owned by the daemon, one per device in
+ * the order of the configuration, shared by all brokers. Zeroed at start. */
+struct gw_device_activity {
+    int64_t last_wall_ms; /* last observation, 0 = none since start */
+    uint64_t events;
+    uint64_t quarantined;
+    struct gw_rate_limit rate;
+    bool rate_started;
+    int64_t over_rate_mono_ms; /* last message over the limit; 0 = none */
+};
+
+struct gw_broker_devices {
+    const struct gw_config_device *configs;
+    struct gw_device_activity *activities;
+    size_t count;
+};
+
+/* Something that could not be held back was refused: for a loss record. */
+typedef void gw_broker_refused(void *context, struct gw_str device, enum gw_flow_class class);
+
+struct gw_broker_options {
+    const struct gw_config_broker *config;
+    struct gw_broker_devices devices;
+    struct gw_intake intake;
+    struct gw_loop *loop;
+    const struct gw_clock *clock;
+    struct gw_health *health;
+    gw_broker_refused *refused;
+    void *refused_context;
+};
+
+struct gw_broker;
+
+/* Rebuild the windows from the queue's tail and start to connect at the next
+ * tick. Everything in `options` but the struct itself must outlive the broker.
+ * NOMEM, or what the intake answers (IO, CORRUPT). */
+enum gw_err gw_broker_open(const struct gw_broker_options *options,
+                           struct gw_broker **ret_broker);
+/* Orderly end: what is committed is acknowledged, then DISCONNECT; the session
+ * stays. Commit first (gw_queue_commit), else the uncommitted rest comes again.
+ * No unit of it may be uncommitted when the broker is freed. NULL is allowed. */
+void gw_broker_close(struct gw_broker *broker);
+
+/* The same broker after a reload that did not change it: point to the new
+ * configuration, take the new device table. */
+void gw_broker_set_config(struct gw_broker *broker, const struct gw_config_broker *config,
+                          const struct gw_broker_devices *devices);
+
+/* When gw_broker_tick wants to run next; it must also run after every commit. */
+int64_t gw_broker_next_mono_ms(const struct gw_broker *broker);
+/* Write the acknowledgements that are due, connect, keep alive, give up. */
+void gw_broker_tick(struct gw_broker *broker);
+
+/* Decode bytes that are in quarantine with today's configuration and submit them
+ * as the event they should have been; `unit` gives completion, context, token
+ * and state changes. SCHEMA, PARSE, RANGE with the reason appended to `reason`
+ * (NOENT: no device matches the topic), or what the intake answers. */
+struct gw_broker_retry {
+    struct gw_str topic;
+    struct gw_bytes payload;
+    int64_t received_wall_ms;
+    struct gw_unit unit;
+};
+enum gw_err gw_broker_submit_retry(const struct gw_intake *intake,
+                                   const struct gw_broker_devices *devices,
+                                   const struct gw_broker_retry *retry, struct gw_buf *reason);
+
+enum gw_broker_state { GW_BROKER_WAITING, GW_BROKER_CONNECTING, GW_BROKER_CONNECTED };
+
+struct gw_broker_figures {
+    const char *name;
+    enum gw_broker_state state;
+    bool refused; /* the broker does not want us: credentials, ACL, client id */
+    int64_t since_wall_ms;
+    uint64_t received;
+    uint64_t uncommitted;
+};
+void gw_broker_get_figures(const struct gw_broker *broker,
+                           struct gw_broker_figures *ret_figures);
+
+#endif

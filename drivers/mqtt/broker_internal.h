@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The broker source from inside; of this room only. broker.c: connection and
+ * writing. broker_message.c: one message. broker_session.c: what is kept about
+ * the session at the broker. */
+#ifndef GW_MQTT_BROKER_INTERNAL_H
+#define GW_MQTT_BROKER_INTERNAL_H
+
+#include "drivers/mqtt/broker.h"
+#include "drivers/mqtt/client.h"
+#include "drivers/mqtt/window.h"
+#include "drivers/profile/observe.h"
+
+/* Redeliveries are looked for among so many stored messages at least. */
+#define GW_BROKER_SENT_WINDOW 1024
+#define GW_BROKER_EVENT_ID_WINDOW 4096
+#define GW_BROKER_RETAINED_WINDOW 256
+#define GW_BROKER_TOPIC_CACHE 256
+/* Most uncommitted messages: a group this large does not get better by more. */
+#define GW_BROKER_GROUP_MAX 1000
+
+struct gw_broker_counters {
+    uint64_t *received, *stored, *redelivered, *possible_duplicates, *device_duplicates;
+    uint64_t *retained_repeats, *quarantined, *unknown_topics, *over_rate, *withheld;
+    uint64_t *refused_qos0, *connects, *sessions_lost;
+};
+
+/* The windows whose newest pairs may belong to an uncommitted group. */
+struct gw_broker_windows {
+    struct gw_window sent;      /* packet id -> topic and payload */
+    struct gw_window event_ids; /* device and its event id -> topic and payload */
+    struct gw_window retained;  /* topic -> topic and payload */
+};
+
+struct gw_topic_cache_slot {
+    uint64_t topic;  /* fingerprint */
+    uint32_t device; /* index plus 1; 0 = empty */
+};
+
+struct gw_broker_session {
+    uint32_t number;       /* 0 = none yet */
+    struct gw_buf filters; /* granted ones, each with '\n' behind it */
+    struct gw_buf scratch; /* for the state table's value */
+};
+
+struct gw_broker {
+    struct gw_broker_options options;
+    struct gw_broker_counters counters;
+    struct gw_mqtt_handlers handlers;
+    struct gw_mqtt_client *client; /* NULL while waiting */
+
+    enum gw_broker_state state;
+    bool refused;
+    int64_t since_wall_ms;
+    int64_t connected_mono_ms;
+    int64_t deadline_mono_ms;  /* of the state: retry, or give up connecting */
+    int64_t next_beat_mono_ms; /* keep-alive, handshake poll */
+    uint32_t backoff_ms;
+    int watched_fd;
+    unsigned watched;
+
+    uint32_t name_hash;
+    struct gw_broker_session session;
+    bool subscribe_due; /* SUBSCRIBE is to be queued */
+    uint64_t handled;   /* packets that reached a callback */
+    uint64_t received;
+
+    /* Units submitted and not completed. While there is one, nothing may be
+     * written. `mark` is where the windows stood before the first of them. */
+    uint64_t uncommitted;
+    struct {
+        uint64_t sent, event_ids, retained;
+    } mark;
+    struct gw_broker_windows windows;
+    bool ids_reused; /* packet ids come again quickly: they prove nothing */
+
+    /* Set by callbacks, which must not close the client: drop it when back. */
+    enum gw_err drop_err;
+
+    struct gw_topic_cache_slot topic_cache[GW_BROKER_TOPIC_CACHE];
+    struct gw_buf storage; /* observation of one message */
+    struct gw_buf reason;
+};
+
+/* ---- broker_message.c ---- */
+
+/* gw_mqtt_handlers.message */
+void gw_broker_on_message(void *context, const struct gw_mqtt_message *message);
+/* Count a unit about to be submitted, with its completion; take it back if the
+ * intake refused it. */
+struct gw_unit gw_broker_begin_unit(struct gw_broker *broker);
+void gw_broker_submitted(struct gw_broker *broker, enum gw_err err);
+
+/* ---- broker_session.c ---- */
+
+/* Read what is kept of the session and rebuild the windows. */
+enum gw_err gw_broker_session_load(struct gw_broker *broker);
+/* CONNACK: is it the session we had? Asks for SUBSCRIBE where needed. */
+void gw_broker_session_begin(struct gw_broker *broker, bool session_present);
+/* Queue SUBSCRIBE, and UNSUBSCRIBE for filters that are no longer wanted. */
+enum gw_err gw_broker_session_subscribe(struct gw_broker *broker);
+/* SUBACK. */
+void gw_broker_session_subscribed(struct gw_broker *broker, const int *granted, size_t count);
+
+#endif

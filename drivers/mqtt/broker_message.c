@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One message: from PUBLISH to a unit at the intake. Whatever it holds, exactly
+ * one of these happens, and its PUBACK waits until that is durable:
+ *
+ *   stored as an event           submitted
+ *   stored in the quarantine     submitted; it never blocks what comes after it
+ *   known already                nothing to store: a redelivery, a device's own
+ *                                repetition, a retained message seen before
+ *   withheld                     the queue took nothing: the connection is
+ *                                dropped without a byte, the broker keeps it
+ *
+ * Only QoS 0, which nobody can hold back, may be refused, with a loss record.
+ */
+#include "drivers/mqtt/broker_internal.h"
+#include "drivers/mqtt/fingerprint.h"
+#include "drivers/mqtt/origin.h"
+#include "drivers/profile/topic.h"
+#include "firmware/base/cleanup.h"
+
+/* Where one message has got to. */
+struct handling {
+    struct gw_broker *broker;
+    const struct gw_mqtt_message *message;
+    uint32_t device; /* index plus 1; 0 = no device matches */
+    int64_t now_wall_ms;
+    unsigned flags; /* enum gw_event_flags */
+    uint64_t topic; /* fingerprints */
+    uint64_t payload;
+    uint64_t event_id;
+};
+
+/* ---- units ---- */
+
+static void completed(void *context, uint64_t token, enum gw_err err) {
+    (void) token;
+    struct gw_broker *broker = context;
+    broker->uncommitted--;
+    if (err) {
+        /* Nothing of the group is stored. What was read on this connection must
+         * never be acknowledged, so the connection has to go. */
+        gw_window_rollback(&broker->windows.sent, broker->mark.sent);
+        gw_window_rollback(&broker->windows.event_ids, broker->mark.event_ids);
+        gw_window_rollback(&broker->windows.retained, broker->mark.retained);
+        broker->drop_err = err;
+    }
+}
+
+struct gw_unit gw_broker_begin_unit(struct gw_broker *broker) {
+    if (broker->uncommitted == 0) {
+        broker->mark.sent = gw_window_position(&broker->windows.sent);
+        broker->mark.event_ids = gw_window_position(&broker->windows.event_ids);
+        broker->mark.retained = gw_window_position(&broker->windows.retained);
+    }
+    broker->uncommitted++;
+    uint32_t window = broker->options.config->receive_maximum;
+    return (struct gw_unit){
+        .completed = completed,
+        .context = broker,
+        /* The broker sends no more until we acknowledge: waiting is for nothing. */
+        .urgent = broker->uncommitted >= window || broker->uncommitted >= GW_BROKER_GROUP_MAX,
+    };
+}
+
+void gw_broker_submitted(struct gw_broker *broker, enum gw_err err) {
+    if (err) {
+        broker->uncommitted--;
+        broker->drop_err = err;
+    }
+}
+
+/* ---- what it is ---- */
+
+static uint32_t search_device(const struct gw_broker_devices *devices, struct gw_str topic) {
+    for (size_t i = 0; i < devices->count; i++) {
+        if (gw_topic_matches(gw_str_from_cstr(devices->configs[i].topic), topic)) {
+            return (uint32_t) i + 1;
+        }
+    }
+    return 0;
+}
+
+/* The cache's fingerprint may lie (somebody chose a colliding topic): its answer
+ * is checked against the device's own filter. */
+static uint32_t find_device(struct handling *handling) {
+    const struct gw_broker_devices *devices = &handling->broker->options.devices;
+    struct gw_str topic = handling->message->topic;
+    struct gw_topic_cache_slot *slot =
+        &handling->broker->topic_cache[handling->topic % GW_BROKER_TOPIC_CACHE];
+    if (slot->device != 0 && slot->topic == handling->topic
+        && gw_topic_matches(gw_str_from_cstr(devices->configs[slot->device - 1].topic),
+                            topic)) {
+        return slot->device;
+    }
+    *slot = (struct gw_topic_cache_slot){.topic = handling->topic,
+                                         .device = search_device(devices, topic)};
+    return slot->device;
+}
+
+/* True if this is a redelivery of what is stored, or about to be, already. */
+static bool is_known_redelivery(struct handling *handling) {
+    struct gw_broker *broker = handling->broker;
+    uint64_t stored = 0;
+    bool id_known =
+        gw_window_find(&broker->windows.sent, handling->message->packet_id, &stored);
+    if (handling->message->dup == GW_MQTT_DUP_NO) {
+        broker->ids_reused |= id_known;
+        return false;
+    }
+    if (id_known && stored == handling->payload && !broker->ids_reused
+        && handling->message->dup == GW_MQTT_DUP_YES) {
+        ++*broker->counters.redelivered;
+        return true;
+    }
+    if (handling->message->dup == GW_MQTT_DUP_YES || id_known) {
+        handling->flags |= GW_EVENT_POSSIBLE_DUPLICATE;
+    }
+    return false;
+}
+
+static bool is_retained_repeat(struct handling *handling) {
+    struct gw_broker *broker = handling->broker;
+    if (!handling->message->retained) {
+        return false;
+    }
+    handling->flags |= GW_EVENT_RETAINED;
+    uint64_t stored = 0;
+    bool known = gw_window_find(&broker->windows.retained, handling->topic, &stored)
+                 && stored == handling->payload;
+    *broker->counters.retained_repeats += known;
+    return known;
+}
+
+/* The device's own event id: the same id with the same payload is one event; with
+ * another payload nobody can know, so it is kept and marked. */
+static bool is_device_duplicate(struct handling *handling,
+                                const struct gw_observation *observation) {
+    struct gw_broker *broker = handling->broker;
+    if (observation->device_event_id.len == 0) {
+        return false;
+    }
+    uint64_t device =
+        gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(observation->draft.device));
+    handling->event_id =
+        gw_fingerprint(device, gw_bytes_from_str(observation->device_event_id));
+    uint64_t stored = 0;
+    if (!gw_window_find(&broker->windows.event_ids, handling->event_id, &stored)) {
+        return false;
+    }
+    if (stored == handling->payload) {
+        ++*broker->counters.device_duplicates;
+        return true;
+    }
+    handling->flags |= GW_EVENT_POSSIBLE_DUPLICATE;
+    return false;
+}
+
+/* ---- where it goes ---- */
+
+static void note_stored(struct handling *handling) {
+    struct gw_broker_windows *windows = &handling->broker->windows;
+    if (handling->message->packet_id != 0) {
+        gw_window_add(&windows->sent, handling->message->packet_id, handling->payload);
+    }
+    if (handling->event_id != 0) {
+        gw_window_add(&windows->event_ids, handling->event_id, handling->payload);
+    }
+    if (handling->message->retained) {
+        gw_window_add(&windows->retained, handling->topic, handling->payload);
+    }
+}
+
+static struct gw_bytes encode_origin(const struct handling *handling,
+                                     uint8_t dst[static GW_MQTT_ORIGIN_BYTES]) {
+    struct gw_mqtt_origin origin = {
+        .broker = handling->broker->name_hash,
+        .session = handling->broker->session.number,
+        .packet_id = handling->message->packet_id,
+        .payload = handling->payload,
+        .event_id = handling->event_id,
+    };
+    gw_mqtt_origin_encode(&origin, dst);
+    return (struct gw_bytes){dst, GW_MQTT_ORIGIN_BYTES};
+}
+
+static const struct gw_config_device *device_of(const struct handling *handling) {
+    return handling->device == 0
+               ? NULL
+               : &handling->broker->options.devices.configs[handling->device - 1];
+}
+
+/* The queue took nothing of it. */
+static void withhold(struct handling *handling, enum gw_err err) {
+    struct gw_broker *broker = handling->broker;
+    const struct gw_config_device *device = device_of(handling);
+    if (handling->message->packet_id != 0) {
+        ++*broker->counters.withheld;
+        broker->drop_err = err;
+        return;
+    }
+    ++*broker->counters.refused_qos0;
+    if (broker->options.refused) {
+        broker->options.refused(broker->options.refused_context,
+                                gw_str_from_cstr(device ? device->id : NULL),
+                                device ? device->class : GW_CLASS_BUSINESS);
+    }
+}
+
+static void quarantine(struct handling *handling, struct gw_str reason) {
+    struct gw_broker *broker = handling->broker;
+    const struct gw_mqtt_message *message = handling->message;
+    const struct gw_config_device *device = device_of(handling);
+    uint8_t origin[GW_MQTT_ORIGIN_BYTES];
+    size_t kept = message->payload.len < GW_OBSERVE_PAYLOAD_MAX_BYTES
+                      ? message->payload.len
+                      : GW_OBSERVE_PAYLOAD_MAX_BYTES;
+    struct gw_quarantine_entry entry = {
+        .reason = reason,
+        .topic = message->topic,
+        .device = gw_str_from_cstr(device ? device->id : NULL),
+        .raw = {message->payload.ptr, kept},
+        .raw_len = message->payload.len,
+        .time_wall_ms = handling->now_wall_ms,
+        .origin = encode_origin(handling, origin),
+    };
+    struct gw_unit unit = gw_broker_begin_unit(broker);
+    unit.quarantine = &entry;
+    unit.quarantine_count = 1;
+    enum gw_err err = gw_intake_submit(&broker->options.intake, &unit);
+    if (err) {
+        broker->uncommitted--;
+        withhold(handling, err);
+        return;
+    }
+    note_stored(handling);
+    ++*broker->counters.quarantined;
+    if (device) {
+        broker->options.devices.activities[handling->device - 1].quarantined++;
+        gw_health_raise(broker->options.health, GW_ISSUE_QUARANTINE, (struct gw_str){0},
+                        "device \"%s\", topic \"%.*s\": %.*s", device->id,
+                        GW_STR_ARG(message->topic), GW_STR_ARG(reason));
+    }
+}
+
+static void store(struct handling *handling, struct gw_observation *observation) {
+    struct gw_broker *broker = handling->broker;
+    uint8_t origin[GW_MQTT_ORIGIN_BYTES];
+    observation->draft.flags |= handling->flags;
+    observation->draft.origin = encode_origin(handling, origin);
+    struct gw_unit unit = gw_broker_begin_unit(broker);
+    unit.events = &observation->draft;
+    unit.event_count = 1;
+    enum gw_err err = gw_intake_submit(&broker->options.intake, &unit);
+    if (!err) {
+        note_stored(handling);
+        ++*broker->counters.stored;
+        *broker->counters.possible_duplicates +=
+            (observation->draft.flags & GW_EVENT_POSSIBLE_DUPLICATE) != 0;
+        return;
+    }
+    broker->uncommitted--;
+    if (err == GW_ERR_RANGE || err == GW_ERR_SCHEMA || err == GW_ERR_PARSE) {
+        gw_buf_clear(&broker->reason);
+        gw_buf_printf(&broker->reason, "not a valid event: %s", gw_err_name(err));
+        quarantine(handling, gw_buf_str(&broker->reason));
+        return;
+    }
+    withhold(handling, err);
+}
+
+/* ---- the device ---- */
+
+static void note_activity(struct handling *handling) {
+    struct gw_broker *broker = handling->broker;
+    const struct gw_config_device *device = device_of(handling);
+    struct gw_device_activity *activity =
+        &broker->options.devices.activities[handling->device - 1];
+    int64_t now_mono_ms = gw_clock_mono_ms(broker->options.clock);
+    activity->last_wall_ms = handling->now_wall_ms;
+    activity->events++;
+    if (!activity->rate_started) {
+        gw_rate_limit_init(&activity->rate, device->max_per_second, now_mono_ms);
+        activity->rate_started = true;
+    }
+    if (!gw_rate_limit_take(&activity->rate, now_mono_ms)) {
+        ++*broker->counters.over_rate;
+        if (activity->over_rate_mono_ms == 0) {
+            gw_health_raise(broker->options.health, GW_ISSUE_DEVICE_RATE_LIMITED,
+                            gw_str_from_cstr(device->id),
+                            "found more than %u messages/s; all of them are kept",
+                            (unsigned) device->max_per_second);
+        }
+        activity->over_rate_mono_ms = now_mono_ms;
+    }
+}
+
+static void handle_unknown(struct handling *handling) {
+    struct gw_broker *broker = handling->broker;
+    ++*broker->counters.unknown_topics;
+    gw_health_raise(broker->options.health, GW_ISSUE_UNKNOWN_TOPIC, handling->message->topic,
+                    "no device of the configuration has a topic filter that matches");
+    quarantine(handling, GW_STR("unknown topic: no device's filter matches"));
+}
+
+static void handle_observed(struct handling *handling) {
+    struct gw_broker *broker = handling->broker;
+    struct gw_observe_input input = {
+        .device = device_of(handling),
+        .topic = handling->message->topic,
+        .payload = handling->message->payload,
+        .received_wall_ms = handling->now_wall_ms,
+    };
+    struct gw_observation observation;
+    gw_buf_clear(&broker->storage);
+    gw_buf_clear(&broker->reason);
+    enum gw_err err =
+        gw_observe_payload(&input, &broker->storage, &broker->reason, &observation);
+    if (err == GW_ERR_FULL) {
+        gw_buf_put_str(&broker->reason, GW_STR("too large to decode"));
+    }
+    if (err) {
+        quarantine(handling, gw_buf_str(&broker->reason));
+        return;
+    }
+    if (!is_device_duplicate(handling, &observation)) {
+        store(handling, &observation);
+    }
+}
+
+void gw_broker_on_message(void *context, const struct gw_mqtt_message *message) {
+    struct gw_broker *broker = context;
+    broker->handled++;
+    if (broker->drop_err) {
+        return; /* this connection is lost already, nothing of it counts */
+    }
+    broker->received++;
+    ++*broker->counters.received;
+    struct handling handling = {
+        .broker = broker,
+        .message = message,
+        .now_wall_ms = gw_clock_wall_ms(broker->options.clock),
+    };
+    handling.topic = gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(message->topic));
+    handling.payload = gw_fingerprint(handling.topic, message->payload);
+    if (message->packet_id != 0 && is_known_redelivery(&handling)) {
+        return;
+    }
+    if (is_retained_repeat(&handling)) {
+        return;
+    }
+    handling.device = find_device(&handling);
+    if (handling.device == 0) {
+        handle_unknown(&handling);
+        return;
+    }
+    note_activity(&handling);
+    handle_observed(&handling);
+}
+
+/* ---- again, from the quarantine ---- */
+
+enum gw_err gw_broker_submit_retry(const struct gw_intake *intake,
+                                   const struct gw_broker_devices *devices,
+                                   const struct gw_broker_retry *retry, struct gw_buf *reason) {
+    uint32_t device = search_device(devices, retry->topic);
+    if (device == 0) {
+        gw_buf_put_str(reason, GW_STR("unknown topic: no device's filter matches"));
+        return GW_ERR_NOENT;
+    }
+    GW_CLEANUP(gw_buf_close) struct gw_buf storage = {0};
+    enum gw_err err = gw_buf_open(&storage, GW_OBSERVE_STORAGE_BYTES);
+    if (err) {
+        return err;
+    }
+    struct gw_observe_input input = {
+        .device = &devices->configs[device - 1],
+        .topic = retry->topic,
+        .payload = retry->payload,
+        .received_wall_ms = retry->received_wall_ms,
+    };
+    struct gw_observation observation;
+    err = gw_observe_payload(&input, &storage, reason, &observation);
+    if (err) {
+        return err;
+    }
+    struct gw_unit unit = retry->unit;
+    unit.events = &observation.draft;
+    unit.event_count = 1;
+    return gw_intake_submit(intake, &unit);
+}
