@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Defaults and rules that need several keys. Inside the room. */
+#ifndef GW_CONFIG_CHECK_H
+#define GW_CONFIG_CHECK_H
+
+#include "firmware/config/read.h"
+
+/* Fill what follows from other keys (rows with `derived`). */
+void gw_config_derive(struct gw_config_reading *reading, struct gw_config *config);
+/* Apply every rule of the table in check.c; findings go to the report. */
+void gw_config_check(struct gw_config_report *report, const struct gw_config *config);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Findings: path, what was found, what is allowed. Inside the room. */
+#ifndef GW_CONFIG_REPORT_H
+#define GW_CONFIG_REPORT_H
+
+#include "firmware/config/descriptor.h"
+#include "firmware/json/json.h"
+
+#define GW_CONFIG_PATH_BYTES 256
+
+/* Where in the document we are, and what was wrong so far. */
+struct gw_config_report {
+    struct gw_buf *errors;
+    unsigned findings;
+    struct gw_buf path;
+    char path_storage[GW_CONFIG_PATH_BYTES];
+};
+
+void gw_config_report_init(struct gw_config_report *report, struct gw_buf *errors);
+
+/* Go down to member `name` or list entry `index`; leave with the returned mark. */
+size_t gw_config_enter(struct gw_config_report *report, struct gw_str name);
+size_t gw_config_enter_index(struct gw_config_report *report, size_t index);
+void gw_config_leave(struct gw_config_report *report, size_t mark);
+
+/* "<path>: found <value>, allowed: <what the row allows>"; NULL = nothing. */
+void gw_config_report_value(struct gw_config_report *report, const struct gw_config_row *row,
+                            const struct gw_json *value);
+/* "<path>: unknown key, nearest allowed key: ..." */
+void gw_config_report_unknown(struct gw_config_report *report,
+                              const struct gw_config_group *group);
+/* "<path>: <sentence>". */
+void gw_config_report_text(struct gw_config_report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every key of the document. A row reads: kind(struct, member, limits, ...),
+ * then scope, what restarts, default or derivation, and the help a person reads
+ * in `gwctl config explain`.
+ */
+#include "firmware/base/cleanup.h"
+#include "firmware/config/rule.h"
+
+/* clang-format off */
+#define MEMBER(type, member) .name = #member, .offset = offsetof(type, member), \
+    .size = sizeof(((type *) 0)->member)
+#define BOOL(type, member) MEMBER(type, member), .kind = GW_KIND_BOOL
+#define NUMBER(type, member, lowest, highest) MEMBER(type, member), .kind = GW_KIND_NUMBER, \
+    .min = (lowest), .max = (highest)
+#define TEXT(type, member, shortest, longest, its_rule) MEMBER(type, member), \
+    .kind = GW_KIND_TEXT, .min = (shortest), .max = (longest), .rule = &(its_rule)
+#define CHOICE(type, member, names) MEMBER(type, member), .kind = GW_KIND_CHOICE, \
+    .choices = (names), .choice_count = GW_ARRAY_LEN(names)
+#define TEXTS(type, member, counter, fewest, most, its_rule) MEMBER(type, member), \
+    .kind = GW_KIND_TEXTS, .count_offset = offsetof(type, counter), .min = (fewest), \
+    .max = (most), .rule = &(its_rule)
+#define LIST(type, member, counter, fewest, most, its_group) MEMBER(type, member), \
+    .kind = GW_KIND_LIST, .count_offset = offsetof(type, counter), .min = (fewest), \
+    .max = (most), .group = &(its_group)
+#define GROUP(type, member, its_group) MEMBER(type, member), .kind = GW_KIND_GROUP, \
+    .group = &(its_group)
+#define CENTRAL .scope = GW_SCOPE_CENTRAL
+#define LOCAL .scope = GW_SCOPE_LOCAL
+#define SHARED .scope = GW_SCOPE_SHARED
+#define RESTARTS(what) .restart = GW_RESTART_##what
+#define GROUP_OF(table, type) {table, GW_ARRAY_LEN(table), sizeof(type)}
+/* clang-format on */
+
+/* ---- gateway ---- */
+
+#define G struct gw_config_gateway
+static const struct gw_config_row gateway_rows[] = {
+    {TEXT(G, serial, 1, 64, gw_rule_serial), LOCAL, RESTARTS(ALL), .example = "GW-0001",
+     .help = "Serial of this gateway: the common name of its client certificate and part of "
+             "the source of every event. Another serial starts a new store."},
+    {TEXT(G, site, 1, 128, gw_rule_utf8), CENTRAL, RESTARTS(NOTHING), .example = "site-1",
+     .help = "Name or code of the site, carried by every event from then on."},
+    {TEXT(G, owner, 0, 128, gw_rule_utf8), CENTRAL, RESTARTS(NOTHING), .initial = "",
+     .help = "Whose goods these are, where one site serves several owners."},
+    {TEXT(G, zone, 1, 64, gw_rule_zone), CENTRAL, RESTARTS(NOTHING), .initial = "UTC",
+     .help = "Time zone of the site. Events carry it with the offset at capture; their own "
+             "times are UTC."},
+};
+static const struct gw_config_group gateway_group = GROUP_OF(gateway_rows, G);
+
+/* ---- paths ---- */
+
+#define P struct gw_config_paths
+static const struct gw_config_row paths_rows[] = {
+    {TEXT(P, collect_state, 2, 200, gw_rule_folder), LOCAL, RESTARTS(ALL),
+     .initial = "/var/lib/gangway/collectd",
+     .help = "Folder of gw-collectd; the queue store is the folder queue in it."},
+    {TEXT(P, link_state, 2, 200, gw_rule_folder), LOCAL, RESTARTS(ALL),
+     .initial = "/var/lib/gangway/linkd",
+     .help = "Folder of gw-linkd: its own store and the file in which it publishes what the "
+             "centre has acknowledged."},
+    /* A socket's path has 108 bytes: room for "/collectd/control.sock.new". */
+    {TEXT(P, run, 2, 80, gw_rule_folder), LOCAL, RESTARTS(ALL), .initial = "/run/gangway",
+     .help = "Folder of the sockets, the doorbell and the status snapshots."},
+};
+static const struct gw_config_group paths_group = GROUP_OF(paths_rows, P);
+
+/* ---- store ---- */
+
+#define S struct gw_config_store
+static const struct gw_config_row store_rows[] = {
+    {NUMBER(S, size_mb, 4, 1048576), LOCAL, RESTARTS(COLLECTD), .initial = "1024",
+     .help = "Size of the queue store in MiB, taken from the disk when the store is made. A "
+             "million scans take about 700."},
+    {NUMBER(S, high_water_percent, 50, 95), CENTRAL, RESTARTS(COLLECTD), .initial = "85",
+     .help = "Above this fill the store yields: first what is kept after acknowledgement, "
+             "then the oldest telemetry and state, then business events are refused."},
+    {NUMBER(S, ring_percent, 0, 80), CENTRAL, RESTARTS(COLLECTD), .initial = "20",
+     .help = "Share of the store that may hold acknowledged events for a replay."},
+    {NUMBER(S, ring_hours, 0, 8760), CENTRAL, RESTARTS(COLLECTD), .initial = "24",
+     .help = "Acknowledged events are kept for a replay this long at most."},
+    {NUMBER(S, write_budget_mb_per_day, 0, 4194304), SHARED, RESTARTS(COLLECTD),
+     .initial = "8192",
+     .help = "MiB a day that may be written to flash for early commits. 0 = never early: "
+             "each commit waits for commit_wait_ms of its class."},
+    {NUMBER(S, quarantine_mb, 1, 1024), CENTRAL, RESTARTS(COLLECTD), .initial = "16",
+     .help = "MiB for raw bytes that could not be decoded; the oldest make room."},
+};
+static const struct gw_config_group store_group = GROUP_OF(store_rows, S);
+
+/* ---- classes ---- */
+
+#define C struct gw_config_class
+static const struct gw_config_choice only_refuse[] = {{"refuse", GW_ON_FULL_REFUSE}};
+static const struct gw_config_choice only_evict[] = {{"evict", GW_ON_FULL_EVICT}};
+
+/* The defaults are those of gw_flow_class_defaults; a test compares them. */
+#define CLASS_ROWS(commit_wait, linger, floor, names, on_full_name)                            \
+    {                                                                                          \
+        {NUMBER(C, commit_wait_ms, 0, 60000), CENTRAL, RESTARTS(COLLECTD),                     \
+         .initial = commit_wait,                                                               \
+         .help = "Longest time in ms an event waits for others to share its flash write."},    \
+            {NUMBER(C, linger_ms, 0, 3600000), CENTRAL, RESTARTS(LINKD), .initial = linger,    \
+             .help = "Longest time in ms a request waits for more events while another "       \
+                     "request of "                                                             \
+                     "the class is under way."},                                               \
+            {NUMBER(C, link_floor_percent, 0, 100), CENTRAL, RESTARTS(LINKD),                  \
+             .initial = floor,                                                                 \
+             .help = "Share of the link the class gets even when others have a backlog."},     \
+        {                                                                                      \
+            CHOICE(C, on_full, names), CENTRAL, RESTARTS(COLLECTD),                            \
+                .initial = on_full_name,                                                       \
+                .help = "What happens when the store is full. Business and audit events are "  \
+                        "never "                                                               \
+                        "evicted, state and telemetry never refused."                          \
+        }                                                                                      \
+    }
+
+static const struct gw_config_row business_rows[] =
+    CLASS_ROWS("10", "20", "50", only_refuse, "refuse");
+static const struct gw_config_row state_rows[] =
+    CLASS_ROWS("100", "500", "10", only_evict, "evict");
+static const struct gw_config_row telemetry_rows[] =
+    CLASS_ROWS("2000", "30000", "10", only_evict, "evict");
+static const struct gw_config_row audit_rows[] =
+    CLASS_ROWS("10", "5000", "5", only_refuse, "refuse");
+static const struct gw_config_group business_group = GROUP_OF(business_rows, C);
+static const struct gw_config_group state_group = GROUP_OF(state_rows, C);
+static const struct gw_config_group telemetry_group = GROUP_OF(telemetry_rows, C);
+static const struct gw_config_group audit_group = GROUP_OF(audit_rows, C);
+
+#define CLASS(class_name, class_index, its_group)                                              \
+    {                                                                                          \
+        .name = class_name, .kind = GW_KIND_GROUP, .offset = (class_index) * sizeof(C),        \
+        .size = sizeof(C), .group = &(its_group), CENTRAL, RESTARTS(COLLECTD),                 \
+        .help = "Flow class " class_name "."                                                   \
+    }
+static const struct gw_config_row classes_rows[] = {
+    CLASS("business", GW_CLASS_BUSINESS, business_group),
+    CLASS("state", GW_CLASS_STATE, state_group),
+    CLASS("telemetry", GW_CLASS_TELEMETRY, telemetry_group),
+    CLASS("audit", GW_CLASS_AUDIT, audit_group),
+};
+static const struct gw_config_group classes_group = {classes_rows, GW_ARRAY_LEN(classes_rows),
+                                                     sizeof(C[GW_CLASS_COUNT])};
+
+/* ---- brokers ---- */
+
+#define B struct gw_config_broker
+static const struct gw_config_row broker_rows[] = {
+    {TEXT(B, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(BROKER), .example = "floor",
+     .help = "Name of the broker in status, issues and logs."},
+    {TEXT(B, host, 1, 253, gw_rule_host), LOCAL, RESTARTS(BROKER), .example = "127.0.0.1",
+     .help = "Where the broker is."},
+    {NUMBER(B, port, 1, 65535), LOCAL, RESTARTS(BROKER), .initial = "1883",
+     .help = "TCP port of the broker; TLS brokers usually have 8883."},
+    {TEXT(B, client_id, 1, 128, gw_rule_name), CENTRAL, RESTARTS(BROKER),
+     .derived = "\"gw-\" and the serial of the gateway",
+     .help = "MQTT client id. The broker keeps the session under it: another id loses what "
+             "waits in the old session."},
+    {TEXT(B, username, 0, 128, gw_rule_utf8), SHARED, RESTARTS(BROKER), .initial = "",
+     .help = "User name at the broker, empty for none."},
+    {TEXT(B, password_file, 0, 255, gw_rule_optional_file), SHARED, RESTARTS(BROKER),
+     .initial = "", .help = "File that holds the password and nothing else."},
+    {TEXT(B, ca_file, 0, 255, gw_rule_optional_file), SHARED, RESTARTS(BROKER), .initial = "",
+     .help = "CA certificates the broker's certificate must come from. Empty = plain TCP, "
+             "which is allowed on this machine only."},
+    {TEXT(B, cert_file, 0, 255, gw_rule_optional_file), SHARED, RESTARTS(BROKER), .initial = "",
+     .help = "Client certificate for the broker, if it asks for one."},
+    {TEXT(B, key_file, 0, 255, gw_rule_optional_file), SHARED, RESTARTS(BROKER), .initial = "",
+     .help = "Key of cert_file."},
+    {NUMBER(B, keepalive_s, 5, 3600), CENTRAL, RESTARTS(BROKER), .initial = "30",
+     .help = "A broker that is silent for about this many seconds counts as gone."},
+    {NUMBER(B, receive_maximum, 1, 65535), CENTRAL, RESTARTS(BROKER), .initial = "5000",
+     .help = "Messages the broker may have under way to us: the largest group one flash "
+             "write can serve (MQTT 5; with MQTT 3.1.1 the broker's own setting holds)."},
+    {TEXTS(B, topics, topic_count, 1, 64, gw_rule_topic_filter), SHARED, RESTARTS(BROKER),
+     .example = "floor/#", .help = "Topic filters to subscribe to, with QoS 1."},
+    {BOOL(B, mqtt5), CENTRAL, RESTARTS(BROKER), .initial = "true",
+     .help = "Speak MQTT 5; false = MQTT 3.1.1."},
+};
+static const struct gw_config_group broker_group = GROUP_OF(broker_rows, B);
+
+/* ---- devices ---- */
+
+#define D struct gw_config_device
+static const struct gw_config_choice device_kinds[] = {
+    {"scanner", GW_DEVICE_SCANNER},
+    {"scale", GW_DEVICE_SCALE},
+    {"plc", GW_DEVICE_PLC},
+    {"other", GW_DEVICE_OTHER},
+};
+static const struct gw_config_choice payload_kinds[] = {
+    {"text", GW_PAYLOAD_TEXT},
+    {"json", GW_PAYLOAD_JSON},
+};
+/* Audit events are made by the gateway alone. */
+static const struct gw_config_choice source_classes[] = {
+    {"business", GW_CLASS_BUSINESS},
+    {"state", GW_CLASS_STATE},
+    {"telemetry", GW_CLASS_TELEMETRY},
+};
+#define POINTER(member, text)                                                                  \
+    {                                                                                          \
+        TEXT(D, member, 0, 255, gw_rule_pointer), CENTRAL, RESTARTS(NOTHING), .initial = "",   \
+                                                                              .help = text     \
+    }
+static const struct gw_config_row device_rows[] = {
+    {TEXT(D, id, 1, 128, gw_rule_name), CENTRAL, RESTARTS(NOTHING), .example = "scanner-1",
+     .help = "Logical name of the device: it stays when the device is replaced."},
+    {CHOICE(D, kind, device_kinds), CENTRAL, RESTARTS(NOTHING), .example = "scanner",
+     .help = "What the device is; decides which events its messages become."},
+    {TEXT(D, topic, 1, 256, gw_rule_topic_filter), SHARED, RESTARTS(NOTHING),
+     .example = "floor/scanner-1",
+     .help = "Topic filter of its messages. Where several devices match, the first one in "
+             "the list has the message."},
+    {CHOICE(D, payload, payload_kinds), CENTRAL, RESTARTS(NOTHING), .initial = "text",
+     .help = "text: the whole payload is the reading; json: the pointers say where it is."},
+    POINTER(code_pointer, "Where the scanned code is, for example /data/scan_code."),
+    POINTER(symbology_pointer, "Where the name of the bar code symbology is."),
+    POINTER(time_pointer, "Where the device says when it happened (RFC 3339 text). Without "
+                          "it, the time of arrival counts."),
+    POINTER(event_id_pointer, "Where the device's own id of the reading is; repeated ids are "
+                              "stored once."),
+    POINTER(weight_pointer, "Where the weight or value is."),
+    POINTER(unit_pointer, "Where the unit is."),
+    POINTER(state_pointer, "Where the state of the scale is. Without it every weight counts "
+                           "as stable."),
+    {TEXT(D, stable_word, 0, 64, gw_rule_utf8), CENTRAL, RESTARTS(NOTHING), .initial = "",
+     .help = "The value at state_pointer that means stable, for example S or true. Empty = "
+             "stable."},
+    {CHOICE(D, class, source_classes), CENTRAL, RESTARTS(NOTHING),
+     .derived = "business for a scanner or scale, else telemetry",
+     .help = "Flow class of its events."},
+    {NUMBER(D, max_per_second, 0, 100000), CENTRAL, RESTARTS(NOTHING), .initial = "0",
+     .help = "Messages a second that are taken from the device; more are held back. 0 = no "
+             "limit."},
+};
+static const struct gw_config_group device_group = GROUP_OF(device_rows, D);
+
+/* ---- buses ---- */
+
+#define T struct gw_config_point
+static const struct gw_config_choice areas[] = {
+    {"coil", GW_AREA_COIL},
+    {"discrete_input", GW_AREA_DISCRETE_INPUT},
+    {"input_register", GW_AREA_INPUT_REGISTER},
+    {"holding_register", GW_AREA_HOLDING_REGISTER},
+};
+static const struct gw_config_choice point_types[] = {
+    {"bool", GW_POINT_BOOL},   {"int16", GW_POINT_INT16},   {"uint16", GW_POINT_UINT16},
+    {"int32", GW_POINT_INT32}, {"uint32", GW_POINT_UINT32}, {"float32", GW_POINT_FLOAT32},
+};
+static const struct gw_config_choice word_orders[] = {
+    {"ABCD", GW_ORDER_ABCD},
+    {"CDAB", GW_ORDER_CDAB},
+    {"BADC", GW_ORDER_BADC},
+    {"DCBA", GW_ORDER_DCBA},
+};
+static const struct gw_config_choice reports[] = {
+    {"signal", GW_REPORT_SIGNAL},
+    {"counter", GW_REPORT_COUNTER},
+    {"metric", GW_REPORT_METRIC},
+};
+static const struct gw_config_row point_rows[] = {
+    {TEXT(T, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(BUS), .example = "gate",
+     .help = "Name of the point; its events come from the device <bus>.<point>."},
+    {NUMBER(T, unit_id, 0, 255), LOCAL, RESTARTS(BUS), .initial = "1",
+     .help = "Modbus unit behind the address of the bus."},
+    {CHOICE(T, area, areas), LOCAL, RESTARTS(BUS), .example = "coil",
+     .help = "Which of the four areas the point is in."},
+    {MEMBER(T, address), .kind = GW_KIND_ADDRESS, LOCAL, RESTARTS(BUS), .example = "0",
+     .help = "Number = address on the wire, from 0. Text = number in the PLC's manual: "
+             "\"40001\" is holding register 0, \"30001\" input register 0, \"10001\" discrete "
+             "input 0, \"00001\" coil 0; six digits reach all 65,536."},
+    {CHOICE(T, type, point_types), LOCAL, RESTARTS(BUS),
+     .derived = "bool for coils and discrete inputs, else uint16",
+     .help = "How the bits are read; 32-bit types take two registers."},
+    {CHOICE(T, order, word_orders), LOCAL, RESTARTS(BUS), .initial = "ABCD",
+     .help = "Order of the bytes of a value; ABCD is what the Modbus standard says."},
+    {TEXT(T, scale, 1, 32, gw_rule_factor), LOCAL, RESTARTS(BUS), .initial = "1",
+     .help = "The value is multiplied by this, exactly."},
+    {TEXT(T, dead_band, 1, 32, gw_rule_dead_band), CENTRAL, RESTARTS(BUS), .initial = "0",
+     .help = "A change up to this much, after scaling, is not reported."},
+    {NUMBER(T, period_ms, 10, 86400000), CENTRAL, RESTARTS(BUS), .initial = "1000",
+     .help = "How often the point is read."},
+    {NUMBER(T, max_silence_ms, 0, 604800000), CENTRAL, RESTARTS(BUS), .initial = "0",
+     .help = "The value is reported after this long even without a change. 0 = only on "
+             "change."},
+    {CHOICE(T, report, reports), CENTRAL, RESTARTS(BUS), .initial = "signal",
+     .help = "signal: plc.signal_changed; counter: plc.counted with the difference; metric: "
+             "metric.sampled."},
+    {CHOICE(T, class, source_classes), CENTRAL, RESTARTS(BUS),
+     .derived = "state for a signal, else telemetry", .help = "Flow class of its events."},
+};
+static const struct gw_config_group point_group = GROUP_OF(point_rows, T);
+
+#define U struct gw_config_bus
+static const struct gw_config_row bus_rows[] = {
+    {TEXT(U, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(BUS), .example = "plc-1",
+     .help = "Name of the bus in events, status, issues and logs."},
+    {TEXT(U, host, 1, 253, gw_rule_host), LOCAL, RESTARTS(BUS), .example = "192.0.2.10",
+     .help = "Address of the PLC or Modbus gateway."},
+    {NUMBER(U, port, 1, 65535), LOCAL, RESTARTS(BUS), .initial = "502",
+     .help = "TCP port of the PLC."},
+    {NUMBER(U, timeout_ms, 50, 60000), CENTRAL, RESTARTS(BUS), .initial = "1000",
+     .help = "How long an answer may take."},
+    {NUMBER(U, max_gap, 0, 120), LOCAL, RESTARTS(BUS), .initial = "8",
+     .help = "Registers between two points that a block read may fetch for nothing. 0 for "
+             "PLCs that refuse to read undefined registers."},
+    {LIST(U, points, point_count, 1, 1024, point_group), CENTRAL, RESTARTS(BUS),
+     .help = "What is read."},
+};
+static const struct gw_config_group bus_group = GROUP_OF(bus_rows, U);
+
+/* ---- sinks ---- */
+
+#define K struct gw_config_sink
+static const struct gw_config_row sink_rows[] = {
+    {TEXT(K, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(SINK), .example = "centre",
+     .help = "Name of the sink. Its cursors are kept under it: another name sends everything "
+             "that is still stored again."},
+    {TEXT(K, url, 9, 512, gw_rule_https), CENTRAL, RESTARTS(SINK),
+     .example = "https://ingest.example.com",
+     .help = "Base address of the middleware; /v1/events is appended."},
+    {BOOL(K, required), CENTRAL, RESTARTS(SINK), .initial = "true",
+     .help = "true: events are kept until this sink has acknowledged them; false: best "
+             "effort."},
+    {BOOL(K, compress), CENTRAL, RESTARTS(SINK), .initial = "true",
+     .help = "Compress request bodies with zstd."},
+    {TEXT(K, ca_file, 2, 255, gw_rule_file), CENTRAL, RESTARTS(SINK),
+     .example = "/etc/gangway/tls/ca.pem",
+     .help = "CA certificates the middleware's certificate must come from; no others count."},
+    {TEXT(K, cert_file, 2, 255, gw_rule_file), CENTRAL, RESTARTS(SINK),
+     .example = "/etc/gangway/tls/gateway.pem",
+     .help = "Client certificate; its common name is the serial."},
+    {TEXT(K, key_file, 2, 255, gw_rule_file), CENTRAL, RESTARTS(SINK),
+     .example = "/etc/gangway/tls/gateway.key", .help = "Key of cert_file."},
+    {TEXT(K, token_file, 0, 255, gw_rule_optional_file), CENTRAL, RESTARTS(SINK), .initial = "",
+     .help = "File with a bearer token that is sent beside the certificate, empty for none."},
+    {NUMBER(K, batch_events, 1, 10000), CENTRAL, RESTARTS(SINK), .initial = "500",
+     .help = "Events in one request at rest."},
+    {NUMBER(K, batch_events_max, 1, 10000), CENTRAL, RESTARTS(SINK), .initial = "10000",
+     .help = "Events in one request while a backlog drains."},
+    {NUMBER(K, batch_kib, 64, 4096), CENTRAL, RESTARTS(SINK), .initial = "256",
+     .help = "KiB in one request at rest, before compression."},
+    {NUMBER(K, batch_kib_max, 64, 4096), CENTRAL, RESTARTS(SINK), .initial = "4096",
+     .help = "KiB in one request while a backlog drains, before compression."},
+    {NUMBER(K, request_timeout_ms, 1000, 600000), CENTRAL, RESTARTS(SINK), .initial = "30000",
+     .help = "How long one request may take."},
+    {NUMBER(K, first_jitter_ms, 0, 3600000), CENTRAL, RESTARTS(SINK), .initial = "30000",
+     .help = "After a long outage the first attempt waits for a random time up to this, so "
+             "that not all gateways come at once."},
+    {NUMBER(K, max_events_per_second, 0, 1000000), CENTRAL, RESTARTS(SINK), .initial = "0",
+     .help = "Limit while a backlog drains. 0 = none."},
+    {NUMBER(K, no_progress_s, 10, 86400), CENTRAL, RESTARTS(SINK), .initial = "300",
+     .help = "When nothing was acknowledged for this long although events wait: a new "
+             "connection, then a new process."},
+    {NUMBER(K, dead_letters_per_hour, 0, 1000000), CENTRAL, RESTARTS(SINK), .initial = "100",
+     .help = "More rejected events than this in an hour stop the sink: then the fault is not "
+             "in the events."},
+};
+static const struct gw_config_group sink_group = GROUP_OF(sink_rows, K);
+
+/* ---- the document ---- */
+
+#define X struct gw_config
+static const struct gw_config_row top_rows[] = {
+    {NUMBER(X, revision, 0, INT64_C(9007199254740991)), CENTRAL, RESTARTS(NOTHING),
+     .initial = "0", .help = "Number of the document, raised with each change."},
+    {GROUP(X, gateway, gateway_group), CENTRAL, RESTARTS(ALL), .part = GW_PART_GATEWAY,
+     .help = "Who this gateway is and where it stands."},
+    {GROUP(X, paths, paths_group), LOCAL, RESTARTS(ALL), .part = GW_PART_PATHS,
+     .help = "Where things are kept on this machine."},
+    {GROUP(X, store, store_group), CENTRAL, RESTARTS(COLLECTD), .part = GW_PART_STORE,
+     .help = "The queue store."},
+    {GROUP(X, classes, classes_group), CENTRAL, RESTARTS(COLLECTD), .part = GW_PART_CLASSES,
+     .help = "What the four flow classes promise."},
+    {LIST(X, brokers, broker_count, 0, 16, broker_group), CENTRAL, RESTARTS(BROKER),
+     .part = GW_PART_BROKERS, .help = "MQTT brokers we subscribe to."},
+    {LIST(X, devices, device_count, 0, 4096, device_group), CENTRAL, RESTARTS(NOTHING),
+     .part = GW_PART_DEVICES, .help = "Devices that speak MQTT through a broker."},
+    {LIST(X, buses, bus_count, 0, 32, bus_group), CENTRAL, RESTARTS(BUS), .part = GW_PART_BUSES,
+     .help = "Modbus TCP connections and the points read on them."},
+    {LIST(X, sinks, sink_count, 0, 8, sink_group), CENTRAL, RESTARTS(SINK),
+     .part = GW_PART_SINKS, .help = "Where the events go."},
+};
+
+const struct gw_config_group gw_config_top = GROUP_OF(top_rows, X);
