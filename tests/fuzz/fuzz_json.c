@@ -89,12 +89,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     (void) gw_json_find_raw(text, GW_STR("/a/0/b"), &raw);
     GW_CLEANUP(close_docp) struct gw_json_doc *doc = NULL;
     enum gw_err parse_err = gw_json_parse(text, &limits, &error, &doc);
-    if (err) {
-        require(parse_err == err);
-        return 0;
-    }
+    /* The one thing the parser refuses beyond the scanner, and may meet first. */
+    bool is_nul = parse_err && strcmp(error.reason, "NUL in a string") == 0;
+    require(parse_err == err || is_nul);
     if (parse_err) {
-        require(strcmp(error.reason, "NUL in a string") == 0);
         return 0;
     }
     check_canonical(gw_json_root(doc));
