@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """receiver serve | report | events: the command line."""
 import argparse
+import gc
 import json
 import signal
 import sys
@@ -73,6 +74,8 @@ def _serve(options):
                       tls_context(options.cert, options.key, options.ca))
     control = Control(centre, options.control_port)
 
+    # Batches are many small objects without cycles: collecting them often only costs.
+    gc.set_threshold(200000, 20, 20)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

@@ -2,8 +2,8 @@
 """The centre's word: complete, missing A..B, tail unknown since T, conflict."""
 import subprocess
 
-from conftest import PROJECT
 from gateway_double import EPOCH, make_event, make_started
+from receiver_process import PROJECT
 
 OLD, NEW, NEWEST = "1" + "0" * 16, "2" + "0" * 16, "3" + "0" * 16
 

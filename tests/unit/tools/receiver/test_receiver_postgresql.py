@@ -14,8 +14,8 @@ import tempfile
 import threading
 
 import pytest
-from conftest import PROJECT, ReceiverProcess
 from gateway_double import EPOCH, GatewayDouble, event_id, make_event, make_started
+from receiver_process import PROJECT, ReceiverProcess
 
 
 def free_port():

@@ -4,8 +4,8 @@ import socket
 import ssl
 
 import pytest
-from conftest import ReceiverProcess
 from gateway_double import GatewayDouble, make_event
+from receiver_process import ReceiverProcess
 
 
 @pytest.mark.parametrize("name", ["bad/gateway-GW-1-expired", "bad/gateway-GW-1-wrong-ca",

@@ -249,7 +249,7 @@ def test_other_paths_and_methods(gateway):
 
 
 def test_results_of_every_event_on_request(pki, tmp_path):
-    from conftest import ReceiverProcess
+    from receiver_process import ReceiverProcess
     process = ReceiverProcess(pki, tmp_path, "--results", "all", "--base", "/ingest",
                               "--no-store-bodies")
     try:
