@@ -138,7 +138,7 @@ static size_t distance(struct gw_str a, struct gw_str b) {
 
 static const char *nearest_key(const struct gw_config_group *group, struct gw_str name) {
     const char *nearest = NULL;
-    size_t best = name.len / 2 + 2; /* farther than that is no slip of the hand */
+    size_t best = (name.len + 1) / 3 + 1; /* farther than that is no slip of the hand */
     for (size_t i = 0; i < group->row_count; i++) {
         size_t found = distance(name, gw_str_from_cstr(group->rows[i].name));
         if (found < best) {
