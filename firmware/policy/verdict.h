@@ -36,7 +36,7 @@ struct gw_answer {
     enum gw_answer_content content;
     bool echoes; /* epoch, class and last sequence are those of the request */
     enum gw_answer_results results;
-    bool already_stored; /* body says code "already_stored" */
+    bool already_stored; /* body says code "already_stored", as contract or problem */
     enum gw_ack_mode ack_mode;
 };
 
