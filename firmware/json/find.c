@@ -31,20 +31,18 @@ static bool take(struct walk *w, char c) {
     return false;
 }
 
-/* From the opening quote to behind the closing one; the inner text. */
-static struct gw_str take_string(struct walk *w) {
-    const uint8_t *inner = w->p + 1;
-    w->p = inner;
-    for (;;) {
-        w->p = gw_json_skip_plain(w->p, w->end);
-        if (w->p == w->end || *w->p == '"') {
-            break;
-        }
-        w->p += *w->p == '\\' && w->end - w->p > 1 ? 2 : 1;
+/* From the opening quote to behind the closing one. The inner text stands
+ * between that start and end; true if it holds an escape. */
+static bool skip_string(struct walk *w) {
+    bool escaped = false;
+    w->p = gw_json_skip_plain(w->p + 1, w->end);
+    while (w->p < w->end && *w->p != '"') {
+        bool is_escape = *w->p == '\\' && w->end - w->p > 1;
+        escaped |= is_escape;
+        w->p = gw_json_skip_plain(w->p + (is_escape ? 2 : 1), w->end);
     }
-    struct gw_str text = {(const char *) inner, (size_t) (w->p - inner)};
     w->p += w->p < w->end;
-    return text;
+    return escaped;
 }
 
 static bool ends_scalar(uint8_t c) {
@@ -63,7 +61,7 @@ static void skip_container(struct walk *w) {
     while (w->p < w->end) {
         uint8_t c = *w->p;
         if (c == '"') {
-            (void) take_string(w);
+            (void) skip_string(w);
             continue;
         }
         w->p++;
@@ -80,7 +78,7 @@ static struct gw_str take_value(struct walk *w) {
     skip_space(w);
     const uint8_t *start = w->p;
     if (w->p < w->end && *w->p == '"') {
-        (void) take_string(w);
+        (void) skip_string(w);
     } else if (w->p < w->end && (*w->p == '{' || *w->p == '[')) {
         skip_container(w);
     } else {
@@ -89,21 +87,37 @@ static struct gw_str take_value(struct walk *w) {
     return (struct gw_str){(const char *) start, (size_t) (w->p - start)};
 }
 
-/* Leaves w before the value of the member. */
-static enum gw_err enter_member(struct walk *w, struct gw_str token) {
-    if (take(w, '}')) {
-        return GW_ERR_NOENT;
+struct token {
+    struct gw_str text;
+    bool is_plain; /* no ~0 or ~1 in it: names can be compared byte by byte */
+};
+
+/* Takes the name that comes next and its colon; true if it is the token's.
+ * Malformed text ends the walk. */
+static bool take_name(struct walk *w, const struct token *token) {
+    skip_space(w);
+    if (w->p == w->end || *w->p != '"') {
+        w->p = w->end;
+        return false;
     }
+    const char *inner = (const char *) w->p + 1;
+    bool escaped = skip_string(w);
+    size_t len = (size_t) ((const char *) w->p - inner);
+    struct gw_str name = {inner, len > 0 ? len - 1 : 0};
+    bool same = token->is_plain && !escaped ? gw_str_eq(token->text, name)
+                                            : gw_json_token_names(token->text, name);
+    if (!take(w, ':')) {
+        w->p = w->end;
+        return false;
+    }
+    return same;
+}
+
+/* Leaves w before the value of the member. */
+static enum gw_err enter_member(struct walk *w, struct gw_str token_text) {
+    struct token token = {token_text, gw_str_find(token_text, '~', 0) == token_text.len};
     do {
-        skip_space(w);
-        if (w->p == w->end || *w->p != '"') {
-            return GW_ERR_NOENT;
-        }
-        struct gw_str name = take_string(w);
-        if (!take(w, ':')) {
-            return GW_ERR_NOENT;
-        }
-        if (gw_json_token_names(token, name)) {
+        if (take_name(w, &token)) {
             return GW_OK;
         }
         (void) take_value(w);

@@ -5,17 +5,18 @@
 
 #include "firmware/json/text.h"
 
-static uint64_t plain_key(struct gw_str inner) {
+/* Behind a name stand at least a quote, a colon and a value, but not always
+ * enough to load a whole word. */
+static uint64_t plain_key(struct gw_str inner, size_t readable) {
     uint8_t bytes[8] = {0};
-    if (inner.len > 0) {
-        memcpy(bytes, inner.ptr, inner.len < sizeof(bytes) ? inner.len : sizeof(bytes));
-    }
+    size_t len = inner.len < sizeof(bytes) ? inner.len : sizeof(bytes);
+    memcpy(bytes, inner.ptr, readable < sizeof(bytes) ? len : sizeof(bytes));
     uint64_t key;
     memcpy(&key, bytes, sizeof(key));
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     key = __builtin_bswap64(key);
 #endif
-    return key;
+    return len == 0 ? 0 : key & ~UINT64_C(0) << (64 - 8 * len);
 }
 
 static int compare(const struct gw_json_names *names, const struct gw_json_name *a,
@@ -56,7 +57,8 @@ enum gw_err gw_json_names_add(struct gw_json_names *names, uint32_t base, struct
         return GW_ERR_FULL;
     }
     struct gw_json_name name = {
-        .key = escaped ? gw_json_text_key(inner) : plain_key(inner),
+        .key = escaped ? gw_json_text_key(inner)
+                       : plain_key(inner, (size_t) (names->end - inner.ptr)),
         .offset = (uint32_t) (inner.ptr - names->text),
         .len = (uint32_t) inner.len,
     };

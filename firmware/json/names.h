@@ -23,9 +23,10 @@ struct gw_json_name {
     uint32_t len;
 };
 
-/* Set `text` and `count` = 0; the entries need no initialising. */
+/* Set `text`, `end` and `count` = 0; the entries need no initialising. */
 struct gw_json_names {
     const char *text; /* where the offsets point into */
+    const char *end;  /* of the text */
     uint32_t count;
     struct gw_json_name entries[GW_JSON_NAMES_MAX];
 };

@@ -158,12 +158,16 @@ static enum gw_err scan_special(struct scan *s, struct string *string) {
     return fail(s, s->p, "control character in a string");
 }
 
-static enum gw_err scan_string(struct scan *s, struct string *ret_string) {
+/* Fills *string in place: handing a local out by copy stalls on the bytes just
+ * written, which was a third of the time of a whole scan. */
+static enum gw_err scan_string(struct scan *s, struct string *string) {
     const uint8_t *open = s->p;
-    struct string string = {.inner.ptr = (const char *) open + 1};
+    string->inner.ptr = (const char *) open + 1;
+    string->escaped = false;
+    string->has_nul = false;
     s->p = gw_json_skip_plain(open + 1, s->end);
     while (s->p < s->end && *s->p != '"') {
-        enum gw_err err = scan_special(s, &string);
+        enum gw_err err = scan_special(s, string);
         if (err) {
             return err;
         }
@@ -172,9 +176,8 @@ static enum gw_err scan_string(struct scan *s, struct string *ret_string) {
     if (s->p == s->end) {
         return fail(s, open, "string without end");
     }
-    string.inner.len = (size_t) (s->p - open) - 1;
+    string->inner.len = (size_t) (s->p - open) - 1;
     s->p++;
-    *ret_string = string;
     return GW_OK;
 }
 
@@ -468,6 +471,7 @@ static void scan_init(struct scan *s, struct gw_str text, unsigned flags) {
     s->fail_at = start;
     s->fail_reason = "";
     s->names.text = (const char *) start;
+    s->names.end = (const char *) s->end;
     s->names.count = 0;
 }
 

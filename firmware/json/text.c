@@ -3,38 +3,6 @@
 
 #include <string.h>
 
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGHS UINT64_C(0x8080808080808080)
-
-/* Marks bytes below `limit` (at most 0x80). A borrow may mark further bytes,
- * but only above a true hit, and only the lowest mark is used. */
-static uint64_t mark_below(uint64_t v, uint8_t limit) {
-    return (v - ONES * limit) & ~v & HIGHS;
-}
-
-static bool is_plain(uint8_t c) {
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-const uint8_t *gw_json_skip_plain(const uint8_t *p, const uint8_t *end) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    while (end - p >= 8) {
-        uint64_t v;
-        memcpy(&v, p, sizeof(v));
-        uint64_t marks = mark_below(v, 0x20) | mark_below(v ^ ONES * '"', 1)
-                         | mark_below(v ^ ONES * '\\', 1) | (v & HIGHS);
-        if (marks) {
-            return p + (__builtin_ctzll(marks) >> 3);
-        }
-        p += 8;
-    }
-#endif
-    while (p < end && is_plain(*p)) {
-        p++;
-    }
-    return p;
-}
-
 /* Four hex digits, or a number above 0xffff. */
 static uint32_t read_hex4(const uint8_t *p, const uint8_t *end) {
     uint8_t bytes[2];

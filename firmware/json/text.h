@@ -10,6 +10,8 @@
 #ifndef GW_JSON_TEXT_H
 #define GW_JSON_TEXT_H
 
+#include <string.h>
+
 #include "firmware/base/str.h"
 
 struct gw_json_text {
@@ -36,8 +38,36 @@ uint64_t gw_json_text_key(struct gw_str inner);
  * point, or 0 if it is malformed or half a pair. */
 size_t gw_json_escape_len(const uint8_t *p, const uint8_t *end, uint32_t *ret_code_point);
 
+#define GW_JSON_ONES UINT64_C(0x0101010101010101)
+#define GW_JSON_HIGHS UINT64_C(0x8080808080808080)
+
+/* Marks bytes below `limit` (at most 0x80). A borrow may mark further bytes,
+ * but only above a true hit, and only the lowest mark is used. */
+static inline uint64_t gw_json_mark_below(uint64_t v, uint8_t limit) {
+    return (v - GW_JSON_ONES * limit) & ~v & GW_JSON_HIGHS;
+}
+
 /* First byte at or after p that is not plain inside a string: quote,
- * backslash, control, or not ASCII; `end` if there is none. */
-const uint8_t *gw_json_skip_plain(const uint8_t *p, const uint8_t *end);
+ * backslash, control, or not ASCII; `end` if there is none. Inline because it
+ * runs once per string, and strings are short. */
+static inline const uint8_t *gw_json_skip_plain(const uint8_t *p, const uint8_t *end) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    while (end - p >= 8) {
+        uint64_t v;
+        memcpy(&v, p, sizeof(v));
+        uint64_t marks = gw_json_mark_below(v, 0x20)
+                         | gw_json_mark_below(v ^ GW_JSON_ONES * '"', 1)
+                         | gw_json_mark_below(v ^ GW_JSON_ONES * '\\', 1) | (v & GW_JSON_HIGHS);
+        if (marks) {
+            return p + (__builtin_ctzll(marks) >> 3);
+        }
+        p += 8;
+    }
+#endif
+    while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
+        p++;
+    }
+    return p;
+}
 
 #endif
