@@ -274,6 +274,9 @@ static void check_text_device(struct gw_config_report *report,
 static bool is_subscribed(const struct gw_config *config, const char *topic) {
     for (size_t i = 0; i < config->broker_count; i++) {
         const struct gw_config_broker *broker = &config->brokers[i];
+        if (broker->topic_count == 0) {
+            return true; /* they were refused: nobody knows */
+        }
         for (size_t j = 0; j < broker->topic_count; j++) {
             if (gw_config_filter_covers(gw_str_from_cstr(broker->topics[j]),
                                         gw_str_from_cstr(topic))) {

@@ -175,8 +175,11 @@ static bool read_list(struct gw_config_reading *reading, const struct gw_config_
         } else {
             gw_config_report_value(&reading->report,
                                    &(struct gw_config_row){.kind = GW_KIND_GROUP}, entry);
+            /* Filled with defaults for the rules to come, without more findings. */
+            reading->report.is_muted = true;
             gw_config_read_group(reading, row->group, NULL,
                                  entries + index * row->group->bytes);
+            reading->report.is_muted = false;
         }
         gw_config_leave(&reading->report, mark);
         index++;

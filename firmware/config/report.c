@@ -12,6 +12,7 @@
 void gw_config_report_init(struct gw_config_report *report, struct gw_buf *errors) {
     report->errors = errors;
     report->findings = 0;
+    report->is_muted = false;
     gw_buf_init(&report->path, report->path_storage, sizeof report->path_storage);
 }
 
@@ -41,6 +42,9 @@ void gw_config_leave(struct gw_config_report *report, size_t mark) {
 /* A line goes out whole or not at all; control characters from the document
  * must not reach a terminal. */
 static void put_line(struct gw_config_report *report, struct gw_str text) {
+    if (report->is_muted) {
+        return;
+    }
     char storage[LINE_BYTES + GW_CONFIG_PATH_BYTES];
     struct gw_buf line;
     gw_buf_init(&line, storage, sizeof storage);

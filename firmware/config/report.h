@@ -12,6 +12,7 @@
 struct gw_config_report {
     struct gw_buf *errors;
     unsigned findings;
+    bool is_muted; /* findings follow from one that is reported already */
     struct gw_buf path;
     char path_storage[GW_CONFIG_PATH_BYTES];
 };
