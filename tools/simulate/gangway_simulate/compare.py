@@ -2,9 +2,10 @@
 """Ledgers against the receiver: nothing missing, nothing twice in effect, in order.
 
 Scanners and scales: every acknowledged entry must be held by the centre. A copy
-more than the device sent, not marked `possibleduplicate`, is "twice in effect";
-a device that names its events (deviceeventid) allows one copy however often it
-sent. First copies must stand in the order in which the device sent them.
+more than the device sent, not marked `possibleduplicate`, is "twice in effect"
+(a marked one starts nothing); a device that names its events (deviceeventid)
+allows one copy however often it sent. First copies must stand in the order in
+which the device sent them.
 
 PLC points: a poller sees what was served, not every change. Each cleanly served
 change must be reported, in order; nothing else may be.
@@ -33,7 +34,8 @@ class Finding:
         self.twice = []
         self.disorder = []
         self.unexpected = []
-        self.marked = 0
+        self.marked = 0  # possibleduplicate: redelivered, the first copy not provable
+        self.extra = 0   # marked copies beside another copy
 
     @property
     def good(self):
@@ -45,7 +47,7 @@ class Finding:
         return (f"{self.device:<24} acked {self.acked:>8}  held {self.held:>8}"
                 f"  missing {len(self.missing):>5}  twice {len(self.twice):>4}"
                 f"  out of order {len(self.disorder):>4}  unexpected {len(self.unexpected):>4}"
-                f"  marked {self.marked:>4}")
+                f"  marked {self.marked:>4} ({self.extra} extra)")
 
 
 def _key(entry):
@@ -64,29 +66,29 @@ def compare_messages(device, entries, events):
             finding.unacked += 1
         else:
             finding.acked += 1
-    copies = {}
+    effects = {}  # key -> copies that are not marked
     newest = 0
     for event in events:
         finding.held += 1
         key = _key(event)
         entry = by_key.get(key)
-        if event.get("possibleduplicate"):
-            finding.marked += 1
-            copies.setdefault(key, 0)
-            continue
+        marked = bool(event.get("possibleduplicate"))
+        finding.marked += marked
         if entry is None:
-            finding.unexpected.append(key)
+            finding.unexpected += [] if marked else [key]
             continue
-        copies[key] = copies.get(key, 0) + 1
-        if copies[key] == 1:
+        if key not in effects:  # the first copy gives the order, marked or not
             if entry["n"] < newest:
                 finding.disorder.append(key)
             newest = max(newest, entry["n"])
+        elif marked:
+            finding.extra += 1
+        effects[key] = effects.get(key, 0) + (not marked)
     for key, entry in by_key.items():
         allowed = 1 if "deviceeventid" in entry else entry.get("sends", 1)
-        if copies.get(key, 0) > allowed:
+        if effects.get(key, 0) > allowed:
             finding.twice.append(key)
-        if entry["t_acked"] is not None and key not in copies:
+        if entry["t_acked"] is not None and key not in effects:
             finding.missing.append(key)
     return finding
 

@@ -49,7 +49,12 @@ def test_a_device_that_names_its_events_allows_one_copy_only():
 def test_a_copy_marked_as_possible_duplicate_has_no_second_effect():
     events = [event(1, 1), event(1, 2, possibleduplicate=True)]
     assert found([entry(1)], events) == ([], [], [], [])
-    assert found([entry(1)], events[1:])[0] == []
+    assert found([entry(1)], events[1:]) == ([], [], [], [])
+
+
+def test_a_marked_copy_that_is_the_only_one_keeps_the_order_too():
+    marked = event(1, 2, possibleduplicate=True)
+    assert found([entry(1), entry(2)], [event(2, 1), marked])[2] == ["code-1"]
 
 
 def test_a_scan_that_overtook_another_is_out_of_order():
