@@ -12,6 +12,8 @@
 #include "firmware/event/event.h"
 
 enum gw_severity { GW_SEVERITY_NOTICE, GW_SEVERITY_WARNING, GW_SEVERITY_CRITICAL };
+/* "notice", "warning", "critical"; "ok" for -1, the verdict without issues. */
+const char *gw_severity_name(int severity);
 
 /* Every issue the product can raise, with the remedy a technician reads, in one
  * table (health/issue.c). The code's number is read out on the phone. */
@@ -57,6 +59,7 @@ struct gw_issue_info {
 };
 /* NULL for an unknown code. Static storage. */
 const struct gw_issue_info *gw_issue_find(enum gw_issue_code code);
+/* Row `index` of the table, NULL behind the last. */
 const struct gw_issue_info *gw_issue_at(size_t index);
 
 struct gw_health;
@@ -72,7 +75,9 @@ void gw_health_close(struct gw_health *health);
  * max_counters are used up, a spare one that is shown as "counter_overflow". */
 uint64_t *gw_health_counter(struct gw_health *health, const char *name);
 
-/* Raise or refresh the issue (code, subject). `detail` names what was found. */
+/* Raise or refresh the issue (code, subject). `detail` names what was found; it
+ * is cut at 255 bytes, the subject at 127, and what is not UTF-8 is shown as
+ * '?'. Never put a secret or a payload into either. */
 void gw_health_raise(struct gw_health *health, enum gw_issue_code code, struct gw_str subject,
                      const char *detail_format, ...) __attribute__((format(printf, 4, 5)));
 /* It is over; harmless if it was not raised. */
@@ -85,8 +90,9 @@ int gw_health_verdict(const struct gw_health *health);
 uint64_t gw_health_revision(const struct gw_health *health);
 
 /* Append the snapshot object: {"program","version","time","uptime_ms","verdict",
- * "issues":[{code,name,severity,subject,detail,since,remedy}],"counters":{...},
- * <sections>}. `sections` appends further members, each starting with a comma
+ * "issues":[{code,name,severity,subject,detail,since,text,remedy}] (worst first),
+ * "issues_not_kept","counters":{...},<sections>}. "verdict" is a name of
+ * gw_severity_name. `sections` appends further members, each starting with a comma
  * (",\"queue\":{...}"), and may be NULL. FULL. */
 enum gw_err gw_health_put_snapshot(const struct gw_health *health, struct gw_buf *buf,
                                    void (*sections)(void *context, struct gw_buf *buf),
@@ -116,7 +122,9 @@ void gw_audit_seal(struct gw_audit_entry *entry, const uint8_t previous[static 3
 enum gw_err gw_audit_check(const struct gw_audit_entry *entry,
                            const uint8_t previous[static 32]);
 /* The entry as canonical JSON: data of an audit.recorded event and value in the
- * state table "audit" (key: u64 big-endian number). */
+ * state table "audit" (key: u64 big-endian number). SCHEMA if a text holds a
+ * control character or is not UTF-8: then two entries could have one hash, so
+ * it must not be stored. FULL (buf as before). */
 enum gw_err gw_audit_format(const struct gw_audit_entry *entry, struct gw_buf *buf);
 /* Views into `json`, which must be what gw_audit_format wrote; strings that
  * needed escapes are unescaped into `storage`. PARSE, SCHEMA. */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firmware/base/cleanup.h"
+#include "firmware/health/health.h"
+
+/* Read by a technician at the rack or over the phone: what is wrong, then what
+ * to do next. The numbers are read out, so none is ever used again. */
+static const struct gw_issue_info issues[] = {
+    {GW_ISSUE_STORE_SET_ASIDE, "store_set_aside", GW_SEVERITY_CRITICAL,
+     "The event store could not be used and was set aside; a new one was started.",
+     "Run `gwctl queue salvage` on the folder named here, then have the flash checked."},
+    {GW_ISSUE_STORE_FULL, "store_full", GW_SEVERITY_CRITICAL,
+     "The event store is full: business events are refused until the centre takes some.",
+     "Bring the uplink back; devices with a buffer of their own keep what they have."},
+    {GW_ISSUE_STORE_HIGH_WATER, "store_high_water", GW_SEVERITY_WARNING,
+     "The event store is filling up.",
+     "Check why the uplink does not keep up, before business events are refused."},
+    {GW_ISSUE_STORE_EVICTING, "store_evicting", GW_SEVERITY_WARNING,
+     "The oldest telemetry or state events are being dropped to make room.",
+     "Bring the uplink back or give the store more space."},
+    {GW_ISSUE_STORE_WRITE_FAILED, "store_write_failed", GW_SEVERITY_CRITICAL,
+     "The event store cannot be written: nothing is acknowledged to devices.",
+     "Check free space and the health of the flash, then restart gw-collectd."},
+    {GW_ISSUE_STORE_READER_STUCK, "store_reader_stuck", GW_SEVERITY_WARNING,
+     "A reader holds an old view of the event store, which keeps space from being used again.",
+     "Restart gw-linkd, and end any long-running gwctl."},
+    {GW_ISSUE_STORE_RECORD_CORRUPT, "store_record_corrupt", GW_SEVERITY_CRITICAL,
+     "A stored event does not fit its checksum; it was replaced by a tombstone.",
+     "Have the flash checked and plan to replace the gateway."},
+    {GW_ISSUE_QUARANTINE, "quarantine", GW_SEVERITY_WARNING,
+     "Something a device sent could not be understood and was put into quarantine.",
+     "Look at it with `gwctl quarantine list`, correct the device or its configuration, then "
+     "retry."},
+    {GW_ISSUE_CAPTURE_REFUSED, "capture_refused", GW_SEVERITY_CRITICAL,
+     "Something that cannot be held back was refused and is lost; a loss record was made.",
+     "Make room in the store: bring the uplink back."},
+    {GW_ISSUE_DEVICE_RATE_LIMITED, "device_rate_limited", GW_SEVERITY_WARNING,
+     "The device sends more than it may and is held back.",
+     "Check the device for a stuck trigger, or raise max_per_second."},
+    {GW_ISSUE_BROKER_DOWN, "broker_down", GW_SEVERITY_WARNING,
+     "There is no connection to the broker: its devices are not heard.",
+     "Check that the broker runs and that its address and port are right."},
+    {GW_ISSUE_BROKER_REFUSED, "broker_refused", GW_SEVERITY_CRITICAL, "The broker refuses us.",
+     "Check user name, password, client id and the access rules of the broker."},
+    {GW_ISSUE_BROKER_SESSION_LOST, "broker_session_lost", GW_SEVERITY_WARNING,
+     "The broker has forgotten our session: what it held for us may be lost there.",
+     "Switch on persistence at the broker and let sessions live longer than an outage."},
+    {GW_ISSUE_UNKNOWN_TOPIC, "unknown_topic", GW_SEVERITY_NOTICE,
+     "Messages arrive on a topic that belongs to no configured device.",
+     "Add the device, or subscribe to less."},
+    {GW_ISSUE_MODBUS_UNIT_DOWN, "modbus_unit_down", GW_SEVERITY_WARNING,
+     "The PLC does not answer.", "Check power, cable, address and unit id of the PLC."},
+    {GW_ISSUE_MODBUS_CONFIG, "modbus_config", GW_SEVERITY_WARNING,
+     "The PLC refuses an address: function, address or count is not what it knows.",
+     "Compare the point with the manual of the PLC; try max_gap 0."},
+    {GW_ISSUE_UPLINK_UNREACHABLE, "uplink_unreachable", GW_SEVERITY_WARNING,
+     "The centre cannot be reached; events are kept here until it can.",
+     "Check the WAN link, name resolution and the proxy."},
+    {GW_ISSUE_UPLINK_TLS, "uplink_tls", GW_SEVERITY_CRITICAL,
+     "The centre's certificate, or ours, was refused; nothing is sent.",
+     "Compare the reason with the configured CA; check our certificate and the clock."},
+    {GW_ISSUE_UPLINK_STOPPED, "uplink_stopped", GW_SEVERITY_CRITICAL,
+     "The centre refuses this gateway or does not know the address; the sink is stopped.",
+     "Check the registration of this serial at the centre, the url and the token."},
+    {GW_ISSUE_UPLINK_CONFIG, "uplink_config", GW_SEVERITY_CRITICAL,
+     "Something before the centre refuses our requests.",
+     "Check client certificate, proxy and url with whoever runs the centre's front end."},
+    {GW_ISSUE_UPLINK_NO_PROGRESS, "uplink_no_progress", GW_SEVERITY_CRITICAL,
+     "Events wait, but the centre has acknowledged nothing for too long.",
+     "Ask whoever runs the centre; the gateway goes on trying with new connections."},
+    {GW_ISSUE_UPLINK_CONFLICT, "uplink_conflict", GW_SEVERITY_CRITICAL,
+     "The centre holds another event under the same id.",
+     "Keep this gateway running and call support: a cloned disk or a fault of the centre."},
+    {GW_ISSUE_DEAD_LETTERS, "dead_letters", GW_SEVERITY_WARNING,
+     "The centre has rejected events; they are kept as dead letters.",
+     "Look at them with `gwctl dead-letter list`, have the cause corrected, then retry."},
+    {GW_ISSUE_UPLINK_BAD_ANSWER, "uplink_bad_answer", GW_SEVERITY_WARNING,
+     "Something answers in place of the centre; its answers do not count.",
+     "Look for a captive portal or a proxy, and check the url."},
+    {GW_ISSUE_CERTIFICATE_EXPIRES, "certificate_expires", GW_SEVERITY_WARNING,
+     "A certificate expires soon; after that nothing can be sent.", "Renew it."},
+    {GW_ISSUE_CLOCK_UNSYNCHRONISED, "clock_unsynchronised", GW_SEVERITY_NOTICE,
+     "Nobody vouches for the clock; events are marked so.", "Check the time server."},
+    {GW_ISSUE_CLOCK_JUMPED, "clock_jumped", GW_SEVERITY_NOTICE,
+     "The clock was set; an event tells by how much.",
+     "Nothing, unless it happens again: then check the time server and the battery."},
+    {GW_ISSUE_CONFIG_REJECTED, "config_rejected", GW_SEVERITY_WARNING,
+     "The configuration has faults; the last good one runs.",
+     "Run `gwctl config check` on it and correct what it names."},
+    {GW_ISSUE_AUDIT_CHAIN, "audit_chain", GW_SEVERITY_CRITICAL,
+     "The audit trail does not fit its hashes.",
+     "Secure a copy of the store and find out who had access to the gateway."},
+};
+
+const struct gw_issue_info *gw_issue_at(size_t index) {
+    return index < GW_ARRAY_LEN(issues) ? &issues[index] : NULL;
+}
+
+const struct gw_issue_info *gw_issue_find(enum gw_issue_code code) {
+    for (size_t i = 0; i < GW_ARRAY_LEN(issues); i++) {
+        if (issues[i].code == code) {
+            return &issues[i];
+        }
+    }
+    return NULL;
+}
