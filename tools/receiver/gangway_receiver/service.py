@@ -161,6 +161,7 @@ class _Connection:
             except BadRequest as error:
                 self._send(Outcome(Response.problem(error.status, "bad_request", str(error)),
                                    close=True), False)
+                self._drain()
                 return
             if request is None:
                 return
@@ -168,6 +169,15 @@ class _Connection:
             self._send(outcome, request.keep_alive)
             if outcome.close or not request.keep_alive:
                 return
+
+    def _drain(self):
+        """Read what is on its way: closing over unread bytes would reset the
+        connection and take the answer with it."""
+        self._connection.settimeout(0.3)
+        with contextlib.suppress(OSError):
+            for _ in range(64):
+                if not self._connection.recv(65536):
+                    return
 
     def _send(self, outcome, keep_alive):
         if outcome.delay_s and self._centre.stopping.wait(outcome.delay_s):
