@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A Modbus bus as a source: a worker thread polls (poller.h), the loop thread
+ * makes events of what changed and submits them.
+ *
+ * State semantics: what a PLC shows can be read again, so nothing is held back
+ * and no device waits for an acknowledgement. While the queue refuses, readings
+ * wait (handover.h); beyond that the newest of each point replaces the older
+ * ones, which are told to `refused`. After a failed commit every point is
+ * reported anew.
+ *
+ * Reading only; safe writes are a later room.
+ */
+#ifndef GW_MODBUS_BUS_H
+#define GW_MODBUS_BUS_H
+
+#include "firmware/base/loop.h"
+#include "firmware/config/config.h"
+#include "firmware/health/health.h"
+#include "firmware/intake/intake.h"
+
+/* `count` readings of `device` could not be kept: for a loss record. */
+typedef void gw_modbus_refused(void *context, struct gw_str device, enum gw_flow_class class,
+                               uint64_t count);
+
+struct gw_modbus_bus_options {
+    const struct gw_config_bus *config; /* copied */
+    struct gw_intake intake;
+    struct gw_loop *loop;
+    const struct gw_clock *clock; /* also used by the worker: must be thread-safe */
+    struct gw_health *health;
+    gw_modbus_refused *refused; /* may be NULL */
+    void *refused_context;
+};
+
+struct gw_modbus_bus;
+
+/* Start polling. Everything in `options` but the struct itself and the
+ * configuration must outlive the bus. NOMEM, IO, INVALID. */
+enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
+                               struct gw_modbus_bus **ret_bus);
+/* Stop the worker (waits for the request under way) and free. Submit what it
+ * handed over and commit before; no unit of it may be uncommitted. NULL is
+ * allowed. */
+void gw_modbus_bus_close(struct gw_modbus_bus *bus);
+
+/* When gw_modbus_bus_tick wants to run next. */
+int64_t gw_modbus_bus_next_mono_ms(const struct gw_modbus_bus *bus);
+/* Submit what the queue refused before. */
+void gw_modbus_bus_tick(struct gw_modbus_bus *bus);
+
+struct gw_modbus_bus_figures {
+    const char *name;
+    bool is_connected;
+    int64_t since_wall_ms; /* of is_connected */
+    uint64_t polls;
+    uint64_t overruns;
+    uint64_t events;
+    size_t units, units_down;
+};
+void gw_modbus_bus_get_figures(struct gw_modbus_bus *bus,
+                               struct gw_modbus_bus_figures *ret_figures);
+/* Device "<bus>.<point>" number `index`: id, last reading (0 = none), its
+ * quality, events. False behind the last. */
+struct gw_modbus_point_figures {
+    struct gw_str device;
+    int64_t last_wall_ms;
+    bool good;
+    uint64_t events;
+};
+bool gw_modbus_bus_point_figures(const struct gw_modbus_bus *bus, size_t index,
+                                 struct gw_modbus_point_figures *ret_figures);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a bus worker to the loop: the only place of this room that two threads
+ * share, and the only lock.
+ *
+ * Readings go through a bounded ring, oldest first. When the ring is full the
+ * newest reading of each point waits in a slot of its own and is replaced by the
+ * next: what a PLC signal was in between is lost then, and counted, but the
+ * state at the end is right. A point with a waiting slot does not use the ring
+ * until the slot is taken, so its readings stay in order.
+ *
+ * What the bus, its units and its points are like is not queued: the newest
+ * word on it is kept and read when the loop wants it.
+ *
+ * Threads: _put and _set functions and _take_resync for the worker, the others for
+ * the loop; open and close while there is no worker.
+ */
+#ifndef GW_MODBUS_HANDOVER_H
+#define GW_MODBUS_HANDOVER_H
+
+#include "drivers/profile/registers.h"
+
+struct gw_modbus_reading {
+    size_t point; /* index into the bus's points */
+    struct gw_point_value value;
+    int64_t time_wall_ms;
+    uint32_t replaced; /* older readings of the point this one stands for */
+};
+
+/* Condition of a unit as the worker sees it. */
+struct gw_modbus_unit_condition {
+    uint8_t unit_id;
+    bool is_down;
+    enum gw_err err;    /* TIMEOUT, NOCONN, CORRUPT, RETRY (exception) */
+    unsigned exception; /* of the last failure, 0 = none */
+    uint64_t polls;
+    uint64_t failures;
+};
+
+struct gw_modbus_bus_condition {
+    bool is_connected;
+    uint64_t polls;
+    uint64_t overruns; /* reads that came later than one period */
+};
+
+struct gw_handover;
+
+/* For `points` points and `units` units, `capacity` readings in the ring. NOMEM, IO. */
+enum gw_err gw_handover_open(size_t points, size_t units, size_t capacity,
+                             struct gw_handover **ret_handover);
+void gw_handover_close(struct gw_handover *handover);
+/* Readable when there is something to take or a condition changed. */
+int gw_handover_fd(const struct gw_handover *handover);
+
+/* Worker: never blocks longer than the lock, never fails. */
+void gw_handover_put(struct gw_handover *handover, const struct gw_modbus_reading *reading);
+void gw_handover_set_unit(struct gw_handover *handover, size_t unit,
+                          const struct gw_modbus_unit_condition *condition);
+void gw_handover_set_bus(struct gw_handover *handover,
+                         const struct gw_modbus_bus_condition *condition);
+/* Exception 1 to 3 of a point that is read alone, 0 = none. */
+void gw_handover_set_point_exception(struct gw_handover *handover, size_t point,
+                                     unsigned exception);
+/* True once after the loop asked for everything anew. */
+bool gw_handover_take_resync(struct gw_handover *handover);
+
+/* Loop. Empty the descriptor; call before taking. */
+void gw_handover_drain_fd(struct gw_handover *handover);
+/* Take the oldest reading; false if there is none. */
+bool gw_handover_take(struct gw_handover *handover, struct gw_modbus_reading *ret_reading);
+void gw_handover_get_unit(struct gw_handover *handover, size_t unit,
+                          struct gw_modbus_unit_condition *ret_condition);
+void gw_handover_get_bus(struct gw_handover *handover,
+                         struct gw_modbus_bus_condition *ret_condition);
+unsigned gw_handover_get_point_exception(struct gw_handover *handover, size_t point);
+/* What was handed over got lost: let the worker report every point again. */
+void gw_handover_ask_resync(struct gw_handover *handover);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Modbus TCP on libmodbus: the only user of it.
+ *
+ * The library checks transaction id, function, unit and length of an answer;
+ * what does not fit comes back as CORRUPT. It cannot tell a late answer from a
+ * wrong one, so after a time-out or a corrupt answer the caller disconnects.
+ * Error recovery of the library is off: it would sleep and reconnect by itself.
+ */
+#include "drivers/modbus/transport.h"
+
+#include <errno.h>
+#include <modbus.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "firmware/base/cleanup.h"
+
+struct gw_modbus_tcp {
+    modbus_t *modbus;
+    bool is_connected;
+    uint8_t bits[GW_MODBUS_MAX_BITS];
+};
+
+GW_DEFINE_CLEANUP(struct gw_modbus_tcp *, gw_modbus_tcp_close, closep)
+
+static enum gw_err from_modbus_errno(int error_number, unsigned *ret_exception) {
+    if (error_number > MODBUS_ENOBASE && error_number < MODBUS_ENOBASE + MODBUS_EXCEPTION_MAX) {
+        *ret_exception = (unsigned) (error_number - MODBUS_ENOBASE);
+        return GW_ERR_INVALID;
+    }
+    switch (error_number) {
+    case EMBUNKEXC:
+        *ret_exception = GW_MODBUS_EXCEPTION_UNKNOWN;
+        return GW_ERR_INVALID;
+    case ETIMEDOUT:
+        return GW_ERR_TIMEOUT;
+    case EMBBADCRC:
+    case EMBBADDATA:
+    case EMBBADEXC:
+    case EMBMDATA:
+    case EMBBADSLAVE:
+        return GW_ERR_CORRUPT;
+    default:
+        return GW_ERR_NOCONN;
+    }
+}
+
+enum gw_err gw_modbus_tcp_open(const char *host, uint16_t port, uint32_t timeout_ms,
+                               struct gw_modbus_tcp **ret_tcp) {
+    GW_CLEANUP(closep) struct gw_modbus_tcp *tcp = calloc(1, sizeof *tcp);
+    if (!tcp) {
+        return GW_ERR_NOMEM;
+    }
+    char service[8];
+    (void) snprintf(service, sizeof service, "%u", (unsigned) port);
+    tcp->modbus = modbus_new_tcp_pi(host, service);
+    if (!tcp->modbus) {
+        return errno == ENOMEM ? GW_ERR_NOMEM : GW_ERR_INVALID;
+    }
+    (void) modbus_set_error_recovery(tcp->modbus, MODBUS_ERROR_RECOVERY_NONE);
+    uint32_t s = timeout_ms / 1000;
+    uint32_t us = timeout_ms % 1000 * 1000;
+    /* The byte time-out is per piece of an answer; with 0 the response time-out
+     * holds for the whole of it. */
+    if (modbus_set_response_timeout(tcp->modbus, s, us)
+        || modbus_set_byte_timeout(tcp->modbus, 0, 0)) {
+        return GW_ERR_INVALID;
+    }
+    *ret_tcp = GW_TAKE(tcp);
+    return GW_OK;
+}
+
+void gw_modbus_tcp_close(struct gw_modbus_tcp *tcp) {
+    if (!tcp) {
+        return;
+    }
+    if (tcp->modbus) {
+        modbus_close(tcp->modbus);
+        modbus_free(tcp->modbus);
+    }
+    free(tcp);
+}
+
+static enum gw_err tcp_connect(void *self) {
+    struct gw_modbus_tcp *tcp = self;
+    if (modbus_connect(tcp->modbus)) {
+        return errno == ETIMEDOUT ? GW_ERR_TIMEOUT : GW_ERR_NOCONN;
+    }
+    tcp->is_connected = true;
+    return GW_OK;
+}
+
+static void tcp_disconnect(void *self) {
+    struct gw_modbus_tcp *tcp = self;
+    if (tcp->is_connected) {
+        modbus_close(tcp->modbus);
+        tcp->is_connected = false;
+    }
+}
+
+static int read_bits(struct gw_modbus_tcp *tcp, const struct gw_modbus_request *request,
+                     uint16_t *words) {
+    int got =
+        request->area == GW_AREA_COIL
+            ? modbus_read_bits(tcp->modbus, request->address, request->count, tcp->bits)
+            : modbus_read_input_bits(tcp->modbus, request->address, request->count, tcp->bits);
+    for (int i = 0; i < got; i++) {
+        words[i] = tcp->bits[i];
+    }
+    return got;
+}
+
+static enum gw_err tcp_read(void *self, const struct gw_modbus_request *request,
+                            uint16_t *words, unsigned *ret_exception) {
+    struct gw_modbus_tcp *tcp = self;
+    if (modbus_set_slave(tcp->modbus, request->unit_id)) {
+        /* 248 to 254 are reserved; the library refuses them. */
+        *ret_exception = MODBUS_EXCEPTION_ILLEGAL_DATA_VALUE;
+        return GW_ERR_INVALID;
+    }
+    int got = -1;
+    if (gw_point_area_is_bits(request->area)) {
+        got = read_bits(tcp, request, words);
+    } else if (request->area == GW_AREA_INPUT_REGISTER) {
+        got = modbus_read_input_registers(tcp->modbus, request->address, request->count, words);
+    } else {
+        got = modbus_read_registers(tcp->modbus, request->address, request->count, words);
+    }
+    if (got == request->count) {
+        return GW_OK;
+    }
+    return got >= 0 ? GW_ERR_CORRUPT : from_modbus_errno(errno, ret_exception);
+}
+
+struct gw_modbus_transport gw_modbus_tcp_transport(struct gw_modbus_tcp *tcp) {
+    return (struct gw_modbus_transport){
+        .connect = tcp_connect, .disconnect = tcp_disconnect, .read = tcp_read, .self = tcp};
+}

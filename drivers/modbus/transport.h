@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seam below the poller: one bus, one request at a time, blocking.
+ * Production: gw_modbus_tcp_open (libmodbus). Tests: a table of registers.
+ */
+#ifndef GW_MODBUS_TRANSPORT_H
+#define GW_MODBUS_TRANSPORT_H
+
+#include "drivers/modbus/plan.h"
+
+/* An exception code the library has no name for. */
+#define GW_MODBUS_EXCEPTION_UNKNOWN 255u
+
+struct gw_modbus_request {
+    uint8_t unit_id;
+    enum gw_modbus_area area;
+    uint16_t address;
+    uint16_t count;
+};
+
+struct gw_modbus_transport {
+    /* NOCONN, TIMEOUT. */
+    enum gw_err (*connect)(void *self);
+    void (*disconnect)(void *self);
+    /* Read into words[request->count]; bits as 0 or 1. NOCONN; TIMEOUT; CORRUPT
+     * (an answer that does not fit the request); INVALID for a Modbus exception,
+     * then *ret_exception is its code. `words` is undefined on errors. */
+    enum gw_err (*read)(void *self, const struct gw_modbus_request *request, uint16_t *words,
+                        unsigned *ret_exception);
+    void *self;
+};
+
+struct gw_modbus_tcp;
+
+/* A TCP connection to host:port, not opened yet. `host` is copied. Used by one
+ * thread at a time. NOMEM, INVALID. */
+enum gw_err gw_modbus_tcp_open(const char *host, uint16_t port, uint32_t timeout_ms,
+                               struct gw_modbus_tcp **ret_tcp);
+void gw_modbus_tcp_close(struct gw_modbus_tcp *tcp);
+struct gw_modbus_transport gw_modbus_tcp_transport(struct gw_modbus_tcp *tcp);
+
+#endif

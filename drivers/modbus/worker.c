@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drivers/modbus/worker.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "firmware/base/cleanup.h"
+
+/* Longest sleep: a resync that the loop asks for waits no longer than this. */
+#define SLEEP_MAX_MS 1000
+
+struct gw_modbus_worker {
+    pthread_t thread;
+    bool is_started;
+    int stop_fd; /* readable = stop */
+    struct gw_poller *poller;
+    const struct gw_clock *clock;
+};
+
+GW_DEFINE_CLEANUP(struct gw_modbus_worker *, gw_modbus_worker_stop, stopp)
+
+/* True if told to stop meanwhile. */
+static bool sleep_until(const struct gw_modbus_worker *worker, int64_t due_mono_ms) {
+    int64_t left_ms = due_mono_ms - gw_clock_mono_ms(worker->clock);
+    left_ms = left_ms < 0 ? 0 : left_ms > SLEEP_MAX_MS ? SLEEP_MAX_MS : left_ms;
+    struct pollfd stop = {.fd = worker->stop_fd, .events = POLLIN};
+    return poll(&stop, 1, (int) left_ms) > 0;
+}
+
+static void *run(void *argument) {
+    struct gw_modbus_worker *worker = argument;
+    int64_t due_mono_ms = 0;
+    while (!sleep_until(worker, due_mono_ms)) {
+        due_mono_ms = gw_poller_step(worker->poller);
+    }
+    return NULL;
+}
+
+/* Signals are the loop thread's. */
+static int start_thread(struct gw_modbus_worker *worker) {
+    sigset_t all, before;
+    (void) sigfillset(&all);
+    (void) pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&worker->thread, NULL, run, worker);
+    (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+enum gw_err gw_modbus_worker_start(struct gw_poller *poller, const struct gw_clock *clock,
+                                   struct gw_modbus_worker **ret_worker) {
+    GW_CLEANUP(stopp) struct gw_modbus_worker *worker = calloc(1, sizeof *worker);
+    if (!worker) {
+        return GW_ERR_NOMEM;
+    }
+    worker->poller = poller;
+    worker->clock = clock;
+    worker->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->stop_fd < 0) {
+        return GW_ERR_IO;
+    }
+    if (start_thread(worker)) {
+        return GW_ERR_NOMEM;
+    }
+    worker->is_started = true;
+    *ret_worker = GW_TAKE(worker);
+    return GW_OK;
+}
+
+void gw_modbus_worker_stop(struct gw_modbus_worker *worker) {
+    if (!worker) {
+        return;
+    }
+    if (worker->is_started) {
+        (void) !eventfd_write(worker->stop_fd, 1);
+        (void) pthread_join(worker->thread, NULL);
+    }
+    gw_closep(&worker->stop_fd);
+    free(worker);
+}
