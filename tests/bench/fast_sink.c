@@ -4,8 +4,8 @@
  * gateway: HTTPS with a required client certificate, contract gangway-ingest v1
  * for the good case only. It keeps nothing; it checks that the sequences in each
  * body are exactly First..Last of the request and follow the last ones of that
- * class, counts, and measures latency where the events carry "<...>-<send time
- * in ns>" as deviceeventid.
+ * class, counts, and measures latency where the events carry their send time in
+ * ns as `symbology` (the bench's device settings make it so).
  *
  *   fast_sink --port P --cert F --key F --ca F --stats FILE
  *
@@ -130,15 +130,9 @@ static unsigned class_number(const char *name) {
 }
 
 static void measure(struct shared *s, const char *event, const char *end, uint64_t now) {
-    static const char key[] = "\"deviceeventid\":\"";
-    const char *id = memmem(event, (size_t) (end - event), key, sizeof key - 1);
-    if (!id) {
-        return;
-    }
-    id += sizeof key - 1;
-    const char *quote = memchr(id, '"', (size_t) (end - id));
-    const char *dash = quote ? memrchr(id, '-', (size_t) (quote - id)) : NULL;
-    uint64_t sent = dash ? strtoull(dash + 1, NULL, 10) : 0;
+    static const char key[] = "\"symbology\":\"";
+    const char *text = memmem(event, (size_t) (end - event), key, sizeof key - 1);
+    uint64_t sent = text ? strtoull(text + sizeof key - 1, NULL, 10) : 0;
     if (sent && sent < now) {
         size_t bucket = bucket_of((now - sent) / 1000);
         s->bucket[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
