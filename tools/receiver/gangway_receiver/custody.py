@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the centre has taken: durable before it is answered, once in effect.
 
-One transaction a batch. The row of the stream (gateway, epoch, class) is locked
-first, so that two receivers on one database see each other's work:
+One transaction a batch. Its first statement updates the row of the epoch, which
+locks it until the commit: two receivers on one database take batches of one
+gateway and epoch one after the other, and each sees the other's work.
 
     held ranges of the stream -> which events are new
     digests of those held     -> duplicate, or conflict (same id, other content)
@@ -45,16 +46,15 @@ class Custody:
     def take(self, batch):
         """Batch -> Verdicts, durable when this returns; database.Unavailable."""
         with self._database.transaction() as cursor:
-            return _Taking(cursor, batch, self._database.lock_clause, self._keep_bodies).run()
+            return _Taking(cursor, batch, self._keep_bodies).run()
 
 
 class _Taking:
     """One transaction."""
 
-    def __init__(self, cursor, batch, lock_clause, keep_bodies):
+    def __init__(self, cursor, batch, keep_bodies):
         self._cursor = cursor
         self._batch = batch
-        self._lock_clause = lock_clause
         self._keep_bodies = keep_bodies
         self._now = now_text()
         self._verdicts = Verdicts()
@@ -62,7 +62,7 @@ class _Taking:
 
     def run(self):
         batch, verdicts = self._batch, self._verdicts
-        self._stream = self._lock_stream()
+        self._stream = self._find_stream()
         verdicts.status.update(batch.marks)
         held = self._overlap("held")
         fresh = self._sort_out(held)
@@ -76,12 +76,11 @@ class _Taking:
         verdicts.tests = sum(1 for i in fresh if batch.events[i].get("test"))
         return verdicts
 
-    def _lock_stream(self):
+    def _find_stream(self):
         batch, run = self._batch, self._cursor.execute
         key = (batch.serial, batch.epoch, batch.flow_class)
         self._touch_epoch(batch.epoch)
-        select = ("SELECT id FROM streams WHERE gateway = ? AND epoch = ? AND class = ?"
-                  + self._lock_clause)
+        select = "SELECT id FROM streams WHERE gateway = ? AND epoch = ? AND class = ?"
         row = run(select, key).fetchone()
         if row is None:
             run("INSERT INTO streams(gateway, epoch, class) VALUES(?, ?, ?)"
@@ -90,8 +89,7 @@ class _Taking:
         return row[0]
 
     def _touch_epoch(self, epoch):
-        """First and last contact; rows of epochs are locked for this only, and in
-        the order own epoch, predecessor, so two receivers cannot wait in a ring."""
+        """First and last contact; on PostgreSQL also the lock of this transaction."""
         self._cursor.execute(
             "INSERT INTO epochs(gateway, epoch, first_seen, last_seen) VALUES(?, ?, ?, ?)"
             " ON CONFLICT(gateway, epoch) DO UPDATE SET last_seen = excluded.last_seen",

@@ -3,7 +3,7 @@
 
 SQL is written with `?`. SQLite: one connection, one writer at a time, WAL and
 synchronous=FULL, so a commit is on the disk. PostgreSQL: one connection a
-thread; several receivers may share the database, row locks keep them apart.
+thread; several receivers may share the database, see custody.
 """
 import contextlib
 import sqlite3
@@ -49,8 +49,6 @@ def connect(url):
 
 class _SQLite:
     """One file. `transaction` holds the writer; `snapshot` reads beside it."""
-
-    lock_clause = ""
 
     def __init__(self, path):
         self._path = path
@@ -138,9 +136,7 @@ class _Translated:
 
 
 class _PostgreSQL:
-    """A server. Read committed; the row of a stream is locked while it grows."""
-
-    lock_clause = " FOR UPDATE"
+    """A server, read committed. Custody locks by updating the row of the epoch."""
 
     def __init__(self, url):
         import psycopg2

@@ -29,6 +29,8 @@ def test_a_client_without_a_certificate_is_refused(receiver, pki):
                 connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
                 if connection.recv(10) == b"":
                     raise OSError("closed")
+    counters = receiver.ask("/figures")["counters"]
+    assert counters["handshakes_failed"] == 1 and "handshakes" not in counters
 
 
 def test_old_tls_is_refused(receiver, pki):

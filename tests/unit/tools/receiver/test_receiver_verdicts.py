@@ -198,6 +198,12 @@ def test_an_event_of_another_gateway_refuses_the_batch(gateway, receiver):
     assert receiver.ask("/ids") == []
 
 
+def test_a_certificate_speaks_for_its_own_serial_only(gateway, receiver):
+    answer = gateway.post([make_event(1, serial="GW-2")], serial="GW-2")
+    problem(answer, 403, "wrong_serial")
+    assert receiver.ask("/gateways") == []
+
+
 def test_limits_answer_413(gateway, receiver):
     receiver.ask("/limits", {"max_events": 3})
     problem(gateway.post([make_event(n) for n in range(1, 5)]), 413, "too_many_events")
