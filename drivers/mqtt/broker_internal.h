@@ -31,6 +31,8 @@ struct gw_broker_windows {
     struct gw_window retained;  /* topic -> topic and payload */
 };
 
+enum gw_broker_token { GW_TOKEN_SENT = 1, GW_TOKEN_EVENT_ID = 2, GW_TOKEN_RETAINED = 4 };
+
 struct gw_topic_cache_slot {
     uint64_t topic;  /* fingerprint */
     uint32_t device; /* index plus 1; 0 = empty */
@@ -65,7 +67,9 @@ struct gw_broker {
     uint64_t received;
 
     /* Units submitted and not completed. While there is one, nothing may be
-     * written. `mark` is where the windows stood before the first of them. */
+     * written. `mark` is where the windows stood before the first of them; a
+     * unit's token says which windows it adds to, so that completions, which come
+     * in submit order, move the marks exactly. */
     uint64_t uncommitted;
     struct {
         uint64_t sent, event_ids, retained;
@@ -83,11 +87,13 @@ struct gw_broker {
 
 /* ---- broker_message.c ---- */
 
+/* The windows hold nothing uncommitted now: put the marks at their ends. */
+void gw_broker_set_marks(struct gw_broker *broker);
 /* gw_mqtt_handlers.message */
 void gw_broker_on_message(void *context, const struct gw_mqtt_message *message);
-/* Count a unit about to be submitted, with its completion; take it back if the
- * intake refused it. */
-struct gw_unit gw_broker_begin_unit(struct gw_broker *broker);
+/* Count a unit about to be submitted (`token`: enum gw_broker_token), with its
+ * completion; take it back and drop the connection if the intake refused it. */
+struct gw_unit gw_broker_begin_unit(struct gw_broker *broker, uint64_t token);
 void gw_broker_submitted(struct gw_broker *broker, enum gw_err err);
 
 /* ---- broker_session.c ---- */

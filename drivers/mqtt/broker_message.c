@@ -32,31 +32,37 @@ struct handling {
 
 /* ---- units ---- */
 
-static void completed(void *context, uint64_t token, enum gw_err err) {
-    (void) token;
-    struct gw_broker *broker = context;
-    broker->uncommitted--;
-    if (err) {
-        /* Nothing of the group is stored. What was read on this connection must
-         * never be acknowledged, so the connection has to go. */
-        gw_window_rollback(&broker->windows.sent, broker->mark.sent);
-        gw_window_rollback(&broker->windows.event_ids, broker->mark.event_ids);
-        gw_window_rollback(&broker->windows.retained, broker->mark.retained);
-        broker->drop_err = err;
-    }
+void gw_broker_set_marks(struct gw_broker *broker) {
+    broker->mark.sent = gw_window_position(&broker->windows.sent);
+    broker->mark.event_ids = gw_window_position(&broker->windows.event_ids);
+    broker->mark.retained = gw_window_position(&broker->windows.retained);
 }
 
-struct gw_unit gw_broker_begin_unit(struct gw_broker *broker) {
-    if (broker->uncommitted == 0) {
-        broker->mark.sent = gw_window_position(&broker->windows.sent);
-        broker->mark.event_ids = gw_window_position(&broker->windows.event_ids);
-        broker->mark.retained = gw_window_position(&broker->windows.retained);
+/* May run inside the submit of a later unit, when the queue closes a group. */
+static void completed(void *context, uint64_t token, enum gw_err err) {
+    struct gw_broker *broker = context;
+    broker->uncommitted--;
+    if (!err) {
+        broker->mark.sent += (token & GW_TOKEN_SENT) != 0;
+        broker->mark.event_ids += (token & GW_TOKEN_EVENT_ID) != 0;
+        broker->mark.retained += (token & GW_TOKEN_RETAINED) != 0;
+        return;
     }
+    /* Nothing of the group is stored. What was read on this connection must
+     * never be acknowledged, so the connection has to go. */
+    gw_window_rollback(&broker->windows.sent, broker->mark.sent);
+    gw_window_rollback(&broker->windows.event_ids, broker->mark.event_ids);
+    gw_window_rollback(&broker->windows.retained, broker->mark.retained);
+    broker->drop_err = err;
+}
+
+struct gw_unit gw_broker_begin_unit(struct gw_broker *broker, uint64_t token) {
     broker->uncommitted++;
     uint32_t window = broker->options.config->receive_maximum;
     return (struct gw_unit){
         .completed = completed,
         .context = broker,
+        .token = token,
         /* The broker sends no more until we acknowledge: waiting is for nothing. */
         .urgent = broker->uncommitted >= window || broker->uncommitted >= GW_BROKER_GROUP_MAX,
     };
@@ -157,15 +163,22 @@ static bool is_device_duplicate(struct handling *handling,
 
 /* ---- where it goes ---- */
 
+static uint64_t token_of(const struct handling *handling) {
+    return (handling->message->packet_id != 0 ? GW_TOKEN_SENT : 0u)
+           | (handling->event_id != 0 ? GW_TOKEN_EVENT_ID : 0u)
+           | (handling->message->retained ? GW_TOKEN_RETAINED : 0u);
+}
+
 static void note_stored(struct handling *handling) {
     struct gw_broker_windows *windows = &handling->broker->windows;
-    if (handling->message->packet_id != 0) {
+    uint64_t token = token_of(handling);
+    if (token & GW_TOKEN_SENT) {
         gw_window_add(&windows->sent, handling->message->packet_id, handling->payload);
     }
-    if (handling->event_id != 0) {
+    if (token & GW_TOKEN_EVENT_ID) {
         gw_window_add(&windows->event_ids, handling->event_id, handling->payload);
     }
-    if (handling->message->retained) {
+    if (token & GW_TOKEN_RETAINED) {
         gw_window_add(&windows->retained, handling->topic, handling->payload);
     }
 }
@@ -223,7 +236,7 @@ static void quarantine(struct handling *handling, struct gw_str reason) {
         .time_wall_ms = handling->now_wall_ms,
         .origin = encode_origin(handling, origin),
     };
-    struct gw_unit unit = gw_broker_begin_unit(broker);
+    struct gw_unit unit = gw_broker_begin_unit(broker, token_of(handling));
     unit.quarantine = &entry;
     unit.quarantine_count = 1;
     enum gw_err err = gw_intake_submit(&broker->options.intake, &unit);
@@ -247,7 +260,7 @@ static void store(struct handling *handling, struct gw_observation *observation)
     uint8_t origin[GW_MQTT_ORIGIN_BYTES];
     observation->draft.flags |= handling->flags;
     observation->draft.origin = encode_origin(handling, origin);
-    struct gw_unit unit = gw_broker_begin_unit(broker);
+    struct gw_unit unit = gw_broker_begin_unit(broker, token_of(handling));
     unit.events = &observation->draft;
     unit.event_count = 1;
     enum gw_err err = gw_intake_submit(&broker->options.intake, &unit);

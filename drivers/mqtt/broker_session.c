@@ -36,7 +36,7 @@ static void save(struct gw_broker *broker) {
     }
     struct gw_state_change change = {.key = gw_bytes_from_str(name_of(broker)),
                                      .value = gw_buf_bytes(&session->scratch)};
-    struct gw_unit unit = gw_broker_begin_unit(broker);
+    struct gw_unit unit = gw_broker_begin_unit(broker, 0);
     unit.state_table = STATE_TABLE;
     unit.changes = &change;
     unit.change_count = 1;
@@ -89,7 +89,12 @@ enum gw_err gw_broker_session_load(struct gw_broker *broker) {
     uint8_t prefix[GW_MQTT_ORIGIN_BYTES];
     gw_mqtt_origin_encode(&(struct gw_mqtt_origin){.broker = broker->name_hash}, prefix);
     struct gw_bytes key = {prefix, GW_MQTT_ORIGIN_PREFIX_BYTES};
-    return intake->tail(intake->self, key, broker->windows.event_ids.cap, remember, broker);
+    size_t count = broker->windows.sent.cap > broker->windows.event_ids.cap
+                       ? broker->windows.sent.cap
+                       : broker->windows.event_ids.cap;
+    err = intake->tail(intake->self, key, count, remember, broker);
+    gw_broker_set_marks(broker);
+    return err;
 }
 
 /* ---- subscriptions ---- */
@@ -148,6 +153,7 @@ void gw_broker_session_begin(struct gw_broker *broker, bool session_present) {
     session->number++;
     gw_buf_clear(&session->filters);
     gw_window_clear(&broker->windows.sent);
+    gw_broker_set_marks(broker); /* nothing is uncommitted before CONNACK */
     broker->ids_reused = false;
     broker->subscribe_due = true;
     save(broker);

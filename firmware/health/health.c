@@ -166,6 +166,24 @@ bool gw_health_is_raised(const struct gw_health *health, enum gw_issue_code code
     return find_issue(health, code, subject) != NULL;
 }
 
+bool gw_health_issue_at(const struct gw_health *health, size_t index,
+                        struct gw_issue_view *ret_view) {
+    size_t open = 0;
+    for (size_t i = 0; i < health->max_issues; i++) {
+        const struct issue *issue = &health->issues[i];
+        if (issue->info && open++ == index) {
+            *ret_view = (struct gw_issue_view){
+                .info = issue->info,
+                .since_wall_ms = issue->since_wall_ms,
+                .subject = gw_str_from_cstr(issue->subject),
+                .detail = gw_str_from_cstr(issue->detail),
+            };
+            return true;
+        }
+    }
+    return false;
+}
+
 int gw_health_verdict(const struct gw_health *health) {
     int worst = -1;
     for (size_t i = 0; i < health->max_issues; i++) {

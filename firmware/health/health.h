@@ -84,6 +84,15 @@ void gw_health_raise(struct gw_health *health, enum gw_issue_code code, struct g
 void gw_health_clear(struct gw_health *health, enum gw_issue_code code, struct gw_str subject);
 bool gw_health_is_raised(const struct gw_health *health, enum gw_issue_code code,
                          struct gw_str subject);
+/* Open issue number `index`, in no order; false behind the last. The views live
+ * until the next raise or clear. */
+struct gw_issue_view {
+    const struct gw_issue_info *info;
+    int64_t since_wall_ms;
+    struct gw_str subject, detail;
+};
+bool gw_health_issue_at(const struct gw_health *health, size_t index,
+                        struct gw_issue_view *ret_view);
 /* Worst open severity: the verdict; -1 if there is no issue. */
 int gw_health_verdict(const struct gw_health *health);
 /* Changes with every raise of something new and every clear. */

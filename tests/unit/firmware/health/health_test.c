@@ -246,6 +246,20 @@ static void each_code_has_a_name_of_its_own_a_text_and_a_remedy(void **state) {
     assert_null(gw_issue_find(GW_ISSUE_NONE));
 }
 
+static void open_issues_can_be_walked_through(void **state) {
+    struct fixture *f = *state;
+    struct gw_issue_view view;
+    assert_false(gw_health_issue_at(f->health, 0, &view));
+    gw_health_raise(f->health, GW_ISSUE_BROKER_DOWN, GW_STR("a"), "one");
+    gw_health_raise(f->health, GW_ISSUE_BROKER_DOWN, GW_STR("b"), "two");
+    gw_health_clear(f->health, GW_ISSUE_BROKER_DOWN, GW_STR("a"));
+    assert_true(gw_health_issue_at(f->health, 0, &view));
+    assert_int_equal(view.info->code, GW_ISSUE_BROKER_DOWN);
+    assert_true(gw_str_eq(view.subject, GW_STR("b")));
+    assert_true(gw_str_eq(view.detail, GW_STR("two")));
+    assert_false(gw_health_issue_at(f->health, 1, &view));
+}
+
 static void drawn_traces_differ_and_are_valid(void **state) {
     (void) state;
     struct gw_trace a;
@@ -269,6 +283,7 @@ int main(void) {
         TEST(issues_beyond_the_room_are_counted),
         TEST(strange_subjects_and_details_stay_valid_json_and_are_found_again),
         TEST(sections_of_the_daemon_are_members_of_the_snapshot),
+        TEST(open_issues_can_be_walked_through),
         TEST(snapshot_that_does_not_fit_leaves_the_buffer),
         cmocka_unit_test(each_code_has_a_name_of_its_own_a_text_and_a_remedy),
         cmocka_unit_test(drawn_traces_differ_and_are_valid),
