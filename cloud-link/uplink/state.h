@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of an uplink; included by its own sources only. */
+#ifndef GW_CLOUD_LINK_STATE_H
+#define GW_CLOUD_LINK_STATE_H
+
+#include "cloud-link/uplink/answer.h"
+#include "cloud-link/uplink/pace.h"
+#include "cloud-link/uplink/track.h"
+#include "cloud-link/uplink/uplink.h"
+#include "cloud-link/uplink/watch.h"
+#include "firmware/policy/share.h"
+
+#define GW_UPLINK_ERROR_MAX 256
+#define GW_UPLINK_LATENCIES 256
+/* A letter with all its texts. */
+#define GW_UPLINK_LETTER_BYTES (GW_EVENT_MAX_BYTES + 2048)
+
+enum gw_job {
+    GW_JOB_FORWARD,
+    GW_JOB_PROBE,     /* a held event, alone */
+    GW_JOB_TOMBSTONE, /* a held slot that was given up */
+    GW_JOB_REPLAY,
+    GW_JOB_LETTER, /* a letter's event again */
+};
+
+struct gw_replay {
+    bool is_active;
+    struct gw_epoch epoch;
+    uint64_t next, to;
+    uint64_t max_slots; /* 0 = no limit; halved down to an event that is refused */
+};
+
+/* One class: what is in flight and how large the next batch may be. */
+struct gw_lane {
+    struct gw_uplink *uplink;
+    enum gw_flow_class class;
+    struct gw_batch batch; /* in flight, or the last one */
+    bool in_flight;
+    uint64_t ticket;
+    enum gw_job job;
+    struct gw_track *track; /* NULL: a letter of an epoch that is gone */
+    struct gw_epoch epoch;
+    size_t body_bytes;
+    int64_t not_before_mono_ms; /* this class's own back-off */
+    uint32_t delay_ms;
+    int64_t paused_until_mono_ms;  /* the centre's wish */
+    int64_t waiting_since_mono_ms; /* for the connection; -1 = does not wait */
+    uint64_t batch_events;
+    size_t batch_bytes;
+    unsigned turns;
+    unsigned letters_due;
+    struct gw_replay replay;
+};
+
+struct gw_uplink {
+    const struct gw_config_sink *sink;
+    const struct gw_config_class *classes;
+    struct gw_str name;
+    struct gw_str serial;
+    enum gw_ack_mode ack_mode;
+    const struct gw_event_context *context;
+    const struct gw_clock *clock;
+    struct gw_transport transport;
+    struct gw_uplink_source source;
+    struct gw_link_store *store;
+    struct gw_health *health;
+    uint64_t (*random)(void *self);
+    void *random_self;
+
+    struct gw_pace pace;
+    struct gw_watch watch;
+    struct gw_lane lanes[GW_CLASS_COUNT];
+    struct gw_track tracks[GW_QUEUE_MAX_EPOCHS][GW_CLASS_COUNT];
+    uint64_t cap_events; /* what a 413 taught us; UINT64_MAX at first */
+    size_t cap_bytes;
+    uint64_t accepted; /* events the centre holds, since open */
+    uint64_t last_hour_letters;
+    int64_t hour_began_mono_ms;
+    uint64_t letters;
+    struct gw_share_ledger share;
+    int64_t wake_mono_ms;
+    int64_t unsaved_since_mono_ms; /* -1 = saved */
+    uint64_t unsaved_events;
+    bool restart_wanted;
+    unsigned failures; /* in a row, of whatever kind */
+    int64_t state_since_wall_ms;
+    enum gw_sink_state shown_state;
+    char error[GW_UPLINK_ERROR_MAX];
+    uint32_t latencies_ms[GW_UPLINK_LATENCIES];
+    uint64_t latency_count;
+    uint64_t *sent_counter, *accepted_counter, *request_counter, *failure_counter;
+
+    struct gw_batch_scratch scratch;
+    struct gw_buf text;   /* the batch being built; free between submits */
+    struct gw_buf letter; /* texts of one letter */
+    struct gw_buf event;  /* one rendered event */
+    char url[1024];
+    char token_value[2100];
+    /* Kept ones of `known`. */
+    struct gw_queue_progress known[GW_QUEUE_MAX_EPOCHS];
+    size_t known_count;
+};
+
+static inline int64_t gw_uplink_now(const struct gw_uplink *uplink) {
+    return gw_clock_mono_ms(uplink->clock);
+}
+
+static inline uint64_t gw_uplink_random(struct gw_uplink *uplink) {
+    return uplink->random(uplink->random_self);
+}
+
+static inline struct gw_letter_key gw_uplink_key(const struct gw_uplink *uplink,
+                                                 struct gw_epoch epoch,
+                                                 enum gw_flow_class class, uint64_t sequence) {
+    return (struct gw_letter_key){uplink->name, epoch, class, sequence};
+}
+
+/* tracks.c */
+/* The track of (epoch, class), NULL if the queue has no such epoch. */
+struct gw_track *gw_uplink_find_track(struct gw_uplink *uplink, struct gw_epoch epoch,
+                                      enum gw_flow_class class);
+uint64_t gw_uplink_backlog(const struct gw_uplink *uplink, enum gw_flow_class class);
+
+/* pump.c */
+/* Start whatever requests may start; sets wake_mono_ms. */
+void gw_uplink_pump(struct gw_uplink *uplink);
+/* Give up what a lane has in flight. */
+void gw_lane_cancel(struct gw_lane *lane);
+/* This class waits before it tries again. */
+void gw_lane_back_off(struct gw_lane *lane);
+
+/* request.c */
+/* Build the lane's batch for `job` and submit it. NOENT: there was nothing. */
+struct gw_work {
+    enum gw_job job;
+    struct gw_track *track;
+    struct gw_plan plan;
+    uint64_t letter_sequence; /* GW_JOB_LETTER, with letter_epoch */
+    struct gw_epoch letter_epoch;
+};
+enum gw_err gw_lane_send(struct gw_lane *lane, const struct gw_work *work, uint64_t max_events);
+
+/* outcome.c */
+/* The transport's answer to what a lane had in flight (a gw_http_done). */
+void gw_lane_answered(void *context, const struct gw_http_answer *answer);
+
+/* settle.c */
+/* Slots [0, count) of the lane's batch have their final verdict; letters are
+ * committed first. `reply` (may be NULL) says what of each. */
+enum gw_err gw_lane_settle(struct gw_lane *lane, size_t count, const struct gw_reply *reply);
+
+/* letters.c */
+/* Count of letters, and of those due per class. */
+enum gw_err gw_uplink_count_letters(struct gw_uplink *uplink);
+/* May one more event be given up this hour? */
+bool gw_uplink_may_give_up(struct gw_uplink *uplink, uint64_t more);
+/* Put a letter with its event's text inside the open change of the link store. */
+enum gw_err gw_uplink_put_letter(struct gw_uplink *uplink, const struct gw_letter_key *key,
+                                 const struct gw_track *track, struct gw_letter *letter);
+/* Tombstones for slots, as gw_batch_request wants them; context is the lane. */
+enum gw_err gw_lane_tombstone(void *context, uint64_t sequence, bool is_corrupt,
+                              struct gw_str *ret_reason, int64_t *ret_time_wall_ms,
+                              bool *ret_is_one);
+/* The suspects whose guilt is proved become letters. */
+void gw_uplink_judge(struct gw_uplink *uplink);
+/* Next letter of the class a person wants sent again; NOENT. */
+enum gw_err gw_uplink_find_due_letter(struct gw_uplink *uplink, enum gw_flow_class class,
+                                      struct gw_epoch *ret_epoch, uint64_t *ret_sequence);
+/* What became of the letter in flight: gone when taken, else kept, not due. */
+enum gw_err gw_lane_close_letter(struct gw_lane *lane, bool is_taken, struct gw_str code,
+                                 struct gw_str detail);
+
+/* trouble.c: issues and stops */
+void gw_uplink_note_error(struct gw_uplink *uplink, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void gw_uplink_raise(struct gw_uplink *uplink, enum gw_issue_code code);
+/* Everything is well: clear what an answer of the centre disproves. */
+void gw_uplink_clear_trouble(struct gw_uplink *uplink);
+/* Stop and probe slowly; the error text must be set. */
+void gw_uplink_stop(struct gw_uplink *uplink, enum gw_issue_code code, uint32_t at_least_ms);
+/* The sink failed as a whole. */
+void gw_uplink_fail(struct gw_uplink *uplink, enum gw_issue_code code, uint64_t retry_after_ms);
+
+#endif
