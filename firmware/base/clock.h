@@ -24,7 +24,8 @@ struct gw_clock {
     void *self;
 };
 
-/* The machine's clocks: CLOCK_BOOTTIME, CLOCK_REALTIME, adjtimex(2) status. */
+/* The machine's clocks: CLOCK_BOOTTIME, CLOCK_REALTIME, adjtimex(2) status (at most
+ * 100 ms old). Thread-safe. */
 struct gw_clock gw_clock_system(void);
 
 static inline int64_t gw_clock_mono_ms(const struct gw_clock *clock) {

@@ -11,6 +11,7 @@
 
 #include "firmware/base/cleanup.h"
 #include "firmware/crypto/crypto.h"
+#include "firmware/crypto/sha256_hardware.h"
 
 static void assert_digest(const uint8_t digest[GW_SHA256_BYTES], const char *expected) {
     char text[2 * GW_SHA256_BYTES + 1];
@@ -64,16 +65,60 @@ static void pieces_of_any_size_give_the_digest_of_the_whole(void **state) {
     }
 }
 
-static void the_state_is_wiped_when_finished(void **state) {
+static void digest_on(bool hardware, const uint8_t *message, size_t len, size_t cut,
+                      uint8_t digest[GW_SHA256_BYTES]) {
+    struct gw_sha256 hash;
+    gw_sha256_start_on(&hash, hardware);
+    gw_sha256_update(&hash, (struct gw_bytes){message, cut});
+    gw_sha256_update(&hash, (struct gw_bytes){message + cut, len - cut});
+    gw_sha256_finish(&hash, digest);
+}
+
+/* The processor's instructions against the vendor's C, where there are any. */
+static void both_ways_agree_at_every_length_and_alignment(void **state) {
     (void) state;
+    if (!gw_sha256_hardware_available()) {
+        skip();
+    }
+    static uint8_t message[2000];
+    uint32_t x = 1;
+    for (size_t i = 0; i < sizeof(message); i++) {
+        x = x * 1664525 + 1013904223;
+        message[i] = (uint8_t) (x >> 24);
+    }
+    for (size_t len = 0; len < 400; len++) {
+        for (size_t from = 0; from < 17; from += 4) {
+            uint8_t own[GW_SHA256_BYTES], vendor[GW_SHA256_BYTES];
+            digest_on(true, message + from, len, len / 3, own);
+            digest_on(false, message + from, len, len / 3, vendor);
+            assert_memory_equal(own, vendor, sizeof(own));
+        }
+    }
+    for (size_t cut = 0; cut <= sizeof(message); cut += 7) {
+        uint8_t own[GW_SHA256_BYTES], vendor[GW_SHA256_BYTES];
+        digest_on(true, message, sizeof(message), cut, own);
+        digest_on(false, message, sizeof(message), 0, vendor);
+        assert_memory_equal(own, vendor, sizeof(own));
+    }
+}
+
+static void assert_wiped(bool hardware) {
     struct gw_sha256 hash;
     memset(&hash, 0, sizeof(hash));
-    gw_sha256_start(&hash);
+    gw_sha256_start_on(&hash, hardware);
     gw_sha256_update(&hash, gw_bytes_from_str(GW_STR("a secret in the block buffer")));
     uint8_t digest[GW_SHA256_BYTES];
     gw_sha256_finish(&hash, digest);
     struct gw_str rest = {(const char *) hash.opaque, sizeof(hash.opaque)};
     assert_null(memmem(rest.ptr, rest.len, "secret", 6));
+}
+
+static void the_state_is_wiped_when_finished(void **state) {
+    (void) state;
+    assert_wiped(false);
+    if (gw_sha256_hardware_available()) {
+        assert_wiped(true);
+    }
 }
 
 static void two_running_digests_do_not_meet(void **state) {
@@ -97,6 +142,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_digests),
         cmocka_unit_test(pieces_of_any_size_give_the_digest_of_the_whole),
+        cmocka_unit_test(both_ways_agree_at_every_length_and_alignment),
         cmocka_unit_test(the_state_is_wiped_when_finished),
         cmocka_unit_test(two_running_digests_do_not_meet),
     };
