@@ -70,10 +70,13 @@ struct gw_epoch {
 };
 #define GW_EPOCH_TEXT_LEN 17 /* hexadecimal digits, lower case */
 
+/* True if all 66 bits are the same. */
 bool gw_epoch_eq(struct gw_epoch a, struct gw_epoch b);
+/* A new one, from the kernel's random numbers. */
 struct gw_epoch gw_epoch_draw(void);
 /* GW_EPOCH_TEXT_LEN digits and a NUL. */
 void gw_epoch_format(struct gw_epoch epoch, char dst[static GW_EPOCH_TEXT_LEN + 1]);
+/* Exactly GW_EPOCH_TEXT_LEN digits, the first 0 to 3. PARSE. */
 enum gw_err gw_epoch_parse(struct gw_str text, struct gw_epoch *ret_epoch);
 
 /* RFC 9562 UUID version 8, our layout (bit 0 = most significant):
@@ -89,6 +92,7 @@ struct gw_event_id {
 #define GW_EVENT_ID_TEXT_LEN 36
 #define GW_SEQUENCE_MAX ((UINT64_C(1) << 48) - 1)
 
+/* Put together; a sequence above GW_SEQUENCE_MAX loses its upper bits. */
 struct gw_event_id gw_event_id_make(enum gw_flow_class class, uint64_t sequence,
                                     struct gw_epoch epoch);
 /* Take apart; CORRUPT if version, variant or class is not ours. */
@@ -96,6 +100,7 @@ enum gw_err gw_event_id_split(struct gw_event_id id, enum gw_flow_class *ret_cla
                               uint64_t *ret_sequence, struct gw_epoch *ret_epoch);
 /* Canonical 8-4-4-4-12 text, GW_EVENT_ID_TEXT_LEN characters and a NUL. */
 void gw_event_id_format(struct gw_event_id id, char dst[static GW_EVENT_ID_TEXT_LEN + 1]);
+/* Any UUID in canonical form; gw_event_id_split says whether it is ours. PARSE. */
 enum gw_err gw_event_id_parse(struct gw_str text, struct gw_event_id *ret_id);
 
 struct gw_trace {
@@ -119,8 +124,9 @@ struct gw_event_draft {
     struct gw_trace trace;
 };
 
-/* Check lengths, class, device characters, UTF-8 and that `data` is a JSON
- * object in canonical form (gw_json_check with GW_JSON_CANONICAL).
+/* Check lengths, type, class, flags, times, device characters, UTF-8 without
+ * control characters, expiry only on telemetry, and that `data` is a JSON object
+ * in canonical form (gw_json_check with GW_JSON_CANONICAL).
  * RANGE, SCHEMA, PARSE. */
 enum gw_err gw_event_validate_draft(const struct gw_event_draft *draft);
 

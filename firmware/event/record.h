@@ -83,20 +83,27 @@ struct gw_record_stamp {
 };
 
 /* Encode a validated draft into dst (at most dst_cap bytes): computes digest
- * and CRC, draws a trace if the draft has none. FULL. */
+ * and CRC, draws a trace if the draft has none; a partition key equal to the
+ * device is not stored. FULL; RANGE for a zone offset of a day or more. */
 enum gw_err gw_record_encode(const struct gw_event_draft *draft,
                              const struct gw_record_stamp *stamp, uint8_t *dst, size_t dst_cap,
                              size_t *ret_len);
 /* Encode a tombstone for [first, last] (first is in stamp->id). `reason` is
- * one of "evicted", "expired", "dead_letter", "corrupt", "capacity". FULL. */
+ * one of "evicted", "expired", "dead_letter", "corrupt", "capacity". Its time is
+ * the recorded time, its device "gateway". FULL; RANGE as above; INVALID for
+ * another reason, a range that runs backwards or a count that does not fit it. */
 enum gw_err gw_record_encode_tombstone(const struct gw_record_stamp *stamp, uint64_t last,
                                        uint64_t count, struct gw_str reason, uint8_t *dst,
                                        size_t dst_cap, size_t *ret_len);
 /* Take apart and verify CRC, version, lengths. CORRUPT; SCHEMA if the format
- * version is newer than this build knows. */
+ * version is newer than this build knows. A type or renderer version that this
+ * build does not know decodes; gw_event_render refuses it. */
 enum gw_err gw_record_decode(struct gw_bytes bytes, struct gw_record *ret_record);
 
-/* Context record: encode/decode for the store's context table. */
+/* Context record: encode/decode for the store's context table. Equal contexts
+ * encode to equal bytes. Encode: FULL; INVALID for a serial that is none, texts
+ * above GW_EVENT_NAME_MAX_BYTES or not UTF-8. Decode: CORRUPT, SCHEMA as above;
+ * the views point into `bytes`. */
 #define GW_CONTEXT_MAX_BYTES 512
 enum gw_err gw_context_encode(const struct gw_event_context *context, uint8_t *dst,
                               size_t dst_cap, size_t *ret_len);

@@ -8,7 +8,7 @@
 
 /* Append the CloudEvents 1.0 structured JSON form of `record` to `buf`;
  * `data` is the last member, verbatim. FULL (buf as before), SCHEMA for an
- * unknown renderer version. */
+ * unknown renderer version or type. */
 enum gw_err gw_event_render(const struct gw_record *record,
                             const struct gw_event_context *context, struct gw_buf *buf);
 

@@ -33,6 +33,7 @@ struct gw_flow_class_rules {
 const struct gw_flow_class_rules *gw_flow_class_defaults(enum gw_flow_class class);
 /* Class by name. NOENT. */
 enum gw_err gw_flow_class_parse(struct gw_str name, enum gw_flow_class *ret_class);
+/* Its name; static storage. `class` must be < GW_CLASS_COUNT. */
 const char *gw_flow_class_name(enum gw_flow_class class);
 
 #endif
