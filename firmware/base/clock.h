@@ -36,6 +36,9 @@ static inline int64_t gw_clock_wall_ms(const struct gw_clock *clock) {
     return clock->wall_ms(clock->self);
 }
 
+/* "No deadline": a monotonic time later than any other. */
+#define GW_NEVER_MS INT64_MAX
+
 /* Length of "2026-11-23T07:14:00.123Z" without NUL. */
 #define GW_TIME_TEXT_LEN 24
 

@@ -12,9 +12,6 @@
 
 #include "firmware/base/clock.h"
 
-/* "No deadline": later than any other. */
-#define GW_NEVER_MS INT64_MAX
-
 /* HANGUP (error or both directions closed) is reported whether or not it was
  * asked for: a callback that gets it must read the error or unwatch, else the
  * loop spins. A half-closed peer shows as READ with end of file. */

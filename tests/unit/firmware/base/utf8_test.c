@@ -47,9 +47,16 @@ static void every_code_point_but_the_surrogates_is_accepted(void **state) {
     }
 }
 
-static void overlong_forms_are_refused(void **state) {
+static void overlong_forms_and_wrong_continuations_are_refused(void **state) {
     (void) state;
     static const char *const cases[] = {
+        "\xc3(",
+        "\xe2(\xac",
+        "\xe2\x82(",
+        "\xf0(\x98\x80",
+        "\xf0\x9f(\x80",
+        "\xf0\x9f\x98(",
+        "\xe2\x82\xc3\xa4",
         "\xc0\x80",
         "\xc0\xaf",
         "\xc1\xbf",
@@ -108,7 +115,7 @@ static void a_wrong_byte_is_found_at_any_place_of_a_long_text(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_point_but_the_surrogates_is_accepted),
-        cmocka_unit_test(overlong_forms_are_refused),
+        cmocka_unit_test(overlong_forms_and_wrong_continuations_are_refused),
         cmocka_unit_test(a_sequence_cut_short_is_refused_at_any_offset),
         cmocka_unit_test(a_wrong_byte_is_found_at_any_place_of_a_long_text),
     };
