@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+
+#include "firmware/base/cleanup.h"
+#include "tools/gwctl/gwctl.h"
+#include "tools/gwctl/show.h"
+
+#define REASON_BYTES 8192
+#define HELP_BYTES 16384
+
+static const struct gw_gwctl_command commands[] = {
+    {NULL, "status", gw_gwctl_status, "", 0, 0, "", "",
+     "Show how the gateway does. Asks both daemons; of one that does not answer, what it "
+     "last said and since when it is silent."},
+    {NULL, "completeness", gw_gwctl_completeness, "", 0, 0, "sink", "",
+     "Ask the centre what it holds of this gateway. Exit status 1 unless it is complete."},
+    {"queue", "list", gw_gwctl_queue_list, "", 0, 0, "class epoch from max", "",
+     "List stored events. Shows 50 of each class unless --max says otherwise; with --json "
+     "one event a line as it is sent."},
+    {"queue", "show", gw_gwctl_queue_show, "CLASS SEQUENCE", 2, 2, "epoch", "",
+     "Show one event as it is sent."},
+    {"queue", "replay", gw_gwctl_queue_replay, "", 0, 0, "class from to sink", "class from to",
+     "Send stored events again, marked as replay. Only what is still stored can be sent."},
+    {"queue", "salvage", gw_gwctl_queue_salvage, "PATH", 1, 1, "", "",
+     "Take over what is readable of a store that was set aside. The events keep their ids."},
+    {"dead-letter", "list", gw_gwctl_dead_letter_list, "", 0, 0, "sink max", "",
+     "List what the centre has rejected."},
+    {"dead-letter", "show", gw_gwctl_dead_letter_show, "LETTER", 1, 1, "sink", "",
+     "Show a dead letter with its event. LETTER is EPOCH/CLASS/SEQUENCE as in the list."},
+    {"dead-letter", "retry", gw_gwctl_dead_letter_retry, "[LETTER]", 0, 1, "sink all", "",
+     "Send a dead letter again, or with --all every one. LETTER is EPOCH/CLASS/SEQUENCE as "
+     "in the list."},
+    {"dead-letter", "export", gw_gwctl_dead_letter_export, "[LETTER]", 0, 1, "sink output", "",
+     "Write dead letters with their events, one JSON object a line. All of them without "
+     "LETTER."},
+    {"dead-letter", "drop", gw_gwctl_dead_letter_drop, "LETTER", 1, 1, "sink", "",
+     "Give a dead letter up for good. The audit trail records who did."},
+    {"quarantine", "list", gw_gwctl_quarantine_list, "", 0, 0, "from max", "",
+     "List what could not be understood."},
+    {"quarantine", "show", gw_gwctl_quarantine_show, "NUMBER", 1, 1, "", "",
+     "Show an entry with its bytes."},
+    {"quarantine", "retry", gw_gwctl_quarantine_retry, "NUMBER", 1, 1, "", "",
+     "Decode an entry again. After a correction of the device's configuration, for example."},
+    {"quarantine", "export", gw_gwctl_quarantine_export, "NUMBER", 1, 1, "output", "",
+     "Write the raw bytes of an entry."},
+    {"quarantine", "drop", gw_gwctl_quarantine_drop, "NUMBER", 1, 1, "", "",
+     "Remove an entry for good. The audit trail records who did."},
+    {"audit", "verify", gw_gwctl_audit_verify, "", 0, 0, "", "",
+     "Check the hash chain of the audit trail."},
+    {"config", "check", gw_gwctl_config_check, "[FILE]", 0, 1, "", "",
+     "Check a configuration. Names everything that is wrong, not only the first."},
+    {"config", "explain", gw_gwctl_config_explain, "[KEY]", 0, 1, "", "",
+     "Explain a key such as brokers.port, or all."},
+    {"config", "schema", gw_gwctl_config_schema, "", 0, 0, "", "",
+     "Print the JSON Schema of the configuration."},
+    {"config", "defaults", gw_gwctl_config_defaults, "", 0, 0, "", "",
+     "Print a configuration with every default."},
+    {"config", "diff", gw_gwctl_config_diff, "FILE FILE", 2, 2, "", "",
+     "Name the parts in which two configurations differ."},
+    {"config", "reload", gw_gwctl_config_reload, "", 0, 0, "", "",
+     "Let the daemons load the configuration. On an error the old one runs on."},
+};
+
+const struct gw_gwctl_command *gw_gwctl_command_at(size_t index) {
+    return index < GW_ARRAY_LEN(commands) ? &commands[index] : NULL;
+}
+
+int gw_gwctl_fail(struct gw_gwctl *ctl, const char *format, ...) {
+    char text[REASON_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    (void) fputs("gwctl: ", ctl->err);
+    gw_gwctl_show_text(ctl->err, len < 0 ? GW_STR("failed") : gw_str_from_cstr(text));
+    (void) fputc('\n', ctl->err);
+    return GW_EXIT_FAILED;
+}
+
+const struct gw_config *gw_gwctl_config(struct gw_gwctl *ctl) {
+    if (ctl->config) {
+        return ctl->config;
+    }
+    char storage[REASON_BYTES];
+    struct gw_buf errors;
+    gw_buf_init(&errors, storage, sizeof storage);
+    bool fell_back = false;
+    if (gw_config_load_generation(ctl->arguments.config_path, &errors, &ctl->config,
+                                  &fell_back)) {
+        (void) gw_gwctl_fail(ctl, "the configuration cannot be used");
+        gw_gwctl_show_lines(ctl->err, gw_buf_str(&errors));
+        return NULL;
+    }
+    if (fell_back) {
+        (void) gw_gwctl_fail(ctl, "%s has faults, the last good one is used",
+                             ctl->arguments.config_path);
+    }
+    return ctl->config;
+}
+
+static void put_help(struct gw_gwctl *ctl, const struct gw_gwctl_command *command) {
+    char storage[HELP_BYTES];
+    struct gw_buf help;
+    gw_buf_init(&help, storage, sizeof storage);
+    gw_gwctl_put_help(command, &help);
+    (void) fwrite(help.data, 1, help.len, ctl->out);
+}
+
+int gw_gwctl_run(int argc, char **argv, FILE *out, FILE *err) {
+    struct gw_gwctl ctl = {.out = out, .err = err};
+    const struct gw_gwctl_command *command = NULL;
+    char storage[REASON_BYTES];
+    struct gw_buf reason;
+    gw_buf_init(&reason, storage, sizeof storage);
+    if (gw_gwctl_parse_arguments(argc, argv, &reason, &command, &ctl.arguments)) {
+        (void) gw_gwctl_fail(&ctl, "%.*s", GW_STR_ARG(gw_buf_str(&reason)));
+        return GW_EXIT_USAGE;
+    }
+    if (ctl.arguments.help) {
+        put_help(&ctl, command);
+        return GW_EXIT_DONE;
+    }
+    int status = command->run(&ctl);
+    gw_config_close(ctl.config);
+    gw_buf_close(&ctl.reply);
+    /* A full disk must not look like success. */
+    if (fflush(out) != 0 || ferror(out)) {
+        return gw_gwctl_fail(&ctl, "the output could not be written");
+    }
+    return status;
+}
