@@ -146,6 +146,7 @@ static void an_aim_identifier_is_named_and_stays_in_the_raw_text(void **state) {
                     "{\"aim\":\"]C1\",\"raw\":\"]C10034012345\\u001d10LOT\"}");
     assert_observed(bench, &device, GW_STR("]E04006381333931"),
                     "{\"aim\":\"]E0\",\"raw\":\"]E04006381333931\"}");
+    assert_observed(bench, &device, GW_STR("]Xa1"), "{\"aim\":\"]Xa\",\"raw\":\"]Xa1\"}");
     assert_observed(bench, &device, GW_STR("]C"), "{\"raw\":\"]C\"}");
     assert_observed(bench, &device, GW_STR("]11x"), "{\"raw\":\"]11x\"}");
     assert_observed(bench, &device, GW_STR("]C-x"), "{\"raw\":\"]C-x\"}");
@@ -178,6 +179,14 @@ static void payloads_are_refused_for_size_with_the_sizes(void **state) {
     assert_int_equal(observe(bench, &device, (struct gw_str){big, 55902}), GW_OK);
     assert_int_equal(gw_event_validate_draft(&bench->observation.draft), GW_OK);
     gw_buf_clear(&bench->storage);
+    for (int control = 1; control < 0x20; control++) {
+        bool is_short = control >= 8 && control <= 13 && control != 11;
+        memset(big, control, 9500);
+        big[9499] = 'x';
+        assert_int_equal(observe(bench, &device, (struct gw_str){big, 9500}) == GW_OK,
+                         is_short);
+        gw_buf_clear(&bench->storage);
+    }
     memset(big, 0x1d, 65536);
     assert_refused(bench, &device, (struct gw_str){big, 20000}, GW_ERR_RANGE,
                    "too large: 120002 bytes as a JSON string, allowed: at most 55904");

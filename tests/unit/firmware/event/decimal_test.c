@@ -145,6 +145,7 @@ static void differences_and_comparisons_are_by_value(void **state) {
         {"-0", "0", "0", 0},
         {"0.00", "-0", "0.00", 0},
         {"-3", "-5.5", "2.5", 1},
+        {"999999999.999999999", "-0.000000001", "1000000000.000000000", 1},
         {"1000000000", "0.000000001", "999999999.999999999", 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -153,6 +154,8 @@ static void differences_and_comparisons_are_by_value(void **state) {
         assert_int_equal(gw_decimal_compare(&b, &a), -cases[i].order);
         assert_int_equal(gw_decimal_subtract(&a, &b, &difference), GW_OK);
         assert_decimal(&difference, cases[i].difference);
+        struct gw_decimal expected = parsed(cases[i].difference);
+        assert_int_equal(gw_decimal_compare(&difference, &expected), 0);
     }
 }
 

@@ -231,6 +231,26 @@ static void lengths_and_kinds_that_do_not_add_up_are_corrupt(void **state) {
     }
 }
 
+/* A whole record whose parts add up, but one is longer than any source may make. */
+static void a_part_beyond_its_limit_is_corrupt(void **state) {
+    (void) state;
+    uint8_t bytes[GW_RECORD_MAX_BYTES];
+    size_t len = encode_full(bytes, sizeof(bytes));
+    size_t longer = GW_EVENT_NAME_MAX_BYTES + 1 - 10;
+    uint8_t *name_end = bytes + GW_RECORD_HEADER_BYTES + 10;
+    struct gw_record record;
+    for (size_t more = longer - 1; more <= longer; more++) {
+        len = encode_full(bytes, sizeof(bytes));
+        memmove(name_end + more, name_end, len - GW_RECORD_HEADER_BYTES - 10);
+        memset(name_end, 'x', more);
+        bytes[100] = (uint8_t) (10 + more);
+        len += more;
+        seal(bytes, len);
+        enum gw_err err = gw_record_decode((struct gw_bytes){bytes, len}, &record);
+        assert_int_equal(err, more < longer ? GW_OK : GW_ERR_CORRUPT);
+    }
+}
+
 static void a_record_of_a_newer_format_says_so(void **state) {
     (void) state;
     uint8_t bytes[GW_RECORD_MAX_BYTES];
@@ -460,6 +480,7 @@ int main(void) {
         cmocka_unit_test(no_changed_byte_of_a_record_goes_unseen),
         cmocka_unit_test(no_truncated_or_lengthened_record_decodes),
         cmocka_unit_test(lengths_and_kinds_that_do_not_add_up_are_corrupt),
+        cmocka_unit_test(a_part_beyond_its_limit_is_corrupt),
         cmocka_unit_test(a_record_of_a_newer_format_says_so),
         cmocka_unit_test(a_record_that_does_not_fit_leaves_no_trace_beyond),
         cmocka_unit_test(a_zone_offset_of_a_day_is_out_of_range),
