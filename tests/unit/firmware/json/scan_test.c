@@ -210,8 +210,8 @@ static void canonical_text_has_one_spelling(void **state) {
         "[\"\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\x7f\xc3\xa4\"]",
         /* by UTF-16 code units U+1F600 (D83D) comes before U+FB33 */
         "{\"\xf0\x9f\x98\x80\":0,\"\xef\xac\xb3\":0}",
-        "{\"\\r\":0,\"1\":0,\"\xc2\x80\":0,\"\xc3\xb6\":0,\"\xe2\x82\xac\":0,"
-        "\"\xf0\x9f\x98\x80\":0,\"\xef\xac\xb3\":0}",
+        ("{\"\\r\":0,\"1\":0,\"\xc2\x80\":0,\"\xc3\xb6\":0,\"\xe2\x82\xac\":0,"
+         "\"\xf0\x9f\x98\x80\":0,\"\xef\xac\xb3\":0}"),
         "{\"a\":{\"z\":0},\"b\":{\"a\":0},\"c\":{\"b\":{\"a\":0}}}",
         "{\"a\\n\":0,\"a \":0}",
     };
