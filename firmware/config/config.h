@@ -165,6 +165,7 @@ enum gw_err gw_config_parse(struct gw_str text, struct gw_buf *errors,
 /* Read the file, then gw_config_parse. NOENT, DENIED too (named in errors). */
 enum gw_err gw_config_load(const char *path, struct gw_buf *errors,
                            struct gw_config **ret_config);
+/* Free it with everything its members point to. NULL is allowed. */
 void gw_config_close(struct gw_config *config);
 
 /* Help for one key ("devices.topic") or all when `key` is empty. NOENT, FULL. */
@@ -185,6 +186,7 @@ enum gw_config_part {
     GW_PART_BUSES = 64,
     GW_PART_SINKS = 128,
 };
+/* Set of enum gw_config_part; the revision and the hash are no part. */
 unsigned gw_config_diff(const struct gw_config *a, const struct gw_config *b);
 
 /* Generations: <folder>/config.json is the current one, config.last-good.json

@@ -86,7 +86,9 @@ struct gw_config_group {
 /* The document itself. */
 extern const struct gw_config_group gw_config_top;
 
+/* "central", "local", "shared". Static storage. */
 const char *gw_config_scope_name(enum gw_config_scope scope);
+/* "nothing", "that sink", ...: completes "a change restarts: ". Static storage. */
 const char *gw_config_restart_name(enum gw_config_restart restart);
 
 /* "a whole number from 1 to 65535": what a row allows, appended to `buf`. */

@@ -17,6 +17,7 @@ struct gw_config_report {
     char path_storage[GW_CONFIG_PATH_BYTES];
 };
 
+/* Findings are appended to `errors`, which must outlive the report. */
 void gw_config_report_init(struct gw_config_report *report, struct gw_buf *errors);
 
 /* Go down to member `name` or list entry `index`; leave with the returned mark. */

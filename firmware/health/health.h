@@ -68,6 +68,7 @@ struct gw_health;
 enum gw_err gw_health_open(const struct gw_clock *clock, struct gw_str program,
                            size_t max_counters, size_t max_issues,
                            struct gw_health **ret_health);
+/* Free it; pointers to its counters become invalid. NULL is allowed. */
 void gw_health_close(struct gw_health *health);
 
 /* A named counter ("broker.messages_received"); the pointer is stable and may
@@ -84,13 +85,14 @@ void gw_health_raise(struct gw_health *health, enum gw_issue_code code, struct g
 void gw_health_clear(struct gw_health *health, enum gw_issue_code code, struct gw_str subject);
 bool gw_health_is_raised(const struct gw_health *health, enum gw_issue_code code,
                          struct gw_str subject);
-/* Open issue number `index`, in no order; false behind the last. The views live
- * until the next raise or clear. */
+/* An open issue as it stands. */
 struct gw_issue_view {
     const struct gw_issue_info *info;
     int64_t since_wall_ms;
     struct gw_str subject, detail;
 };
+/* Open issue number `index`, in no order; false behind the last. The views live
+ * until the next raise or clear. */
 bool gw_health_issue_at(const struct gw_health *health, size_t index,
                         struct gw_issue_view *ret_view);
 /* Worst open severity: the verdict; -1 if there is no issue. */

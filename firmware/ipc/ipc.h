@@ -181,6 +181,7 @@ struct gw_ipc_reply_to {
     enum gw_ipc_verb verb;
     uint64_t request_id;
 };
+/* The token for `request` of `peer`, taken while on_request runs. */
 struct gw_ipc_reply_to gw_ipc_reply_to(struct gw_ipc_peer *peer,
                                        const struct gw_ipc_frame *request);
 /* Send or queue one answer; may be called inside on_request. RANGE (body too

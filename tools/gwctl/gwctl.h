@@ -78,28 +78,51 @@ struct gw_str gw_gwctl_end_body(struct gw_buf *body);
 
 /* ---- verbs, one function per row of the table in command.c ---- */
 
+/* Snapshots of both daemons; failed unless both answer. */
 int gw_gwctl_status(struct gw_gwctl *ctl);
+/* The centre's word; failed unless everything is complete. */
 int gw_gwctl_completeness(struct gw_gwctl *ctl);
+/* Stored events, read from the store. */
 int gw_gwctl_queue_list(struct gw_gwctl *ctl);
+/* One stored event as it is sent. */
 int gw_gwctl_queue_show(struct gw_gwctl *ctl);
+/* Asks gw-linkd to send a range again. */
 int gw_gwctl_queue_replay(struct gw_gwctl *ctl);
+/* Asks gw-collectd to take a set-aside store over. */
 int gw_gwctl_queue_salvage(struct gw_gwctl *ctl);
+/* What the centre rejected, page by page from gw-linkd. */
 int gw_gwctl_dead_letter_list(struct gw_gwctl *ctl);
+/* One dead letter with its event. */
 int gw_gwctl_dead_letter_show(struct gw_gwctl *ctl);
+/* Has one sent again, or all one by one. */
 int gw_gwctl_dead_letter_retry(struct gw_gwctl *ctl);
+/* One or all as JSON lines. */
 int gw_gwctl_dead_letter_export(struct gw_gwctl *ctl);
+/* Gives one up; audited. */
 int gw_gwctl_dead_letter_drop(struct gw_gwctl *ctl);
+/* What could not be decoded, page by page from gw-collectd. */
 int gw_gwctl_quarantine_list(struct gw_gwctl *ctl);
+/* One entry, its bytes escaped. */
 int gw_gwctl_quarantine_show(struct gw_gwctl *ctl);
+/* Has one decoded again. */
 int gw_gwctl_quarantine_retry(struct gw_gwctl *ctl);
+/* The raw bytes of one. */
 int gw_gwctl_quarantine_export(struct gw_gwctl *ctl);
+/* Removes one; audited. */
 int gw_gwctl_quarantine_drop(struct gw_gwctl *ctl);
+/* Walks the hash chain in the store. */
 int gw_gwctl_audit_verify(struct gw_gwctl *ctl);
+/* All findings of a file. */
 int gw_gwctl_config_check(struct gw_gwctl *ctl);
+/* Help for a key. */
 int gw_gwctl_config_explain(struct gw_gwctl *ctl);
+/* JSON Schema. */
 int gw_gwctl_config_schema(struct gw_gwctl *ctl);
+/* A document with every default. */
 int gw_gwctl_config_defaults(struct gw_gwctl *ctl);
+/* Parts in which two files differ. */
 int gw_gwctl_config_diff(struct gw_gwctl *ctl);
+/* Asks both daemons to load the file. */
 int gw_gwctl_config_reload(struct gw_gwctl *ctl);
 
 #endif
