@@ -29,6 +29,7 @@
 #define GW_MQTT_BROKER_H
 
 #include "drivers/mqtt/rate_limit.h"
+#include "drivers/profile/observe.h"
 #include "firmware/base/loop.h"
 #include "firmware/config/config.h"
 #include "firmware/health/health.h"
@@ -52,7 +53,8 @@ struct gw_broker_devices {
 };
 
 /* Something that could not be held back was refused: for a loss record. */
-typedef void gw_broker_refused(void *context, struct gw_str device, enum gw_flow_class class);
+typedef void gw_broker_refused(void *context, struct gw_str device, enum gw_flow_class class,
+                               uint64_t count);
 
 struct gw_broker_options {
     const struct gw_config_broker *config;
@@ -87,19 +89,20 @@ int64_t gw_broker_next_mono_ms(const struct gw_broker *broker);
 /* Write the acknowledgements that are due, connect, keep alive, give up. */
 void gw_broker_tick(struct gw_broker *broker);
 
-/* Decode bytes that are in quarantine with today's configuration and submit them
- * as the event they should have been; `unit` gives completion, context, token
- * and state changes. SCHEMA, PARSE, RANGE with the reason appended to `reason`
- * (NOENT: no device matches the topic), or what the intake answers. */
+/* Decode bytes that are in quarantine with today's configuration. */
 struct gw_broker_retry {
     struct gw_str topic;
     struct gw_bytes payload;
+    size_t payload_len; /* original length: cut bytes cannot be decoded */
     int64_t received_wall_ms;
-    struct gw_unit unit;
 };
-enum gw_err gw_broker_submit_retry(const struct gw_intake *intake,
-                                   const struct gw_broker_devices *devices,
-                                   const struct gw_broker_retry *retry, struct gw_buf *reason);
+/* The observation they should have been, in `storage` (cleared first, at least
+ * GW_OBSERVE_STORAGE_BYTES). PARSE, SCHEMA, RANGE with the reason appended to `reason`; NOENT
+ * (with a reason too): no device matches the topic. */
+enum gw_err gw_broker_decode_retry(const struct gw_broker_devices *devices,
+                                   const struct gw_broker_retry *retry, struct gw_buf *storage,
+                                   struct gw_buf *reason,
+                                   struct gw_observation *ret_observation);
 
 enum gw_broker_state { GW_BROKER_WAITING, GW_BROKER_CONNECTING, GW_BROKER_CONNECTED };
 

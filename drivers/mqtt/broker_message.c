@@ -16,7 +16,6 @@
 #include "drivers/mqtt/fingerprint.h"
 #include "drivers/mqtt/origin.h"
 #include "drivers/profile/topic.h"
-#include "firmware/base/cleanup.h"
 
 /* Where one message has got to. */
 struct handling {
@@ -215,7 +214,7 @@ static void withhold(struct handling *handling, enum gw_err err) {
     if (broker->options.refused) {
         broker->options.refused(broker->options.refused_context,
                                 gw_str_from_cstr(device ? device->id : NULL),
-                                device ? device->class : GW_CLASS_BUSINESS);
+                                device ? device->class : GW_CLASS_BUSINESS, 1);
     }
 }
 
@@ -372,18 +371,19 @@ void gw_broker_on_message(void *context, const struct gw_mqtt_message *message) 
 
 /* ---- again, from the quarantine ---- */
 
-enum gw_err gw_broker_submit_retry(const struct gw_intake *intake,
-                                   const struct gw_broker_devices *devices,
-                                   const struct gw_broker_retry *retry, struct gw_buf *reason) {
+enum gw_err gw_broker_decode_retry(const struct gw_broker_devices *devices,
+                                   const struct gw_broker_retry *retry, struct gw_buf *storage,
+                                   struct gw_buf *reason,
+                                   struct gw_observation *ret_observation) {
     uint32_t device = search_device(devices, retry->topic);
     if (device == 0) {
         gw_buf_put_str(reason, GW_STR("unknown topic: no device's filter matches"));
         return GW_ERR_NOENT;
     }
-    GW_CLEANUP(gw_buf_close) struct gw_buf storage = {0};
-    enum gw_err err = gw_buf_open(&storage, GW_OBSERVE_STORAGE_BYTES);
-    if (err) {
-        return err;
+    if (retry->payload_len != retry->payload.len) {
+        gw_buf_printf(reason, "only %zu of %zu bytes were kept", retry->payload.len,
+                      retry->payload_len);
+        return GW_ERR_RANGE;
     }
     struct gw_observe_input input = {
         .device = &devices->configs[device - 1],
@@ -391,13 +391,6 @@ enum gw_err gw_broker_submit_retry(const struct gw_intake *intake,
         .payload = retry->payload,
         .received_wall_ms = retry->received_wall_ms,
     };
-    struct gw_observation observation;
-    err = gw_observe_payload(&input, &storage, reason, &observation);
-    if (err) {
-        return err;
-    }
-    struct gw_unit unit = retry->unit;
-    unit.events = &observation.draft;
-    unit.event_count = 1;
-    return gw_intake_submit(intake, &unit);
+    gw_buf_clear(storage);
+    return gw_observe_payload(&input, storage, reason, ret_observation);
 }

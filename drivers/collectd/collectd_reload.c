@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reload: load, compare, restart what changed, and nothing else; the queue stays
+ * open whatever happens. A document that cannot be used changes nothing: the
+ * running one goes on and an issue names the first finding.
+ *
+ * Brokers that did not change keep their connection and are pointed to the new
+ * document; buses copy what they need. Those that changed are closed and opened
+ * anew: sessions at brokers persist, so nothing is lost in between.
+ */
+#include "drivers/collectd/collectd_internal.h"
+
+#include <string.h>
+
+#include "firmware/base/log.h"
+
+#define KEEP_GOOD_AFTER_MS 30000
+/* Where the process lives: only a restart changes that. */
+#define NEEDS_RESTART (GW_PART_PATHS | GW_PART_STORE | GW_PART_CLASSES)
+
+static void reject(struct gw_collectd *collectd, struct gw_str findings) {
+    size_t line_end = gw_str_find(findings, '\n', 0);
+    struct gw_str first = gw_str_sub(findings, 0, line_end);
+    gw_health_raise(collectd->health, GW_ISSUE_CONFIG_REJECTED, (struct gw_str){0}, "%.*s",
+                    GW_STR_ARG(first));
+    gw_log_warning(GW_COLLECTD_ROOM,
+                   "configuration rejected, the running one stays finding=\"%.*s\"",
+                   GW_STR_ARG(first));
+}
+
+static enum gw_err check_identity(const struct gw_collectd *collectd,
+                                  const struct gw_config *fresh, struct gw_buf *errors) {
+    if (strcmp(fresh->gateway.serial, collectd->config->gateway.serial) != 0) {
+        gw_buf_printf(errors, "gateway.serial: found %s, runs as %s: restart gw-collectd\n",
+                      fresh->gateway.serial, collectd->config->gateway.serial);
+        return GW_ERR_DENIED;
+    }
+    return GW_OK;
+}
+
+static void point_brokers(struct gw_collectd *collectd) {
+    struct gw_broker_devices devices = gw_collectd_devices(collectd);
+    for (size_t i = 0; i < collectd->broker_count; i++) {
+        gw_broker_set_config(collectd->brokers[i], &collectd->config->brokers[i], &devices);
+    }
+}
+
+/* After this `collectd->config` is the fresh one and nothing points to the old. */
+static enum gw_err switch_to(struct gw_collectd *collectd, struct gw_config *fresh,
+                             unsigned changed) {
+    /* Sources are closed between commits only. */
+    (void) !gw_queue_commit(collectd->queue);
+    if (changed & GW_PART_BROKERS) {
+        gw_collectd_close_brokers(collectd);
+    }
+    if (changed & GW_PART_BUSES) {
+        gw_collectd_close_buses(collectd);
+    }
+    enum gw_err err = GW_OK;
+    if (changed & GW_PART_DEVICES) {
+        err = gw_collectd_renew_activities(collectd, fresh);
+    }
+    collectd->config = fresh;
+    if (!err && (changed & GW_PART_GATEWAY)) {
+        err = gw_queue_set_context(collectd->queue, gw_str_from_cstr(fresh->gateway.site),
+                                   gw_str_from_cstr(fresh->gateway.owner),
+                                   gw_str_from_cstr(fresh->gateway.zone));
+    }
+    point_brokers(collectd);
+    if (!err && collectd->is_started && (changed & GW_PART_BROKERS)) {
+        err = gw_collectd_open_brokers(collectd);
+    }
+    if (!err && collectd->is_started && (changed & GW_PART_BUSES)) {
+        err = gw_collectd_open_buses(collectd);
+    }
+    return err;
+}
+
+static enum gw_err apply(struct gw_collectd *collectd, struct gw_config *fresh,
+                         unsigned changed) {
+    struct gw_config *old = collectd->config;
+    enum gw_err err = switch_to(collectd, fresh, changed);
+    gw_config_close(old);
+    collectd->fell_back = false;
+    collectd->keep_good_mono_ms = gw_clock_mono_ms(&collectd->clock) + KEEP_GOOD_AFTER_MS;
+    gw_health_clear(collectd->health, GW_ISSUE_CONFIG_REJECTED, (struct gw_str){0});
+    gw_log_info(GW_COLLECTD_ROOM, "configuration applied revision=%llu changed=0x%x err=%s",
+                (unsigned long long) fresh->revision, changed, gw_err_name(err));
+    if (changed & NEEDS_RESTART) {
+        gw_log_warning(GW_COLLECTD_ROOM,
+                       "paths, store and classes take effect when gw-collectd is restarted");
+    }
+    return err;
+}
+
+enum gw_err gw_collectd_reload_parts(struct gw_collectd *collectd, struct gw_buf *errors,
+                                     unsigned *ret_changed) {
+    struct gw_config *fresh = NULL;
+    size_t before = errors->len;
+    enum gw_err err = gw_config_load(collectd->options.config_path, errors, &fresh);
+    if (!err) {
+        err = check_identity(collectd, fresh, errors);
+    }
+    if (err) {
+        if (fresh) {
+            gw_config_close(fresh);
+        }
+        reject(collectd, gw_str_sub(gw_buf_str(errors), before, SIZE_MAX));
+        return err;
+    }
+    unsigned changed = gw_config_diff(collectd->config, fresh);
+    err = apply(collectd, fresh, changed);
+    if (err) {
+        gw_buf_printf(errors, "applied in part: %s\n", gw_err_name(err));
+        return err;
+    }
+    *ret_changed = changed;
+    return GW_OK;
+}
+
+enum gw_err gw_collectd_reload(struct gw_collectd *collectd, struct gw_buf *errors) {
+    unsigned changed = 0;
+    return gw_collectd_reload_parts(collectd, errors, &changed);
+}

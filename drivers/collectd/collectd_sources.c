@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drivers/collectd/collectd_internal.h"
+
+#include <stdlib.h>
+
+#include "firmware/base/log.h"
+
+/* Room for an issue that ends a while after the last refusal. */
+#define REFUSED_SHOWN_MS 600000
+
+static void on_refused(void *context, struct gw_str device, enum gw_flow_class class,
+                       uint64_t count) {
+    struct gw_collectd *collectd = context;
+    gw_refusals_add(&collectd->refusals, device, class, count,
+                    gw_clock_wall_ms(&collectd->clock));
+    collectd->refused_mono_ms = gw_clock_mono_ms(&collectd->clock);
+    gw_health_raise(collectd->health, GW_ISSUE_CAPTURE_REFUSED, (struct gw_str){0},
+                    "%llu observations that could not be held back were lost since the start",
+                    (unsigned long long) collectd->refusals.total);
+}
+
+/* ---- brokers ---- */
+
+struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd) {
+    return (struct gw_broker_devices){.configs = collectd->config->devices,
+                                      .activities = collectd->activities,
+                                      .count = collectd->config->device_count};
+}
+
+enum gw_err gw_collectd_renew_activities(struct gw_collectd *collectd,
+                                         const struct gw_config *config) {
+    struct gw_device_activity *fresh =
+        calloc(config->device_count + 1, sizeof *collectd->activities);
+    if (!fresh) {
+        return GW_ERR_NOMEM;
+    }
+    free(collectd->activities);
+    collectd->activities = fresh;
+    return GW_OK;
+}
+
+enum gw_err gw_collectd_open_brokers(struct gw_collectd *collectd) {
+    const struct gw_config *config = collectd->config;
+    collectd->brokers = calloc(config->broker_count + 1, sizeof(struct gw_broker *));
+    if (!collectd->brokers) {
+        return GW_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < config->broker_count; i++) {
+        struct gw_broker_options options = {
+            .config = &config->brokers[i],
+            .devices = gw_collectd_devices(collectd),
+            .intake = collectd->intake,
+            .loop = collectd->loop,
+            .clock = &collectd->clock,
+            .health = collectd->health,
+            .refused = on_refused,
+            .refused_context = collectd,
+        };
+        enum gw_err err = gw_broker_open(&options, &collectd->brokers[collectd->broker_count]);
+        if (err) {
+            gw_log_error(GW_COLLECTD_ROOM, "broker cannot be opened broker=%s err=%s",
+                         config->brokers[i].name, gw_err_name(err));
+            return err;
+        }
+        collectd->broker_count++;
+    }
+    return GW_OK;
+}
+
+void gw_collectd_close_brokers(struct gw_collectd *collectd) {
+    for (size_t i = 0; i < collectd->broker_count; i++) {
+        gw_broker_close(collectd->brokers[i]);
+    }
+    free(collectd->brokers);
+    collectd->brokers = NULL;
+    collectd->broker_count = 0;
+}
+
+/* ---- buses ---- */
+
+enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd) {
+    const struct gw_config *config = collectd->config;
+    collectd->buses = calloc(config->bus_count + 1, sizeof(struct gw_modbus_bus *));
+    if (!collectd->buses) {
+        return GW_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < config->bus_count; i++) {
+        struct gw_modbus_bus_options options = {
+            .config = &config->buses[i],
+            .intake = collectd->intake,
+            .loop = collectd->loop,
+            .clock = &collectd->clock,
+            .health = collectd->health,
+            .refused = on_refused,
+            .refused_context = collectd,
+        };
+        enum gw_err err = gw_modbus_bus_open(&options, &collectd->buses[collectd->bus_count]);
+        if (err) {
+            gw_log_error(GW_COLLECTD_ROOM, "bus cannot be opened bus=%s err=%s",
+                         config->buses[i].name, gw_err_name(err));
+            return err;
+        }
+        collectd->bus_count++;
+    }
+    return GW_OK;
+}
+
+void gw_collectd_close_buses(struct gw_collectd *collectd) {
+    for (size_t i = 0; i < collectd->bus_count; i++) {
+        gw_modbus_bus_close(collectd->buses[i]);
+    }
+    free(collectd->buses);
+    collectd->buses = NULL;
+    collectd->bus_count = 0;
+}
+
+/* ---- loss records ---- */
+
+static enum gw_err store_refusal(struct gw_collectd *collectd,
+                                 const struct gw_refusal *refusal) {
+    gw_buf_clear(&collectd->data);
+    enum gw_err err = gw_refusal_put_data(refusal, &collectd->data);
+    if (err) {
+        return err;
+    }
+    struct gw_collectd_event event = {.type = GW_EVENT_CAPTURE_REFUSED,
+                                      .device = gw_str_from_cstr(refusal->device),
+                                      .data = gw_buf_str(&collectd->data)};
+    return gw_collectd_submit_event(collectd, &event);
+}
+
+void gw_collectd_flush_refusals(struct gw_collectd *collectd, int64_t now_mono_ms) {
+    struct gw_refusals *refusals = &collectd->refusals;
+    while (refusals->count > 0 && !store_refusal(collectd, &refusals->rows[0])) {
+        gw_refusals_remove(refusals, 0);
+    }
+    if (refusals->count == 0 && collectd->refused_mono_ms != 0
+        && now_mono_ms - collectd->refused_mono_ms > REFUSED_SHOWN_MS) {
+        collectd->refused_mono_ms = 0;
+        gw_health_clear(collectd->health, GW_ISSUE_CAPTURE_REFUSED, (struct gw_str){0});
+    }
+}
