@@ -8,7 +8,6 @@
 
 #include "firmware/json/json.h"
 #include "firmware/json/pointer.h"
-#include "firmware/json/scan.h"
 #include "firmware/json/text.h"
 
 struct walk {
@@ -166,23 +165,49 @@ enum gw_err gw_json_find_raw(struct gw_str text, struct gw_str pointer,
     return GW_OK;
 }
 
-enum gw_err gw_json_unescape(struct gw_str raw, struct gw_buf *buf) {
-    enum gw_err err = gw_json_scan_string(raw);
-    if (err) {
-        return err;
+/* What is not plain, at *p: a sequence beyond ASCII stays in the run of bytes to
+ * be copied as they are, an escape ends the run and begins another behind it. */
+static enum gw_err decode_special(const uint8_t **p, const uint8_t *end, const uint8_t **run,
+                                  struct gw_buf *buf) {
+    if (**p >= 0x80) {
+        size_t len = gw_str_utf8_len((struct gw_str){(const char *) *p, (size_t) (end - *p)});
+        *p += len;
+        return len > 0 ? GW_OK : GW_ERR_PARSE;
     }
-    struct gw_str inner = gw_str_sub(raw, 1, raw.len - 2);
-    if (gw_str_find(inner, '\\', 0) == inner.len) {
-        return gw_buf_put_str(buf, inner) ? GW_OK : GW_ERR_FULL;
+    uint32_t code_point = 0;
+    size_t len = **p == '\\' ? gw_json_escape_len(*p, end, &code_point) : 0;
+    if (len == 0) {
+        return GW_ERR_PARSE;
     }
-    size_t before = buf->len;
-    struct gw_json_text text;
-    gw_json_text_start(&text, inner);
-    for (int c = gw_json_text_next(&text); c >= 0; c = gw_json_text_next(&text)) {
-        if (!gw_buf_put_char(buf, (char) c)) {
-            buf->len = before;
-            return GW_ERR_FULL;
+    uint8_t utf8[4];
+    gw_buf_put(buf, (struct gw_bytes){*run, (size_t) (*p - *run)});
+    gw_buf_put(buf, (struct gw_bytes){utf8, gw_json_encode_utf8(code_point, utf8)});
+    *p += len;
+    *run = *p;
+    return GW_OK;
+}
+
+static enum gw_err decode_inner(const uint8_t *p, const uint8_t *end, struct gw_buf *buf) {
+    const uint8_t *run = p;
+    for (p = gw_json_skip_plain(p, end); p < end; p = gw_json_skip_plain(p, end)) {
+        enum gw_err err = decode_special(&p, end, &run, buf);
+        if (err) {
+            return err;
         }
     }
-    return GW_OK;
+    gw_buf_put(buf, (struct gw_bytes){run, (size_t) (end - run)});
+    return gw_buf_failed(buf) ? GW_ERR_FULL : GW_OK;
+}
+
+enum gw_err gw_json_unescape(struct gw_str raw, struct gw_buf *buf) {
+    if (raw.len < 2 || raw.ptr[0] != '"' || raw.ptr[raw.len - 1] != '"') {
+        return GW_ERR_PARSE;
+    }
+    const uint8_t *inner = (const uint8_t *) raw.ptr + 1;
+    size_t before = buf->len;
+    enum gw_err err = decode_inner(inner, inner + raw.len - 2, buf);
+    if (err) {
+        buf->len = before;
+    }
+    return err;
 }

@@ -92,7 +92,8 @@ enum gw_err gw_json_get_bool(const struct gw_json *value, bool *ret_flag);
  * that was not checked the answer may be nonsense, but stays inside the text.
  * Same lifetime as text. NOENT, also for a malformed pointer. */
 enum gw_err gw_json_find_raw(struct gw_str text, struct gw_str pointer, struct gw_str *ret_raw);
-/* Decode a raw JSON string (with quotes) into buf as UTF-8. PARSE, FULL. */
+/* Append a raw JSON string (with quotes), decoded to UTF-8, to buf. PARSE, FULL;
+ * buf's content is as before then. */
 enum gw_err gw_json_unescape(struct gw_str raw, struct gw_buf *buf);
 
 /* Append value as canonical JSON (members sorted). SCHEMA if a number is not

@@ -493,20 +493,6 @@ enum gw_err gw_json_scan(struct gw_str text, const struct gw_json_limits *limits
     return err;
 }
 
-enum gw_err gw_json_scan_string(struct gw_str raw) {
-    struct scan s;
-    scan_init(&s, raw, 0);
-    if (!at_byte(&s, '"')) {
-        return GW_ERR_PARSE;
-    }
-    struct string string;
-    enum gw_err err = scan_string(&s, &string);
-    if (err) {
-        return err;
-    }
-    return s.p == s.end ? GW_OK : GW_ERR_PARSE;
-}
-
 enum gw_err gw_json_check(struct gw_str text, const struct gw_json_limits *limits,
                           struct gw_json_error *ret_error) {
     struct gw_json_limits plain = *limits;

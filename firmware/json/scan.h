@@ -14,7 +14,5 @@
 /* As gw_json_check, with GW_JSON_NO_NUL. */
 enum gw_err gw_json_scan(struct gw_str text, const struct gw_json_limits *limits,
                          struct gw_json_error *ret_error);
-/* Exactly one well-formed JSON string from the first to the last byte. PARSE. */
-enum gw_err gw_json_scan_string(struct gw_str raw);
 
 #endif

@@ -55,7 +55,7 @@ void gw_json_text_start(struct gw_json_text *text, struct gw_str inner) {
     *text = (struct gw_json_text){.p = p, .end = p ? p + inner.len : p};
 }
 
-static uint8_t encode_utf8(uint32_t c, uint8_t dst[4]) {
+uint8_t gw_json_encode_utf8(uint32_t c, uint8_t dst[4]) {
     if (c < 0x80) {
         dst[0] = (uint8_t) c;
         return 1;
@@ -78,7 +78,7 @@ static int next_escaped(struct gw_json_text *text) {
         return -1;
     }
     text->p += len;
-    text->pending_len = encode_utf8(code_point, text->pending);
+    text->pending_len = gw_json_encode_utf8(code_point, text->pending);
     text->pending_at = 1;
     return text->pending[0];
 }

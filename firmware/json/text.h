@@ -38,6 +38,9 @@ uint64_t gw_json_text_key(struct gw_str inner);
  * point, or 0 if it is malformed or half a pair. */
 size_t gw_json_escape_len(const uint8_t *p, const uint8_t *end, uint32_t *ret_code_point);
 
+/* The 1 to 4 bytes of a code point that is no surrogate; their number. */
+uint8_t gw_json_encode_utf8(uint32_t code_point, uint8_t dst[4]);
+
 #define GW_JSON_ONES UINT64_C(0x0101010101010101)
 #define GW_JSON_HIGHS UINT64_C(0x8080808080808080)
 

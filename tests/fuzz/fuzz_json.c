@@ -3,7 +3,7 @@
  * The first byte of the input chooses flags and depth, the rest is the text.
  * Properties: what the scanner accepts the library behind it parses; canonical
  * output passes the canonical check and is a fixed point; raw text found by
- * pointer is itself acceptable; unescaped names find their member.
+ * pointer is itself acceptable, and decodes to what the tree holds.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -58,6 +58,18 @@ static bool put_pointer(struct gw_str name, struct gw_buf *buf) {
     return !gw_buf_failed(buf);
 }
 
+/* A string decoded from its raw text is the string the tree holds. */
+static void check_unescape(struct gw_str raw, const struct gw_json *value) {
+    struct gw_str expected;
+    if (gw_json_get_str(value, &expected) != GW_OK) {
+        return;
+    }
+    GW_CLEANUP(gw_buf_close) struct gw_buf text = {0};
+    require(gw_buf_open(&text, raw.len) == GW_OK);
+    require(gw_json_unescape(raw, &text) == GW_OK);
+    require(gw_str_eq(gw_buf_str(&text), expected));
+}
+
 static void check_find(struct gw_str text, const struct gw_json *root) {
     uint8_t storage[256];
     struct gw_buf pointer;
@@ -72,6 +84,7 @@ static void check_find(struct gw_str text, const struct gw_json *root) {
         require(gw_json_find_raw(text, gw_buf_str(&pointer), &raw) == GW_OK);
         struct gw_json_limits limits = {text.len, GW_JSON_DEPTH_MAX, 0};
         require(gw_json_check(raw, &limits, NULL) == GW_OK);
+        check_unescape(raw, c);
     }
 }
 
@@ -87,6 +100,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
     struct gw_str raw;
     (void) gw_json_find_raw(text, GW_STR("/a/0/b"), &raw);
+    uint8_t decoded[64];
+    struct gw_buf buf;
+    gw_buf_init(&buf, decoded, sizeof(decoded));
+    (void) gw_json_unescape(text, &buf);
     GW_CLEANUP(close_docp) struct gw_json_doc *doc = NULL;
     enum gw_err parse_err = gw_json_parse(text, &limits, &error, &doc);
     /* The one thing the parser refuses beyond the scanner, and may meet first. */
