@@ -11,12 +11,14 @@
  *                value = record (event/record.h). Sequences of a class and
  *                epoch start at 1 and are contiguous; a tombstone stands at the
  *                first sequence of the range it replaces.
- *   context      u32 -> context record
- *   epochs       u8 index -> epoch, created, predecessor. The store's own epoch
- *                has index 255; salvaged epochs count up from 0.
- *   quarantine   u64 -> entry
- *   state.<name> the sources' own tables
- *   meta         format version, serial, partition id, start marker, accounting
+ *   context      u64 = epoch index << 32 | number -> context record
+ *   epochs       u8 index -> epoch, created, predecessor; of salvaged ones their
+ *                accounting too. The store's own epoch has index 255; salvaged
+ *                epochs count up from 0.
+ *   quarantine   u64 -> entry; 0 -> how many were evicted
+ *   state.<name> the sources' own tables; values carry a CRC over key and value
+ *   (root)       identity: format version, serial, partition id; start marker;
+ *                books: accounting of the own epoch, part of every commit
  *
  * Crash order of an append: encode -> put into the open write transaction ->
  * commit (data flushed, then the meta page) -> completions -> doorbell. Before
@@ -24,13 +26,16 @@
  * sequences are taken back when a commit fails.
  *
  * Caveats: one writer per store in the whole machine. A reader must copy and
- * end its transaction before it touches the network: gw_queue_read does that.
+ * end its transaction before it touches the network: gw_queue_read does that. No
+ * process may open the same store twice (gw_queue_reader_open in the writer's
+ * process included): gw_queue_reader_open_beside is for that.
  */
 #ifndef GW_QUEUE_QUEUE_H
 #define GW_QUEUE_QUEUE_H
 
 #include "firmware/event/record.h"
 #include "firmware/intake/intake.h"
+#include "firmware/store/store.h"
 
 #define GW_EPOCH_INDEX_OWN 255
 #define GW_QUEUE_MAX_EPOCHS 16 /* the own one and salvaged ones */
@@ -56,8 +61,9 @@ struct gw_queue_options {
     struct gw_str owner;
     struct gw_str zone;
     uint8_t boot_id[16];
-    struct gw_str partition_id; /* empty = taken from the file system */
+    struct gw_str partition_id; /* empty = file system and data file (a copy differs) */
     const struct gw_clock *clock;
+    const struct gw_store_probe *probe; /* fault tests only; NULL */
 };
 
 /* Defaults for everything but path, serial, site, zone, boot_id and clock. */
@@ -139,7 +145,10 @@ void gw_queue_writer_close(struct gw_queue_writer *writer);
 /* The start went well: reset the start marker (a commit of its own). */
 enum gw_err gw_queue_mark_healthy(struct gw_queue_writer *writer);
 
-/* The writer as the seam sources see; valid as long as the writer. */
+/* The writer as the seam sources see; valid as long as the writer. When the open
+ * group has reached group_max_events or failed, completions of units submitted
+ * *earlier* run inside the submit of a later one. submit answers FATAL when the
+ * store cannot be written any more until the process opens it anew. */
 struct gw_intake gw_queue_intake(struct gw_queue_writer *writer);
 
 /* When gw_queue_tick wants to run next, GW_NEVER_MS if nothing is pending. */
@@ -155,7 +164,9 @@ void gw_queue_on_commit(struct gw_queue_writer *writer, void (*ring)(void *conte
                         void *context);
 
 /* Of one epoch: what every required sink has durably taken, and what has been
- * handed to a sink at all (tombstones coalesce only beyond `sent`). */
+ * handed to a sink at all (tombstones coalesce only beyond `sent`). A reporter
+ * that publishes lazily must publish `sent` ahead of what it hands out, never
+ * behind: a tombstone that a sink has seen must not grow. */
 struct gw_queue_progress {
     struct gw_epoch epoch;
     uint64_t acked[GW_CLASS_COUNT];
@@ -200,9 +211,12 @@ enum gw_err gw_queue_quarantine_list(struct gw_queue_writer *writer, uint64_t nu
 enum gw_err gw_queue_quarantine_drop(struct gw_queue_writer *writer, uint64_t number);
 
 /* Re-submit the readable records of a store that was set aside, under their
- * old ids, as a closed older epoch of this store; holes up to the last known
+ * old ids, as closed older epochs of this store; holes up to the last known
  * head become tombstones with reason "corrupt". Records at or below
- * `acked` (when its epoch matches) are left out. */
+ * `acked` (when its epoch matches; NULL = nothing known) are left out. Commits of
+ * its own; readers see an epoch when it is complete. A call that failed half-way
+ * (FULL, IO) may be repeated. NOENT (no store there), CORRUPT (nothing readable),
+ * SCHEMA (newer format), DUPLICATE (its epoch is here already), FULL. */
 struct gw_queue_salvage_result {
     uint64_t recovered[GW_CLASS_COUNT];
     uint64_t lost[GW_CLASS_COUNT];
@@ -218,7 +232,12 @@ enum gw_err gw_queue_salvage(struct gw_queue_writer *writer, const char *path,
  * table, else FATAL (a read-only mount would let pages be recycled under us).
  * NOENT while there is no store yet; SCHEMA for a newer format. */
 enum gw_err gw_queue_reader_open(const char *path, struct gw_queue_reader **ret_reader);
+/* A reader in the writer's own process, on the writer's store; close it first.
+ * At most two at once. */
+enum gw_err gw_queue_reader_open_beside(struct gw_queue_writer *writer,
+                                        struct gw_queue_reader **ret_reader);
 void gw_queue_reader_close(struct gw_queue_reader *reader);
+GW_DEFINE_CLEANUP(struct gw_queue_reader *, gw_queue_reader_close, gw_queue_reader_closep)
 
 struct gw_queue_epoch_view {
     uint8_t index;
@@ -244,12 +263,25 @@ struct gw_queue_entry {
     struct gw_event_context context;
     enum gw_err err; /* GW_OK, or CORRUPT: only class/sequence/epoch are set */
 };
-/* Copy records from `from` on into `storage` and describe them in `entries`
+/* Copy records from `from` on, appended to `storage`, and describe them in `entries`
  * (max_entries). One short transaction. ret_count 0 = nothing there yet.
- * A tombstone counts as one entry. Views live until `storage` is changed. */
+ * A tombstone counts as one entry; it may begin below `from`. Sequences below the
+ * class's first are skipped. Views of records live until `storage` is changed,
+ * those of contexts as long as the reader. RETRY (the store was replaced: open
+ * anew), NOENT (no such epoch), FULL (not one record fits `storage`), IO. */
 enum gw_err gw_queue_read(struct gw_queue_reader *reader,
                           const struct gw_queue_read_request *request, struct gw_buf *storage,
                           struct gw_queue_entry *entries, size_t max_entries,
                           size_t *ret_count);
+
+/* Called for each entry of a state table; false stops. Views live during the
+ * callback only. */
+typedef bool gw_queue_state_each(void *context, struct gw_bytes key, struct gw_bytes value);
+/* Entries of the sources' state table `table` ("audit") as of the last commit, in
+ * the order of their keys, in one read transaction: `each` must not wait for
+ * anything. NOENT (no such table), CORRUPT (an entry does not fit its CRC; those
+ * before it were told), RETRY as above, IO. */
+enum gw_err gw_queue_reader_state_each(struct gw_queue_reader *reader, struct gw_str table,
+                                       gw_queue_state_each *each, void *context);
 
 #endif

@@ -152,6 +152,11 @@ enum gw_err gw_store_check_path(const struct gw_store *store);
  * and number of the data file. At least 64 bytes. */
 enum gw_err gw_store_place(const struct gw_store *store, char *dst, size_t dst_size);
 
+/* Are both roots of the file there and in turn? Then its newest state is the last
+ * one that was committed, whatever other pages are damaged. NOENT, SCHEMA, CORRUPT,
+ * NOMEM, IO. */
+enum gw_err gw_store_check_roots(const char *path);
+
 /* Walk what is readable of a store that cannot be opened, without LMDB: by plain
  * reads with every bound checked. First the tables by name in key order; damaged
  * pages cost their own entries only. Then, if the free list is whole, entries on

@@ -16,6 +16,7 @@
 
 #include "firmware/base/cleanup.h"
 #include "firmware/store/page.h"
+#include "firmware/store/store.h"
 
 #define MAX_TREES 128
 
@@ -135,6 +136,12 @@ static enum gw_err check_free_pages(struct page_file *file) {
     walk = (struct page_walk){
         .file = file, .strict = true, .with_big = true, .entry = claim_free, .context = file};
     return refused_is_corrupt(gw_page_walk(&walk, &tree));
+}
+
+enum gw_err gw_store_check_roots(const char *path) {
+    GW_CLEANUP(gw_page_file_close) struct page_file file;
+    enum gw_err err = gw_page_file_open(path, true, &file);
+    return err ? err : check_root_numbers(&file);
 }
 
 enum gw_err gw_store_check_file(const char *folder) {

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Quarantine: bytes that could not be decoded, for a technician.
+ *
+ *   number -> crc | u64 time | u64 original length | str reason | str topic
+ *             | str device | str origin | raw bytes to the end
+ *   0      -> crc | u64 how many were evicted | u64 number of the last of them
+ *
+ * Bounded in bytes; the oldest make room, and the entry at 0 says how many there
+ * were: what was thrown away is counted, never forgotten.
+ */
+#include "firmware/queue/pack.h"
+#include "firmware/queue/queue_internal.h"
+
+#define RAW_MAX_BYTES 65536
+#define TEXT_MAX_BYTES 255
+#define HEAD_BYTES (4 + 8 + 8)
+
+struct entry_parts {
+    struct gw_str reason, topic, device, origin;
+    struct gw_bytes raw;
+};
+
+/* At most 255 bytes, without cutting a UTF-8 sequence apart. */
+static struct gw_str shorten(struct gw_str text) {
+    if (text.len <= TEXT_MAX_BYTES) {
+        return text;
+    }
+    size_t len = TEXT_MAX_BYTES;
+    while (len > 0 && ((unsigned char) text.ptr[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return gw_str_sub(text, 0, len);
+}
+
+static struct entry_parts parts_of(const struct gw_queue_writer *writer,
+                                   const struct gw_quarantine_entry *entry) {
+    size_t most = writer->options.quarantine_max_bytes / 4;
+    most = most > RAW_MAX_BYTES ? RAW_MAX_BYTES : most;
+    return (struct entry_parts){
+        .reason = shorten(entry->reason),
+        .topic = shorten(entry->topic),
+        .device = shorten(entry->device),
+        .origin = shorten(gw_str_from_bytes(entry->origin)),
+        .raw = {entry->raw.ptr, entry->raw.len < most ? entry->raw.len : most},
+    };
+}
+
+static size_t encoded_len(const struct entry_parts *parts) {
+    return HEAD_BYTES + 4 + parts->reason.len + parts->topic.len + parts->device.len
+           + parts->origin.len + parts->raw.len;
+}
+
+uint64_t queue_quarantine_cost(const struct gw_queue_writer *writer,
+                               const struct gw_quarantine_entry *entry) {
+    struct entry_parts parts = parts_of(writer, entry);
+    return queue_cost(writer, encoded_len(&parts));
+}
+
+/* ---- making room ---- */
+
+static enum gw_err write_evicted(struct gw_queue_writer *writer, uint64_t last) {
+    uint8_t storage[32];
+    uint64_t key = 0;
+    struct pack pack = pack_start(storage, sizeof(storage));
+    pack_u64(&pack, writer->pending.quarantine.evicted);
+    pack_u64(&pack, last);
+    return gw_store_put(writer->txn, writer->tables.quarantine, gw_store_key_u64(&key),
+                        pack_seal(&pack));
+}
+
+/* The cursor stands on an entry: take it out of table and books. */
+static enum gw_err drop_here(struct gw_queue_writer *writer, struct gw_store_cursor *cursor,
+                             size_t len) {
+    struct quarantine_books *books = &writer->pending.quarantine;
+    uint64_t cost = queue_cost(writer, len);
+    books->bytes -= cost < books->bytes ? cost : books->bytes;
+    books->count -= books->count > 0;
+    return gw_store_cursor_del(cursor);
+}
+
+static enum gw_err evict_for(struct gw_queue_writer *writer, uint64_t need) {
+    struct quarantine_books *books = &writer->pending.quarantine;
+    if (books->count == 0 || books->bytes + need <= writer->options.quarantine_max_bytes) {
+        return GW_OK;
+    }
+    GW_CLEANUP(gw_store_cursor_closep) struct gw_store_cursor *cursor = NULL;
+    enum gw_err err = gw_store_cursor_open(writer->txn, writer->tables.quarantine, &cursor);
+    if (err) {
+        return err;
+    }
+    uint64_t from = books->first, last = 0;
+    struct gw_bytes key = {0}, value;
+    err = gw_store_cursor_seek(cursor, GW_SEEK_AT_OR_AFTER, gw_store_key_u64(&from), &key,
+                               &value);
+    while (!err && books->bytes + need > writer->options.quarantine_max_bytes) {
+        last = queue_key_of(key);
+        books->first = last + 1;
+        books->evicted++;
+        err = drop_here(writer, cursor, value.len);
+        if (!err) {
+            err =
+                gw_store_cursor_seek(cursor, GW_SEEK_NEXT, (struct gw_bytes){0}, &key, &value);
+        }
+    }
+    if (err && err != GW_ERR_NOENT) {
+        return err;
+    }
+    return last > 0 ? write_evicted(writer, last) : GW_OK;
+}
+
+enum gw_err queue_quarantine_write(struct gw_queue_writer *writer,
+                                   const struct gw_quarantine_entry *entry) {
+    struct entry_parts parts = parts_of(writer, entry);
+    struct quarantine_books *books = &writer->pending.quarantine;
+    size_t len = encoded_len(&parts);
+    enum gw_err err = evict_for(writer, queue_cost(writer, len));
+    if (err) {
+        return err;
+    }
+    uint64_t number = books->next;
+    uint8_t *place;
+    err = gw_store_reserve(writer->txn, writer->tables.quarantine, gw_store_key_u64(&number),
+                           len, true, &place);
+    if (err) {
+        return err;
+    }
+    struct pack pack = pack_start(place, len);
+    pack_u64(&pack, (uint64_t) entry->time_wall_ms);
+    pack_u64(&pack, entry->raw_len);
+    pack_str(&pack, parts.reason);
+    pack_str(&pack, parts.topic);
+    pack_str(&pack, parts.device);
+    pack_str(&pack, parts.origin);
+    pack_raw(&pack, parts.raw.ptr, parts.raw.len);
+    (void) pack_seal(&pack);
+    books->next = number + 1;
+    books->count++;
+    books->bytes += queue_cost(writer, len);
+    return GW_OK;
+}
+
+/* ---- for the technician ---- */
+
+static bool decode(uint64_t number, struct gw_bytes value,
+                   struct gw_quarantine_view *ret_view) {
+    struct unpack unpack;
+    (void) unpack_start(&unpack, value);
+    struct gw_quarantine_view view = {.number = number};
+    view.time_wall_ms = (int64_t) unpack_u64(&unpack);
+    view.raw_len = unpack_u64(&unpack);
+    view.reason = unpack_str(&unpack);
+    view.topic = unpack_str(&unpack);
+    view.device = unpack_str(&unpack);
+    (void) unpack_str(&unpack);
+    view.raw = (struct gw_bytes){unpack.at, unpack.left};
+    *ret_view = view;
+    return !unpack.failed;
+}
+
+/* A damaged entry is listed as such, so that it can be dropped. */
+static bool hand_out(uint64_t number, struct gw_bytes value, gw_quarantine_each *each,
+                     void *context) {
+    struct gw_quarantine_view view;
+    if (!decode(number, value, &view)) {
+        view = (struct gw_quarantine_view){.number = number,
+                                           .reason = GW_STR("stored entry is damaged")};
+    }
+    return each(context, &view);
+}
+
+static enum gw_err list_from(struct gw_queue_writer *writer, struct gw_store_txn *txn,
+                             uint64_t from, gw_quarantine_each *each, void *context) {
+    GW_CLEANUP(gw_store_cursor_closep) struct gw_store_cursor *cursor = NULL;
+    enum gw_err err = gw_store_cursor_open(txn, writer->tables.quarantine, &cursor);
+    if (err) {
+        return err;
+    }
+    struct gw_bytes key = {0}, value;
+    err = gw_store_cursor_seek(cursor, GW_SEEK_AT_OR_AFTER, gw_store_key_u64(&from), &key,
+                               &value);
+    while (!err && hand_out(queue_key_of(key), value, each, context)) {
+        err = gw_store_cursor_seek(cursor, GW_SEEK_NEXT, (struct gw_bytes){0}, &key, &value);
+    }
+    return err == GW_ERR_NOENT ? GW_OK : err;
+}
+
+enum gw_err gw_queue_quarantine_list(struct gw_queue_writer *writer, uint64_t number,
+                                     gw_quarantine_each *each, void *context) {
+    struct gw_store_txn *txn;
+    enum gw_err err = gw_store_begin(writer->store, false, &txn);
+    if (err) {
+        return err;
+    }
+    err = list_from(writer, txn, number > 0 ? number : 1, each, context);
+    gw_store_abort(txn);
+    return err;
+}
+
+static enum gw_err drop_number(struct gw_queue_writer *writer, uint64_t number) {
+    GW_CLEANUP(gw_store_cursor_closep) struct gw_store_cursor *cursor = NULL;
+    enum gw_err err = gw_store_cursor_open(writer->txn, writer->tables.quarantine, &cursor);
+    if (err) {
+        return err;
+    }
+    struct gw_bytes key = {0}, value;
+    err = gw_store_cursor_seek(cursor, GW_SEEK_AT_OR_AFTER, gw_store_key_u64(&number), &key,
+                               &value);
+    if (!err && queue_key_of(key) != number) {
+        err = GW_ERR_NOENT;
+    }
+    return err ? err : drop_here(writer, cursor, value.len);
+}
+
+enum gw_err gw_queue_quarantine_drop(struct gw_queue_writer *writer, uint64_t number) {
+    if (number == 0) {
+        return GW_ERR_NOENT;
+    }
+    enum gw_err err = queue_begin(writer);
+    if (err) {
+        return err;
+    }
+    err = drop_number(writer, number);
+    if (err && err != GW_ERR_NOENT) {
+        return queue_fail(writer, err);
+    }
+    enum gw_err committed = queue_commit(writer);
+    return committed ? committed : err;
+}
