@@ -29,6 +29,7 @@ enum gw_err gw_buf_open(struct gw_buf *buf, size_t cap);
 /* Free what gw_buf_open allocated; harmless on a zeroed struct. */
 void gw_buf_close(struct gw_buf *buf);
 
+/* Drop all content and the failed mark. */
 void gw_buf_clear(struct gw_buf *buf);
 /* Drop everything after `len` (a former buf->len) and the failed mark. */
 void gw_buf_rewind(struct gw_buf *buf, size_t len);

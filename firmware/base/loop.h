@@ -24,6 +24,7 @@ typedef void gw_loop_callback(void *context, int fd, unsigned events);
 
 /* At most `max_fds` descriptors can be watched at once. NOMEM, IO. */
 enum gw_err gw_loop_open(size_t max_fds, struct gw_loop **ret_loop);
+/* Free the loop; watched descriptors stay open. NULL is allowed. */
 void gw_loop_close(struct gw_loop *loop);
 
 /* Watch `fd` for `events`; a second call for the same fd replaces the first.

@@ -37,8 +37,11 @@ struct gw_str gw_str_from_cstr(const char *cstr);
 struct gw_bytes gw_bytes_from_str(struct gw_str s);
 struct gw_str gw_str_from_bytes(struct gw_bytes b);
 
+/* Same bytes. */
 bool gw_str_eq(struct gw_str a, struct gw_str b);
+/* True also for an empty prefix or suffix. */
 bool gw_str_starts_with(struct gw_str s, struct gw_str prefix);
+/* See gw_str_starts_with. */
 bool gw_str_ends_with(struct gw_str s, struct gw_str suffix);
 /* Order by bytes, shorter first on a common prefix; <0, 0, >0. */
 int gw_str_compare(struct gw_str a, struct gw_str b);

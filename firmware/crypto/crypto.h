@@ -12,7 +12,9 @@
 struct gw_sha256 {
     _Alignas(16) unsigned char opaque[256];
 };
+/* Begin a digest; every start must be followed by a finish. */
 void gw_sha256_start(struct gw_sha256 *hash);
+/* Add the next bytes. */
 void gw_sha256_update(struct gw_sha256 *hash, struct gw_bytes bytes);
 /* Digest of all updates; the state is wiped. */
 void gw_sha256_finish(struct gw_sha256 *hash, uint8_t ret_digest[static GW_SHA256_BYTES]);

@@ -63,11 +63,14 @@ enum gw_json_kind {
  * (with ret_error), NOMEM. */
 enum gw_err gw_json_parse(struct gw_str text, const struct gw_json_limits *limits,
                           struct gw_json_error *ret_error, struct gw_json_doc **ret_doc);
+/* Free the document and all values in it. NULL is allowed. */
 void gw_json_close(struct gw_json_doc *doc);
+/* The top value, as long-lived as the document. */
 const struct gw_json *gw_json_root(const struct gw_json_doc *doc);
 
 /* NULL counts as GW_JSON_NULL. */
 enum gw_json_kind gw_json_kind(const struct gw_json *value);
+/* "null", "boolean", "number", ... for messages; static storage. */
 const char *gw_json_kind_name(enum gw_json_kind kind);
 /* Member of an object, NULL if absent or not an object. */
 const struct gw_json *gw_json_member(const struct gw_json *object, const char *name);
