@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,6 +194,35 @@ static void a_nul_in_a_value_is_checked_but_not_parsed(void **state) {
     assert_int_equal(gw_json_check(text, &limits, NULL), GW_OK);
 }
 
+static size_t allocations_left;
+
+static void *allocate_or_fail(size_t size) {
+    if (allocations_left == 0) {
+        return NULL;
+    }
+    allocations_left--;
+    return malloc(size);
+}
+
+/* The scanner said yes, so a library that says no is short of memory. */
+static void a_failing_allocation_at_any_point_is_nomem(void **state) {
+    (void) state;
+    struct gw_str text = GW_STR("/**/{\"a\":[1,\"x\",{\"b\":null}],\"c\":\"\\u00e4\"}");
+    struct gw_json_limits limits = {1000, 8, GW_JSON_COMMENTS};
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = allocate_or_fail, .free_fn = free});
+    enum gw_err err = GW_ERR_NOMEM;
+    size_t granted = 0;
+    for (; err == GW_ERR_NOMEM && granted < 100; granted++) {
+        allocations_left = granted;
+        GW_CLEANUP(close_docp) struct gw_json_doc *doc = NULL;
+        err = gw_json_parse(text, &limits, NULL, &doc);
+        assert_int_equal(doc != NULL, err == GW_OK);
+    }
+    cJSON_InitHooks(NULL);
+    assert_int_equal(err, GW_OK);
+    assert_true(granted > 10);
+}
+
 static void kinds_have_names(void **state) {
     (void) state;
     assert_string_equal(gw_json_kind_name(GW_JSON_BOOL), "boolean");
@@ -212,6 +242,7 @@ int main(void) {
         cmocka_unit_test(comments_do_not_reach_the_parser_nor_touch_strings),
         cmocka_unit_test(the_document_outlives_its_text),
         cmocka_unit_test(a_nul_in_a_value_is_checked_but_not_parsed),
+        cmocka_unit_test(a_failing_allocation_at_any_point_is_nomem),
         cmocka_unit_test(kinds_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
