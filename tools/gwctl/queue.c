@@ -100,6 +100,7 @@ static enum gw_err list_class(struct gw_gwctl *ctl, struct reading *reading,
                               struct gw_queue_read_request *request, uint64_t *left) {
     while (*left > 0) {
         size_t count = 0;
+        gw_buf_clear(&reading->records);
         request->max_events = *left < READ_EVENTS ? (size_t) *left : READ_EVENTS;
         enum gw_err err = gw_queue_read(reading->reader, request, &reading->records,
                                         reading->entries, READ_EVENTS, &count);
