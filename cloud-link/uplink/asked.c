@@ -130,6 +130,11 @@ static enum gw_sink_state state_of(const struct gw_uplink *uplink) {
     return is_failing ? GW_SINK_WAITING : uplink->pace.state;
 }
 
+enum gw_sink_state gw_uplink_get_state(const struct gw_uplink *uplink, const char **ret_error) {
+    *ret_error = uplink->error;
+    return state_of(uplink);
+}
+
 void gw_uplink_put_status(struct gw_uplink *uplink, struct gw_buf *buf) {
     enum gw_sink_state state = state_of(uplink);
     const struct gw_track *own = own_track(uplink, GW_CLASS_BUSINESS);

@@ -81,6 +81,7 @@ struct gw_uplink {
     int64_t wake_mono_ms;
     int64_t unsaved_since_mono_ms; /* -1 = saved */
     uint64_t unsaved_events;
+    bool starts_at_once;
     bool restart_wanted;
     unsigned failures; /* in a row, of whatever kind */
     int64_t state_since_wall_ms;

@@ -98,6 +98,7 @@ static void take_options(struct gw_uplink *uplink, const struct gw_uplink_option
     uplink->source = options->source;
     uplink->store = options->store;
     uplink->health = options->health;
+    uplink->starts_at_once = options->starts_at_once;
     uplink->random = options->random;
     uplink->random_self = options->random_self;
     uplink->known_count =
@@ -126,6 +127,9 @@ static enum gw_err start(struct gw_uplink *uplink) {
                   restarted != 0);
     gw_pace_init(&uplink->pace, now, uplink->sink->first_jitter_ms,
                  uplink->sink->max_events_per_second, gw_uplink_random(uplink));
+    if (uplink->starts_at_once) {
+        gw_pace_hurry(&uplink->pace, now);
+    }
     uplink->hour_began_mono_ms = now;
     uplink->wake_mono_ms = now;
     uplink->state_since_wall_ms = gw_clock_wall_ms(uplink->clock);

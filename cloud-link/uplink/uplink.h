@@ -22,6 +22,7 @@
 #include "cloud-link/http/transport.h"
 #include "cloud-link/uplink/batch.h"
 #include "cloud-link/uplink/link_store.h"
+#include "cloud-link/uplink/pace.h"
 #include "firmware/config/config.h"
 #include "firmware/health/health.h"
 
@@ -43,6 +44,7 @@ struct gw_uplink_options {
     /* Where to begin if the link store is new: what was reported before. */
     const struct gw_queue_progress *known;
     size_t known_count;
+    bool starts_at_once; /* no jitter: the process has been running */
     uint64_t (*random)(void *self);
     void *random_self;
 };
@@ -78,6 +80,9 @@ bool gw_uplink_get_progress(const struct gw_uplink *uplink, struct gw_epoch epoc
                             uint64_t ret_sent[static GW_CLASS_COUNT]);
 /* The sink's object of the status answer (firmware/ipc/ipc.h). */
 void gw_uplink_put_status(struct gw_uplink *uplink, struct gw_buf *buf);
+/* How the sink is, and the text of its last error ("" = none; lives until the next
+ * tick). */
+enum gw_sink_state gw_uplink_get_state(const struct gw_uplink *uplink, const char **ret_error);
 struct gw_str gw_uplink_name(const struct gw_uplink *uplink);
 
 /* ---- asked for by a person ---- */
