@@ -22,7 +22,11 @@
 #define LOOP_FDS_MAX 256
 #define COUNTERS_MAX 64
 #define ISSUES_MAX 64
-#define HEALTHY_AFTER_MS 30000
+/* A configuration is good when the daemon has lived with it; a store is, as soon as
+ * it was opened, read and written for a while: power that comes and goes five times
+ * within a start must not cost a store that works. */
+#define CONFIG_GOOD_AFTER_MS 30000
+#define STORE_HEALTHY_AFTER_MS 2000
 #define SNAPSHOT_BYTES (1u << 20)
 #define RUN_FOLDER_MODE 0755
 #define STATE_FOLDER_MODE 0750
@@ -121,9 +125,9 @@ static void start_timers(struct gw_collectd *collectd) {
     collectd->opened_mono_ms = now_mono_ms;
     collectd->next_second_mono_ms = now_mono_ms;
     collectd->next_heartbeat_mono_ms = now_mono_ms;
-    collectd->healthy_mono_ms = now_mono_ms + HEALTHY_AFTER_MS;
+    collectd->healthy_mono_ms = now_mono_ms + STORE_HEALTHY_AFTER_MS;
     collectd->keep_good_mono_ms =
-        collectd->fell_back ? GW_NEVER_MS : now_mono_ms + HEALTHY_AFTER_MS;
+        collectd->fell_back ? GW_NEVER_MS : now_mono_ms + CONFIG_GOOD_AFTER_MS;
     collectd->wall_minus_mono_ms = gw_clock_wall_ms(&collectd->clock) - now_mono_ms;
 }
 

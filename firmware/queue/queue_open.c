@@ -348,6 +348,7 @@ static enum gw_err replace_store(struct gw_queue_writer *writer,
                                  const struct verdict *verdict,
                                  struct gw_queue_opening *opening) {
     close_store(writer);
+    writer->marker_deaths = 0; /* they go with the old store */
     opening->origin = GW_QUEUE_SET_ASIDE;
     (void) snprintf(opening->set_aside_reason, sizeof(opening->set_aside_reason), "%s",
                     verdict->reason);
