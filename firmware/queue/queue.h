@@ -279,8 +279,8 @@ enum gw_err gw_queue_read(struct gw_queue_reader *reader,
 typedef bool gw_queue_state_each(void *context, struct gw_bytes key, struct gw_bytes value);
 /* Entries of the sources' state table `table` ("audit") as of the last commit, in
  * the order of their keys, in one read transaction: `each` must not wait for
- * anything. NOENT (no such table), CORRUPT (an entry does not fit its CRC; those
- * before it were told), RETRY as above, IO. */
+ * anything. NOENT (no such table), RANGE (no name of a table), CORRUPT (an entry does not fit
+ * its CRC; those before it were told), RETRY as above, IO. */
 enum gw_err gw_queue_reader_state_each(struct gw_queue_reader *reader, struct gw_str table,
                                        gw_queue_state_each *each, void *context);
 

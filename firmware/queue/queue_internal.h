@@ -334,6 +334,12 @@ enum gw_err queue_state_check(struct gw_queue_writer *writer, const struct gw_un
                               uint64_t *ret_cost);
 enum gw_err queue_state_write(struct gw_queue_writer *writer, const struct gw_unit *unit);
 enum gw_err queue_state_load(struct gw_queue_writer *writer);
+/* Value behind the CRC of a stored entry. CORRUPT. */
+enum gw_err queue_state_unseal(struct gw_bytes key, struct gw_bytes stored,
+                               struct gw_bytes *ret_value);
+/* gw_queue_reader_state_each inside a read transaction. */
+enum gw_err queue_state_walk(struct gw_store_txn *txn, struct gw_str table,
+                             gw_queue_state_each *each, void *context);
 void queue_state_settle(struct gw_queue_writer *writer, bool committed);
 
 enum gw_err queue_tail(void *self, struct gw_bytes prefix, size_t count, gw_intake_tail *each,

@@ -394,3 +394,15 @@ enum gw_err gw_queue_read(struct gw_queue_reader *reader,
     *ret_count = run.count;
     return GW_OK;
 }
+
+enum gw_err gw_queue_reader_state_each(struct gw_queue_reader *reader, struct gw_str table,
+                                       gw_queue_state_each *each, void *context) {
+    struct gw_store_txn *txn;
+    enum gw_err err = begin(reader, &txn);
+    if (err) {
+        return err;
+    }
+    err = queue_state_walk(txn, table, each, context);
+    gw_store_abort(txn);
+    return err;
+}

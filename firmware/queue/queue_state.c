@@ -196,6 +196,50 @@ void queue_state_settle(struct gw_queue_writer *writer, bool committed) {
 
 /* ---- reading ---- */
 
+enum gw_err queue_state_unseal(struct gw_bytes key, struct gw_bytes stored,
+                               struct gw_bytes *ret_value) {
+    uint32_t crc = 0;
+    if (stored.len < sizeof(crc)) {
+        return GW_ERR_CORRUPT;
+    }
+    memcpy(&crc, stored.ptr, sizeof(crc));
+    struct gw_bytes value = {stored.ptr + sizeof(crc), stored.len - sizeof(crc)};
+    if (le32toh(crc) != entry_crc(key, value)) {
+        return GW_ERR_CORRUPT;
+    }
+    *ret_value = value;
+    return GW_OK;
+}
+
+enum gw_err queue_state_walk(struct gw_store_txn *txn, struct gw_str table,
+                             gw_queue_state_each *each, void *context) {
+    if (!name_is_allowed(table)) {
+        return GW_ERR_RANGE;
+    }
+    struct queue_state_table found = {0};
+    GW_CLEANUP(gw_store_cursor_closep) struct gw_store_cursor *cursor = NULL;
+    enum gw_err err = gw_str_copy(table, found.name, sizeof(found.name));
+    if (!err) {
+        err = open_table(txn, &found);
+    }
+    if (!err) {
+        err = gw_store_cursor_open(txn, found.table, &cursor);
+    }
+    if (err) {
+        return err;
+    }
+    struct gw_bytes key, stored, value;
+    err = gw_store_cursor_seek(cursor, GW_SEEK_FIRST, (struct gw_bytes){0}, &key, &stored);
+    while (!err) {
+        err = queue_state_unseal(key, stored, &value);
+        if (err || !each(context, key, value)) {
+            return err;
+        }
+        err = gw_store_cursor_seek(cursor, GW_SEEK_NEXT, (struct gw_bytes){0}, &key, &stored);
+    }
+    return err == GW_ERR_NOENT ? GW_OK : err;
+}
+
 enum gw_err queue_state_get(void *self, struct gw_str table, struct gw_bytes key,
                             struct gw_buf *buf) {
     struct gw_queue_writer *writer = self;
@@ -209,15 +253,9 @@ enum gw_err queue_state_get(void *self, struct gw_str table, struct gw_bytes key
         return err;
     }
     struct gw_bytes value;
-    uint32_t crc = 0;
     err = gw_store_get(txn, found->table, key, &value);
-    if (!err && value.len < sizeof(crc)) {
-        err = GW_ERR_CORRUPT;
-    }
     if (!err) {
-        memcpy(&crc, value.ptr, sizeof(crc));
-        value = (struct gw_bytes){value.ptr + sizeof(crc), value.len - sizeof(crc)};
-        err = le32toh(crc) == entry_crc(key, value) ? GW_OK : GW_ERR_CORRUPT;
+        err = queue_state_unseal(key, value, &value);
     }
     if (!err && !gw_buf_put(buf, value)) {
         err = GW_ERR_FULL;
