@@ -173,9 +173,16 @@ static bool list_entry_json(struct gw_gwctl *ctl, const struct gw_json *entry, v
 }
 
 int gw_gwctl_dead_letter_list(struct gw_gwctl *ctl) {
-    uint64_t left = ctl->arguments.has_max ? ctl->arguments.max : DEFAULT_MAX;
+    uint64_t wanted = ctl->arguments.has_max ? ctl->arguments.max : DEFAULT_MAX;
+    uint64_t left = wanted;
     letter_each *each = ctl->arguments.json ? list_entry_json : list_entry;
-    return walk(ctl, each, &left) ? GW_EXIT_FAILED : GW_EXIT_DONE;
+    if (walk(ctl, each, &left)) {
+        return GW_EXIT_FAILED;
+    }
+    if (left == wanted && !ctl->arguments.json) {
+        (void) fputs("no dead letters\n", ctl->out);
+    }
+    return GW_EXIT_DONE;
 }
 
 /* ---- one letter ---- */

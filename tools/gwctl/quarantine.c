@@ -58,11 +58,15 @@ static enum gw_err list_page(struct gw_gwctl *ctl, uint64_t *from, uint64_t *lef
 
 int gw_gwctl_quarantine_list(struct gw_gwctl *ctl) {
     uint64_t from = ctl->arguments.has_from ? ctl->arguments.from : 1;
-    uint64_t left = ctl->arguments.has_max ? ctl->arguments.max : DEFAULT_MAX;
+    uint64_t wanted = ctl->arguments.has_max ? ctl->arguments.max : DEFAULT_MAX;
+    uint64_t left = wanted;
     while (from > 0 && left > 0) {
         if (list_page(ctl, &from, &left)) {
             return GW_EXIT_FAILED;
         }
+    }
+    if (left == wanted && !ctl->arguments.json) {
+        (void) fputs("nothing in quarantine\n", ctl->out);
     }
     return GW_EXIT_DONE;
 }

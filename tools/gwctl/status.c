@@ -234,8 +234,9 @@ static void show_state(const struct daemon_state *state, FILE *out) {
     }
     show_issues(snapshot, out);
     show_config(snapshot, out);
-    if (gw_json_member(snapshot, "queue")) {
-        show_queue(gw_json_member(snapshot, "queue"), out);
+    const struct gw_json *queue = gw_json_member(snapshot, "queue");
+    if (queue && gw_json_member(queue, "classes")) {
+        show_queue(queue, out);
     }
     show_rows(snapshot, "brokers", "broker", out);
     show_rows(snapshot, "buses", "bus", out);

@@ -200,7 +200,8 @@ static bool names_actor(const struct fixture *f, size_t at) {
     "\"connecting\",\"since\":\"2026-11-23T07:13:00.000Z\"}]}"
 #define LINKD_STATUS                                                                           \
     "{\"program\":\"gw-linkd\",\"version\":\"0.1.0\",\"uptime_ms\":1000,\"verdict\":\"ok\","   \
-    "\"issues\":[],\"sinks\":[{\"name\":\"centre\",\"state\":\"up\",\"dead_letters\":2,"       \
+    "\"issues\":[],\"queue\":{\"epoch\":\"0\"},\"sinks\":[{\"name\":\"centre\",\"state\":"     \
+    "\"up\",\"dead_letters\":2,"                                                               \
     "\"classes\":{\"business\":{\"backlog\":20,\"oldest_age_ms\":500}}}]}"
 
 static void status_shows_both_daemons(void **state) {
@@ -306,6 +307,22 @@ static void quarantine_list_walks_all_pages(void **state) {
     assert_int_equal(f->asked, 2);
     assert_string_equal(f->bodies[0], "{\"from\":2,\"max\":50}");
     assert_string_equal(f->bodies[1], "{\"from\":9,\"max\":48}");
+}
+
+static void empty_lists_say_so(void **state) {
+    struct fixture *f = *state;
+    start_daemon(f, 0);
+    start_daemon(f, 1);
+    say(f, GW_OK, "{\"entries\":[],\"next\":0}");
+    assert_int_equal(run(f, "quarantine list"), GW_EXIT_DONE);
+    assert_string_equal(f->out, "nothing in quarantine\n");
+    assert_int_equal(run(f, "quarantine list --json"), GW_EXIT_DONE);
+    assert_string_equal(f->out, "{\"entries\":[],\"next\":0}\n");
+    f->script[0].body = "{\"entries\":[],\"next\":\"\"}";
+    assert_int_equal(run(f, "dead-letter list"), GW_EXIT_DONE);
+    assert_string_equal(f->out, "no dead letters\n");
+    assert_int_equal(run(f, "dead-letter list --json"), GW_EXIT_DONE);
+    assert_string_equal(f->out, "");
 }
 
 static void list_that_leads_back_ends(void **state) {
@@ -573,6 +590,7 @@ int main(void) {
         TEST(status_without_anything_says_so),
         TEST(refusal_of_a_daemon_is_one_clear_sentence),
         TEST(quarantine_list_walks_all_pages),
+        TEST(empty_lists_say_so),
         TEST(list_that_leads_back_ends),
         TEST(quarantine_entry_is_shown_and_exported_byte_for_byte),
         TEST(changes_name_who_asked_for_them),
