@@ -357,14 +357,15 @@ static void open_counters(struct gw_broker *broker) {
 }
 
 static enum gw_err open_storage(struct gw_broker *broker) {
-    size_t window = broker->options.config->receive_maximum;
+    size_t in_flight = broker->options.config->receive_maximum;
+    size_t sent = in_flight > GW_BROKER_SENT_WINDOW ? in_flight : GW_BROKER_SENT_WINDOW;
     struct {
         struct gw_window *window;
         size_t capacity;
     } windows[] = {
-        {&broker->windows.sent,
-         window > GW_BROKER_SENT_WINDOW ? window : GW_BROKER_SENT_WINDOW},
-        {&broker->windows.event_ids, GW_BROKER_EVENT_ID_WINDOW},
+        {&broker->windows.sent, sent},
+        {&broker->windows.event_ids,
+         sent > GW_BROKER_EVENT_ID_WINDOW ? sent : GW_BROKER_EVENT_ID_WINDOW},
         {&broker->windows.retained, GW_BROKER_RETAINED_WINDOW},
     };
     for (size_t i = 0; i < GW_ARRAY_LEN(windows); i++) {

@@ -89,9 +89,7 @@ enum gw_err gw_broker_session_load(struct gw_broker *broker) {
     uint8_t prefix[GW_MQTT_ORIGIN_BYTES];
     gw_mqtt_origin_encode(&(struct gw_mqtt_origin){.broker = broker->name_hash}, prefix);
     struct gw_bytes key = {prefix, GW_MQTT_ORIGIN_PREFIX_BYTES};
-    size_t count = broker->windows.sent.cap > broker->windows.event_ids.cap
-                       ? broker->windows.sent.cap
-                       : broker->windows.event_ids.cap;
+    size_t count = broker->windows.event_ids.cap; /* the longer one */
     err = intake->tail(intake->self, key, count, remember, broker);
     gw_broker_set_marks(broker);
     return err;

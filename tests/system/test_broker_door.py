@@ -274,14 +274,14 @@ def test_a_lost_session_is_an_issue_and_subscribed_again(door):
 def test_changed_topics_change_the_subscription_of_the_session(make_door):
     door = make_door().start()
     base = door.rig.configuration()["brokers"][0]
-    door.rig.configure(brokers=[{**base, "topics": ["dock/#", "yard/+"]}])
+    door.rig.configure(brokers=[{**base, "topics": ["floor/+", "yard/#"]}])
     door.scope.session_present = True
     number = door.scope.connections
     door.rig.collectd.signal(signal.SIGHUP)
     door.scope.wait_connection(number + 1)
     door.scope.wait_subscribed()
     wait_until(lambda: door.scope.unsubscribed == ["floor/#"], 5, "the old filter goes")
-    assert door.scope.filters == ["dock/#", "yard/+"]
+    assert door.scope.filters == ["floor/+", "yard/#"]
 
 
 def test_a_refused_subscription_is_an_issue(make_door):
@@ -359,7 +359,7 @@ def test_kill_9_between_reading_and_acknowledging_under_load(make_rig):
     rig.collectd.start()
     rig.wait_connected()
     scanners = rig.simulate("scanners", "--rate", "2000", "--burst", "20")
-    for _ in range(8):
+    for _ in range(4):  # five starts that end early would cost the store
         target = rig.acked_to_devices() + 400
         wait_until(lambda: rig.acked_to_devices() > target, 30, "the devices go on")
         rig.collectd.kill()
@@ -378,7 +378,7 @@ def test_kill_9_between_reading_and_acknowledging_under_load(make_rig):
 
 def test_a_full_store_withholds_and_loses_nothing(make_rig):
     """8 MiB and a cut WAN: what does not fit stays at the broker, unacknowledged."""
-    rig = make_rig(changes={"store": {"size_mb": 8, "ring_percent": 5}}).start()
+    rig = make_rig(changes={"store": {"size_mb": 8, "ring_percent": 5, "quarantine_mb": 1}}).start()
     rig.wan.cut()
     scanners = rig.simulate("scanners", "--rate", "5000", "--burst", "100")
     wait_until(lambda: rig.counter("mqtt.withheld") > 0, 60, "messages are withheld")
