@@ -58,7 +58,9 @@ class Device:
         self._next = start_at
         self._sent = 0
         self._online = False
-        self._due = time.monotonic()
+        # Devices do not beat in time: each starts at another part of its period.
+        self._due = time.monotonic() + (number % 8 / 8 * plan.burst / plan.rate
+                                        if plan.rate else 0.0)
         self._retry_at = 0.0
         self.stopped = False
         self.acked = 0
