@@ -233,20 +233,29 @@ static enum gw_err reject(struct gw_linkd *linkd, struct gw_buf *errors, enum gw
     return err;
 }
 
-/* The sinks hold views into the configuration they were opened with, so they are
- * opened anew with every new document; that costs a handshake. */
+/* The sinks hold views into the document they were opened with: it stays as long
+ * as they do. Where nothing of theirs changed their connections go on. */
 static enum gw_err change_config(struct gw_linkd *linkd, struct gw_config *config,
-                                 struct gw_buf *errors) {
-    gw_linkd_report_progress(linkd, true);
-    gw_linkd_close_audit(linkd);
-    gw_linkd_close_sinks(linkd);
-    gw_config_close(linkd->config);
+                                 unsigned changed, struct gw_buf *errors) {
+    const unsigned parts_of_sinks = GW_PART_GATEWAY | GW_PART_CLASSES | GW_PART_SINKS;
+    bool is_other = changed & parts_of_sinks;
+    if (is_other) {
+        gw_linkd_report_progress(linkd, true);
+        gw_linkd_close_audit(linkd);
+        gw_linkd_close_sinks(linkd);
+    }
+    if (linkd->config != linkd->sinks_config) {
+        gw_config_close(linkd->config);
+    }
     linkd->config = config;
     linkd->fell_back = false;
+    gw_health_clear(linkd->health, GW_ISSUE_CONFIG_REJECTED, GW_STR("config"));
+    if (!is_other) {
+        return GW_OK;
+    }
     linkd->is_reload = true;
     linkd->is_rung = true;
     fill_context(linkd);
-    gw_health_clear(linkd->health, GW_ISSUE_CONFIG_REJECTED, GW_STR("config"));
     return gw_linkd_open_sinks(linkd, errors);
 }
 
@@ -263,7 +272,7 @@ enum gw_err gw_linkd_reload_changed(struct gw_linkd *linkd, struct gw_buf *error
         gw_buf_put_str(errors, GW_STR("paths: they change with a new start only\n"));
         return reject(linkd, errors, GW_ERR_INVALID);
     }
-    err = change_config(linkd, config, errors);
+    err = change_config(linkd, config, changed, errors);
     if (err) {
         /* the new document passed its check but cannot run, and the old is gone */
         linkd->is_broken = true;

@@ -95,6 +95,7 @@ static void close_sink(struct gw_linkd_sink *sink) {
 }
 
 enum gw_err gw_linkd_open_sinks(struct gw_linkd *linkd, struct gw_buf *errors) {
+    linkd->sinks_config = linkd->config;
     for (size_t i = 0; i < linkd->config->sink_count && i < GW_LINKD_SINKS_MAX; i++) {
         struct gw_linkd_sink *sink = &linkd->sinks[i];
         *sink = (struct gw_linkd_sink){.linkd = linkd, .config = &linkd->config->sinks[i]};
@@ -119,6 +120,10 @@ void gw_linkd_close_sinks(struct gw_linkd *linkd) {
         close_sink(&linkd->sinks[i]);
     }
     linkd->sink_count = 0;
+    if (linkd->sinks_config != linkd->config) {
+        gw_config_close(linkd->sinks_config);
+    }
+    linkd->sinks_config = NULL;
 }
 
 struct gw_linkd_sink *gw_linkd_find_sink(struct gw_linkd *linkd, struct gw_str name) {

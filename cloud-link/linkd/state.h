@@ -54,6 +54,7 @@ struct gw_linkd {
     struct gw_clock own_clock;
     const struct gw_clock *clock;
     struct gw_config *config;
+    struct gw_config *sinks_config; /* the document the sinks were opened with */
     bool fell_back;
     struct gw_loop *loop;
     struct gw_health *health;

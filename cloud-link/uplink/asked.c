@@ -6,6 +6,8 @@
 #include "cloud-link/uplink/state.h"
 #include "firmware/base/cleanup.h"
 
+#define RATE_MS 2000
+
 static const struct gw_track *own_track(const struct gw_uplink *uplink,
                                         enum gw_flow_class class) {
     for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
@@ -135,6 +137,18 @@ enum gw_sink_state gw_uplink_get_state(const struct gw_uplink *uplink, const cha
     return state_of(uplink);
 }
 
+/* Events accepted a second, over at least RATE_MS. */
+static uint64_t rate_of(struct gw_uplink *uplink) {
+    int64_t elapsed_ms = gw_uplink_now(uplink) - uplink->rate_mono_ms;
+    if (elapsed_ms >= RATE_MS) {
+        uint64_t events = uplink->accepted - uplink->rate_accepted;
+        uplink->rate_per_s = events * 1000 / (uint64_t) elapsed_ms;
+        uplink->rate_accepted = uplink->accepted;
+        uplink->rate_mono_ms = gw_uplink_now(uplink);
+    }
+    return uplink->rate_per_s;
+}
+
 void gw_uplink_put_status(struct gw_uplink *uplink, struct gw_buf *buf) {
     enum gw_sink_state state = state_of(uplink);
     const struct gw_track *own = own_track(uplink, GW_CLASS_BUSINESS);
@@ -158,6 +172,7 @@ void gw_uplink_put_status(struct gw_uplink *uplink, struct gw_buf *buf) {
     gw_buf_printf(buf, ",\"required\":%s,\"dead_letters\":%llu,\"accepted\":%llu",
                   uplink->sink->required ? "true" : "false",
                   (unsigned long long) uplink->letters, (unsigned long long) uplink->accepted);
+    gw_buf_printf(buf, ",\"rate_per_s\":%llu", (unsigned long long) rate_of(uplink));
     put_latency(uplink, buf);
     gw_buf_printf(buf, ",\"epoch\":\"%s\",\"classes\":{", epoch);
     for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {

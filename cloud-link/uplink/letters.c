@@ -14,18 +14,34 @@ static bool count_letter(void *context, const struct gw_letter_key *key,
                          const struct gw_letter *letter) {
     struct gw_uplink *uplink = context;
     uplink->letters++;
+    uplink->conflicts += letter->verdict == GW_LETTER_CONFLICT;
     uplink->lanes[key->class].letters_due += letter->retry_due;
     return true;
 }
 
 enum gw_err gw_uplink_count_letters(struct gw_uplink *uplink) {
     struct gw_letter_key from = {.sink = uplink->name};
-    return gw_link_store_each_letter(uplink->store, &from, count_letter, uplink);
+    enum gw_err err = gw_link_store_each_letter(uplink->store, &from, count_letter, uplink);
+    if (err) {
+        return err;
+    }
+    if (uplink->letters > uplink->conflicts) {
+        gw_health_raise(uplink->health, GW_ISSUE_DEAD_LETTERS, uplink->name,
+                        "%llu from before this start",
+                        (unsigned long long) (uplink->letters - uplink->conflicts));
+    }
+    if (uplink->conflicts > 0) {
+        gw_health_raise(uplink->health, GW_ISSUE_UPLINK_CONFLICT, uplink->name,
+                        "%llu from before this start", (unsigned long long) uplink->conflicts);
+    }
+    return GW_OK;
 }
 
-static void show_count(struct gw_uplink *uplink) {
-    if (uplink->letters == 0) {
+static void clear_when_gone(struct gw_uplink *uplink) {
+    if (uplink->letters == uplink->conflicts) {
         gw_health_clear(uplink->health, GW_ISSUE_DEAD_LETTERS, uplink->name);
+    }
+    if (uplink->conflicts == 0) {
         gw_health_clear(uplink->health, GW_ISSUE_UPLINK_CONFLICT, uplink->name);
     }
 }
@@ -104,6 +120,7 @@ enum gw_err gw_uplink_put_letter(struct gw_uplink *uplink, const struct gw_lette
         return err;
     }
     uplink->letters += is_new;
+    uplink->conflicts += is_new && letter->verdict == GW_LETTER_CONFLICT;
     uplink->last_hour_letters += is_new && letter->verdict != GW_LETTER_CORRUPT;
     return GW_OK;
 }
@@ -138,7 +155,8 @@ static enum gw_err rewrite_letter(struct gw_uplink *uplink, const struct gw_lett
     return gw_link_store_commit(uplink->store);
 }
 
-static enum gw_err drop_letter(struct gw_uplink *uplink, const struct gw_letter_key *key) {
+static enum gw_err drop_letter(struct gw_uplink *uplink, const struct gw_letter_key *key,
+                               enum gw_letter_verdict verdict) {
     enum gw_err err = gw_link_store_begin(uplink->store);
     if (err) {
         return err;
@@ -153,7 +171,8 @@ static enum gw_err drop_letter(struct gw_uplink *uplink, const struct gw_letter_
         return err;
     }
     uplink->letters -= uplink->letters > 0;
-    show_count(uplink);
+    uplink->conflicts -= verdict == GW_LETTER_CONFLICT && uplink->conflicts > 0;
+    clear_when_gone(uplink);
     return GW_OK;
 }
 
@@ -312,7 +331,7 @@ enum gw_err gw_lane_close_letter(struct gw_lane *lane, bool is_taken, struct gw_
         return err;
     }
     if (is_taken) {
-        err = drop_letter(uplink, &key);
+        err = drop_letter(uplink, &key, letter.verdict);
     } else {
         letter.retry_due = false;
         letter.code = code.len > 0 ? code : letter.code;
@@ -362,7 +381,7 @@ enum gw_err gw_uplink_letter_drop(struct gw_uplink *uplink, const struct gw_lett
         && gw_epoch_eq(lane->epoch, key->epoch)) {
         return GW_ERR_BUSY;
     }
-    err = drop_letter(uplink, key);
+    err = drop_letter(uplink, key, letter.verdict);
     if (!err && letter.retry_due) {
         lane->letters_due -= lane->letters_due > 0;
     }

@@ -76,7 +76,7 @@ struct gw_uplink {
     uint64_t accepted; /* events the centre holds, since open */
     uint64_t last_hour_letters;
     int64_t hour_began_mono_ms;
-    uint64_t letters;
+    uint64_t letters, conflicts; /* conflicts are letters too */
     struct gw_share_ledger share;
     int64_t wake_mono_ms;
     int64_t unsaved_since_mono_ms; /* -1 = saved */
@@ -87,6 +87,9 @@ struct gw_uplink {
     int64_t state_since_wall_ms;
     enum gw_sink_state shown_state;
     char error[GW_UPLINK_ERROR_MAX];
+    uint64_t rate_accepted; /* at rate_mono_ms; for the rate of the status */
+    int64_t rate_mono_ms;
+    uint64_t rate_per_s;
     uint32_t latencies_ms[GW_UPLINK_LATENCIES];
     uint64_t latency_count;
     uint64_t *sent_counter, *accepted_counter, *request_counter, *failure_counter;

@@ -131,6 +131,7 @@ static enum gw_err start(struct gw_uplink *uplink) {
         gw_pace_hurry(&uplink->pace, now);
     }
     uplink->hour_began_mono_ms = now;
+    uplink->rate_mono_ms = now;
     uplink->wake_mono_ms = now;
     uplink->state_since_wall_ms = gw_clock_wall_ms(uplink->clock);
     if (restarted) {
