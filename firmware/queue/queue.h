@@ -142,7 +142,10 @@ enum gw_err gw_queue_writer_open(const struct gw_queue_options *options,
                                  struct gw_queue_writer **ret_writer);
 /* Commit what is pending (completions run), then release. NULL is allowed. */
 void gw_queue_writer_close(struct gw_queue_writer *writer);
-/* The start went well: reset the start marker (a commit of its own). */
+/* The start went well: reset the start marker (a commit of its own). The writer does
+ * so itself after GW_QUEUE_HEALTHY_COMMITS commits: power that comes and goes must
+ * not cost a store that works. */
+#define GW_QUEUE_HEALTHY_COMMITS 16
 enum gw_err gw_queue_mark_healthy(struct gw_queue_writer *writer);
 
 /* The writer as the seam sources see; valid as long as the writer. When the open

@@ -33,15 +33,19 @@
  *
  * When to commit: the earliest deadline of the classes in the group; at once when
  * the group is large or urgent; or early, at the first tick after the loop has
- * handled all ready input, while the write budget lasts. That is a token bucket of
- * bytes that holds an hour's share of the day's budget. What a commit writes is
- * estimated as 20 KiB + 1.2 x appended bytes: measured with LMDB 0.9.24 and
- * 300-byte records, 22.3 kB for a commit of one record and 367 to 506 B a record
- * in groups of thousands (root, branches and free list are rewritten each time).
+ * handled all ready input, while events are rare and the write budget lasts. Rare
+ * is at most EARLY_EVENTS_PER_S: above it a group of the class's wait holds several
+ * events anyway, and early commits would write many times the bytes for a few ms.
+ * The budget is a token bucket of bytes that holds an hour's share of the day's. What a commit
+ * writes is estimated as 20 KiB + 1.2 x appended bytes: measured with LMDB 0.9.24 and 300-byte
+ * records, 22.3 kB for a commit of one record and 367 to 506 B a record in groups of thousands
+ * (root, branches and free list are rewritten each time).
  */
 #include "firmware/queue/queue_internal.h"
 
 #define COMMIT_BASE_BYTES (UINT64_C(20) << 10)
+#define EARLY_EVENTS_PER_S 300
+#define RATE_WINDOW_MS 1000
 #define TRIM_MIN_RECORDS 2000
 #define TRIM_IDLE_MS 60000
 #define TRIM_IDLE_RECORDS 10000
@@ -79,6 +83,25 @@ static void charge_budget(struct gw_queue_writer *writer, uint64_t cost) {
     budget->left -= cost < budget->left ? cost : budget->left;
     writer->counters.estimated_written_bytes += cost;
     writer->pending_counters.estimated_written_bytes += cost;
+}
+
+/* ---- rate ---- */
+
+/* Events of the window that runs and of the one before it. */
+static void count_rate(struct gw_queue_writer *writer, uint64_t events) {
+    struct queue_rate *rate = &writer->rate;
+    int64_t now_ms = gw_clock_mono_ms(&writer->clock);
+    if (now_ms - rate->began_mono_ms >= RATE_WINDOW_MS) {
+        bool follows = now_ms - rate->began_mono_ms < 2 * RATE_WINDOW_MS;
+        rate->before = follows ? rate->now : 0;
+        rate->now = 0;
+        rate->began_mono_ms = now_ms;
+    }
+    rate->now += events;
+}
+
+static bool events_are_rare(const struct gw_queue_writer *writer) {
+    return writer->rate.now <= EARLY_EVENTS_PER_S && writer->rate.before <= EARLY_EVENTS_PER_S;
 }
 
 /* ---- completions ---- */
@@ -144,6 +167,7 @@ void queue_group_add(struct gw_queue_writer *writer, const struct gw_unit *unit,
     group->units++;
     group->events += unit->event_count;
     group->bytes += bytes;
+    count_rate(writer, unit->event_count);
 }
 
 /* Large also by bytes: the pages of one transaction must fit the reserve. */
@@ -275,7 +299,8 @@ void gw_queue_on_commit(struct gw_queue_writer *writer, void (*ring)(void *conte
 /* ---- tick ---- */
 
 static bool may_commit_early(const struct gw_queue_writer *writer) {
-    return writer->budget.per_day > 0 && writer->budget.left >= commit_cost(writer);
+    return events_are_rare(writer) && writer->budget.per_day > 0
+           && writer->budget.left >= commit_cost(writer);
 }
 
 static bool group_is_due(const struct gw_queue_writer *writer) {
@@ -313,6 +338,15 @@ static void look_at_readers(struct gw_queue_writer *writer) {
     }
 }
 
+/* A store that has taken so many commits is no store that kills its gateway. */
+static enum gw_err commit_and_live(struct gw_queue_writer *writer) {
+    enum gw_err err = queue_commit(writer);
+    if (!err && !writer->healthy && writer->counters.commits >= GW_QUEUE_HEALTHY_COMMITS) {
+        err = gw_queue_mark_healthy(writer);
+    }
+    return err;
+}
+
 enum gw_err gw_queue_tick(struct gw_queue_writer *writer) {
     refill_budget(writer);
     int64_t now_ms = gw_clock_mono_ms(&writer->clock);
@@ -321,7 +355,7 @@ enum gw_err gw_queue_tick(struct gw_queue_writer *writer) {
         look_at_readers(writer);
     }
     if (writer->txn) {
-        return group_is_due(writer) ? queue_commit(writer) : GW_OK;
+        return group_is_due(writer) ? commit_and_live(writer) : GW_OK;
     }
     if (!trim_is_forced(writer) && !trim_is_idle(writer)) {
         return GW_OK;

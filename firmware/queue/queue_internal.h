@@ -159,6 +159,12 @@ struct queue_group {
     int64_t deadline_mono_ms; /* of the earliest unit */
 };
 
+/* Arrivals, in windows of a second. */
+struct queue_rate {
+    int64_t began_mono_ms;
+    uint64_t now, before;
+};
+
 struct queue_budget {
     uint64_t per_day;
     uint64_t left;
@@ -220,6 +226,7 @@ struct gw_queue_writer {
     struct queue_group group;
     struct queue_completions completions;
     struct queue_budget budget;
+    struct queue_rate rate;
     struct queue_counters counters, pending_counters;
     int64_t committed_mono_ms; /* last successful commit */
 

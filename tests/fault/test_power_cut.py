@@ -59,7 +59,7 @@ class Flash:
 
 def test_nothing_the_broker_acknowledged_is_lost_in_power_cuts(make_rig):
     rig = make_rig(devices={"scanner-1": "text", "scanner-2": "gs1"},
-                   changes={"store": {"size_mb": 16}})
+                   changes={"store": {"size_mb": 64}})
     flash = Flash(rig)
     rig.start()
     chance = random.Random(5)
@@ -85,7 +85,7 @@ def test_nothing_the_broker_acknowledged_is_lost_in_power_cuts(make_rig):
 
 
 def test_a_power_cut_while_the_store_is_made_leaves_a_gateway_that_starts(make_rig):
-    rig = make_rig(changes={"store": {"size_mb": 8}})
+    rig = make_rig(changes={"store": {"size_mb": 16, "quarantine_mb": 1}})
     flash = Flash(rig)
     rig.start_broker()
     rig.start_receiver()
