@@ -11,6 +11,7 @@
 The programs come from $GW_BUILD/bin (default build/debug). Every wait has a
 deadline; every process ends with the rig.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -207,9 +208,15 @@ class Rig:
         return {issue["name"] for issue in self.status(daemon)["issues"]}
 
     def backlog(self):
-        """Events stored and not acknowledged by the centre, all classes."""
-        return sum(entry["last"] - entry["acked"]
-                   for entry in self.status()["queue"]["classes"].values())
+        """Events stored and not acknowledged by the centre, all classes: what linkd
+        knows, or while it is down what it told collectd last (that is seconds old)."""
+        queue = self.status()["queue"]
+        acked = {name: entry["acked"] for name, entry in queue["classes"].items()}
+        with contextlib.suppress(OSError):
+            sink = self.status("linkd")["sinks"][0]
+            if sink["epoch"] == queue["epoch"]:
+                acked = {name: entry["acked"] for name, entry in sink["classes"].items()}
+        return sum(entry["last"] - acked[name] for name, entry in queue["classes"].items())
 
     def connected(self):
         """Whether collectd has its subscription."""

@@ -25,7 +25,8 @@ class Wan:
         self.bytes_down = 0
         self.connections = 0
         self._mode = "pass"
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # one command at a time
+        self._applied = threading.Event()
         self._pairs = {}  # socket -> its other side
         self._waiting = {}  # socket -> bytes that did not fit yet
         self._upward = set()
@@ -54,14 +55,19 @@ class Wan:
 
     def close(self):
         """End the relay."""
-        self._stopping = True
-        self._set("cut")
-        self._thread.join(timeout=10)
+        if self._thread.is_alive():
+            self._set("cut")
+            self._stopping = True
+            self._wake.send(b"x")
+            self._thread.join(timeout=10)
 
     def _set(self, mode):
+        """Returns when the relay's thread has done it."""
         with self._lock:
+            self._applied.clear()
             self._mode = mode
-        self._wake.send(b"x")
+            self._wake.send(b"x")
+            assert self._applied.wait(10), "the relay does not answer"
 
     # -- the relay, in its own thread
 
@@ -75,6 +81,7 @@ class Wan:
                 elif key.fileobj is self._woken:
                     self._woken.recv(100)
                     self._apply_mode()
+                    self._applied.set()
                 elif key.fileobj in self._pairs:
                     self._move(key.fileobj, mask)
         for sock in list(self._pairs):

@@ -74,7 +74,7 @@ def test_cut_resets_old_and_new_connections_until_resumed(wan):
         wan.cut()
         with pytest.raises(ConnectionError):
             sock.recv(1)
-    with connect(wan) as sock, pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionError), connect(wan) as sock:
         sock.sendall(b"a")
         if sock.recv(1) == b"":
             raise ConnectionError

@@ -61,7 +61,8 @@ class Point:
         self.address = address
         self.kind = kind
         self.width, self._format = self.KINDS[kind]
-        self.last_served = None
+        self.last_served = None  # at all,
+        self.last_clean = None   # and without a fault
         self.n = 0
 
     def registers(self, value):
@@ -187,16 +188,23 @@ class Plc:
         return bytes([function, len(packed)]) + bytes(packed)
 
     def _note(self, served, clean):
-        """A ledger line for each point whose served value is a new one."""
+        """A ledger line for each point whose served value is a new one.
+
+        "clean" = a poller must have seen this change. What was served beside a
+        fault may have been lost, and so may the way back to the value before it.
+        """
         for point, value in served:
+            is_change = value != point.last_clean
+            if clean:
+                point.last_clean = value
             if value == point.last_served:
                 continue
             point.last_served = value
             ledger = self._ledgers.get(point.name)
             if ledger is not None:
                 point.n += 1
-                ledger.write(n=point.n, value=value, kind=point.kind, clean=clean,
-                             t_acked=time.time())
+                ledger.write(n=point.n, value=value, kind=point.kind,
+                             clean=clean and is_change, t_acked=time.time())
 
 
 def _write(memory, function, pdu):
