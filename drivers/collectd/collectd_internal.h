@@ -130,6 +130,7 @@ void gw_collectd_close_buses(struct gw_collectd *collectd);
 /* A new, zeroed table of activities for `config`. NOMEM. */
 enum gw_err gw_collectd_renew_activities(struct gw_collectd *collectd,
                                          const struct gw_config *config);
+/* The device table as brokers take it; valid until the next reload. */
 struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd);
 /* Write loss records that are due. */
 void gw_collectd_flush_refusals(struct gw_collectd *collectd, int64_t now_mono_ms);
@@ -201,8 +202,9 @@ enum gw_err gw_collectd_get_number(const struct gw_collectd_request *request, co
 /* The member "actor", or "<peer>" where it is absent. */
 struct gw_str gw_collectd_get_actor(const struct gw_collectd_request *request);
 
-/* ---- collectd_submit.c, collectd_quarantine.c: verbs ---- */
+/* ---- collectd_submit.c, collectd_quarantine.c ---- */
 
+/* Verbs: each answers its request, now. */
 void gw_collectd_verb_submit(const struct gw_collectd_request *request);
 void gw_collectd_verb_quarantine_list(const struct gw_collectd_request *request);
 void gw_collectd_verb_quarantine_show(const struct gw_collectd_request *request);

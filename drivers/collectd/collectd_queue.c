@@ -10,7 +10,7 @@
 
 #define STATE_TABLE_MAX_BYTES (16u << 20)
 /* How long an issue of refused or evicted events outlives the last of them. */
-#define LATELY_MS 30000
+#define LATELY_MS 10000
 #define READERS_EVERY_MS 30000
 #define READER_AGE_MAX_MS 60000
 

@@ -58,6 +58,7 @@ struct gw_modbus_bus_figures {
     uint64_t events;
     size_t units, units_down;
 };
+/* Figures of now. */
 void gw_modbus_bus_get_figures(struct gw_modbus_bus *bus,
                                struct gw_modbus_bus_figures *ret_figures);
 /* Device "<bus>.<point>" number `index`: id, last reading (0 = none), its
@@ -68,6 +69,7 @@ struct gw_modbus_point_figures {
     bool good;
     uint64_t events;
 };
+/* See above; `device` lives as long as the bus. */
 bool gw_modbus_bus_point_figures(const struct gw_modbus_bus *bus, size_t index,
                                  struct gw_modbus_point_figures *ret_figures);
 

@@ -48,6 +48,7 @@ struct gw_handover;
 /* For `points` points and `units` units, `capacity` readings in the ring. NOMEM, IO. */
 enum gw_err gw_handover_open(size_t points, size_t units, size_t capacity,
                              struct gw_handover **ret_handover);
+/* NULL is allowed. */
 void gw_handover_close(struct gw_handover *handover);
 /* Readable when there is something to take or a condition changed. */
 int gw_handover_fd(const struct gw_handover *handover);

@@ -40,6 +40,7 @@ struct gw_poller;
 /* NOMEM. */
 enum gw_err gw_poller_open(const struct gw_poller_options *options,
                            struct gw_poller **ret_poller);
+/* Disconnect and free. NULL is allowed. */
 void gw_poller_close(struct gw_poller *poller);
 /* Connect or read whatever is most overdue; when the next step is due, on the
  * monotonic clock (maybe now). */

@@ -36,7 +36,9 @@ struct gw_modbus_tcp;
  * thread at a time. NOMEM, INVALID. */
 enum gw_err gw_modbus_tcp_open(const char *host, uint16_t port, uint32_t timeout_ms,
                                struct gw_modbus_tcp **ret_tcp);
+/* NULL is allowed. */
 void gw_modbus_tcp_close(struct gw_modbus_tcp *tcp);
+/* As the seam; valid as long as `tcp`. */
 struct gw_modbus_transport gw_modbus_tcp_transport(struct gw_modbus_tcp *tcp);
 
 #endif

@@ -135,7 +135,8 @@ static void drop(struct gw_broker *broker, enum gw_err err) {
         gw_health_raise(broker->options.health, GW_ISSUE_BROKER_DOWN, name_of(broker),
                         "%s:%u: %s", config->host, (unsigned) config->port, why);
     }
-    gw_log_debug("mqtt", "connection dropped broker=%s why=\"%s\"", config->name, why);
+    gw_log_debug("mqtt", "connection dropped broker=%s err=%s why=\"%s\"", config->name,
+                 gw_err_name(err), why);
     unwatch(broker);
     gw_mqtt_client_close(broker->client);
     broker->client = NULL;

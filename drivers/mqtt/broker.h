@@ -114,6 +114,7 @@ struct gw_broker_figures {
     uint64_t received;
     uint64_t uncommitted;
 };
+/* Figures of now; `name` lives as long as the configuration. */
 void gw_broker_get_figures(const struct gw_broker *broker,
                            struct gw_broker_figures *ret_figures);
 

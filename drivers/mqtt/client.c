@@ -29,8 +29,11 @@
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "firmware/base/buf.h"
 #include "firmware/base/cleanup.h"
@@ -290,8 +293,20 @@ enum gw_err gw_mqtt_client_read(struct gw_mqtt_client *client) {
     return note(client, mosquitto_loop_read(client->mosq, 1));
 }
 
+/* The library sends each PUBACK by a call of its own; corked, a group of a thousand
+ * leaves in a few segments. */
+static void cork(const struct gw_mqtt_client *client, int on) {
+    int fd = gw_mqtt_client_fd(client);
+    if (fd >= 0) {
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+    }
+}
+
 enum gw_err gw_mqtt_client_write(struct gw_mqtt_client *client) {
-    return note(client, mosquitto_loop_write(client->mosq, 1));
+    cork(client, 1);
+    enum gw_err err = note(client, mosquitto_loop_write(client->mosq, 1));
+    cork(client, 0);
+    return err;
 }
 
 bool gw_mqtt_client_wants_write(const struct gw_mqtt_client *client) {

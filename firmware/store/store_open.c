@@ -206,13 +206,31 @@ static void remove_new_files(const char *folder) {
     }
 }
 
+/* A writer that was killed while its commit was being flushed leaves the new meta
+ * page, but the transaction number in the lock file, by which readers choose their
+ * meta page, is the old one. LMDB puts that right when the next writer takes over
+ * the dead one's lock. Until then a read here would show the store before that
+ * commit, and what a caller remembers of it would be one commit behind. */
+static enum gw_err take_over_lock(struct gw_store *store) {
+    MDB_txn *txn = NULL;
+    int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+    if (rc) {
+        return gw_store_err(rc);
+    }
+    mdb_txn_abort(txn);
+    return GW_OK;
+}
+
 static enum gw_err open_writer_env(struct gw_store *store,
                                    const struct gw_store_options *options, bool is_new) {
     enum gw_err err = create_env(options, &store->env);
     if (err) {
         return err;
     }
-    err = set_modes(options->path);
+    err = take_over_lock(store);
+    if (!err) {
+        err = set_modes(options->path);
+    }
     if (!err) {
         err = allocate(store, is_new);
     }
