@@ -72,7 +72,7 @@ class Rig:
     """See above. `devices` is {name: form}; `changes` is merged into the configuration."""
 
     def __init__(self, folder, pki, devices=None, changes=None, receiver_options=(),
-                 in_flight=1000):
+                 in_flight=0):
         self.folder = pathlib.Path(folder)
         self.pki = pki
         self.devices = {"scanner-1": "text"} if devices is None else devices
