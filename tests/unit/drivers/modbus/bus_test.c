@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bus with its worker thread against a Modbus TCP server of a few lines, which
+ * runs in a thread of its own. This is what the thread sanitizer looks at.
+ */
+#include "drivers/modbus/bus.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/fakes/fake_intake.h"
+
+/* ---- the server ---- */
+
+struct plc {
+    pthread_t thread;
+    int listener;
+    uint16_t port;
+    atomic_bool stop, mute;
+    atomic_uint illegal; /* address no read may touch; 65536 = none */
+    atomic_ushort registers[64];
+};
+
+static uint16_t get16(const uint8_t *src) {
+    return (uint16_t) (src[0] << 8 | src[1]);
+}
+
+static bool touches(const struct plc *plc, unsigned address, unsigned count) {
+    unsigned illegal = atomic_load(&plc->illegal);
+    return illegal >= address && illegal < address + count;
+}
+
+static bool answer(struct plc *plc, int fd, const uint8_t *request) {
+    uint8_t out[300];
+    unsigned address = get16(request + 8), count = get16(request + 10);
+    memcpy(out, request, 8);
+    size_t len = 9;
+    if (touches(plc, address, count)) {
+        out[7] |= 0x80;
+        out[8] = 2;
+    } else {
+        out[8] = (uint8_t) (2 * count);
+        for (unsigned i = 0; i < count; i++) {
+            uint16_t word = atomic_load(&plc->registers[address + i]);
+            out[len++] = (uint8_t) (word >> 8);
+            out[len++] = (uint8_t) word;
+        }
+    }
+    out[4] = 0;
+    out[5] = (uint8_t) (len - 6);
+    return atomic_load(&plc->mute) || send(fd, out, len, MSG_NOSIGNAL) == (ssize_t) len;
+}
+
+static void serve(struct plc *plc, int fd) {
+    uint8_t request[12];
+    while (!atomic_load(&plc->stop)) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (poll(&ready, 1, 20) <= 0) {
+            continue;
+        }
+        if (recv(fd, request, sizeof request, MSG_WAITALL) != sizeof request
+            || !answer(plc, fd, request)) {
+            return;
+        }
+    }
+}
+
+static void *run_plc(void *argument) {
+    struct plc *plc = argument;
+    while (!atomic_load(&plc->stop)) {
+        struct pollfd ready = {.fd = plc->listener, .events = POLLIN};
+        if (poll(&ready, 1, 20) > 0) {
+            int fd = accept(plc->listener, NULL, NULL);
+            serve(plc, fd);
+            (void) close(fd);
+        }
+    }
+    return NULL;
+}
+
+static void open_plc(struct plc *plc) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    atomic_store(&plc->illegal, 65536);
+    plc->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(plc->listener, (struct sockaddr *) &address, sizeof address), 0);
+    assert_int_equal(listen(plc->listener, 4), 0);
+    assert_int_equal(getsockname(plc->listener, (struct sockaddr *) &address, &len), 0);
+    plc->port = ntohs(address.sin_port);
+    assert_int_equal(pthread_create(&plc->thread, NULL, run_plc, plc), 0);
+}
+
+static void close_plc(struct plc *plc) {
+    atomic_store(&plc->stop, true);
+    assert_int_equal(pthread_join(plc->thread, NULL), 0);
+    (void) close(plc->listener);
+}
+
+/* ---- the rig ---- */
+
+struct rig {
+    struct plc plc;
+    struct gw_clock clock;
+    struct gw_loop *loop;
+    struct gw_health *health;
+    struct gw_fake_intake *fake;
+    struct gw_config_point points[3];
+    struct gw_config_bus config;
+    struct gw_modbus_bus *bus;
+    uint64_t refused;
+};
+
+static void on_refused(void *context, struct gw_str device, enum gw_flow_class class,
+                       uint64_t count) {
+    (void) device;
+    (void) class;
+    ((struct rig *) context)->refused += count;
+}
+
+static void open_bus(struct rig *rig) {
+    struct gw_modbus_bus_options options = {
+        .config = &rig->config,
+        .intake = gw_fake_intake(rig->fake),
+        .loop = rig->loop,
+        .clock = &rig->clock,
+        .health = rig->health,
+        .refused = on_refused,
+        .refused_context = rig,
+    };
+    assert_int_equal(gw_modbus_bus_open(&options, &rig->bus), GW_OK);
+}
+
+static int setup(void **state) {
+    struct rig *rig = calloc(1, sizeof *rig);
+    rig->clock = gw_clock_system();
+    open_plc(&rig->plc);
+    assert_int_equal(gw_loop_open(8, &rig->loop), GW_OK);
+    assert_int_equal(gw_health_open(&rig->clock, GW_STR("test"), 16, 16, &rig->health), GW_OK);
+    rig->fake = gw_fake_intake_open();
+    for (uint16_t i = 0; i < 3; i++) {
+        static const char *const names[] = {"a", "b", "c"};
+        rig->points[i] = (struct gw_config_point){
+            .name = names[i],
+            .unit_id = 1,
+            .area = GW_AREA_HOLDING_REGISTER,
+            .address = i,
+            .type = GW_POINT_UINT16,
+            .scale = "1",
+            .dead_band = "0",
+            .period_ms = 10,
+            .report = i == 2 ? GW_REPORT_COUNTER : GW_REPORT_SIGNAL,
+            .class = GW_CLASS_STATE,
+        };
+    }
+    rig->config = (struct gw_config_bus){.name = "plc",
+                                         .host = "127.0.0.1",
+                                         .port = rig->plc.port,
+                                         .timeout_ms = 200,
+                                         .max_gap = 4,
+                                         .points = rig->points,
+                                         .point_count = 3};
+    open_bus(rig);
+    *state = rig;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct rig *rig = *state;
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_close(rig->bus);
+    close_plc(&rig->plc);
+    gw_fake_intake_close(rig->fake);
+    gw_health_close(rig->health);
+    gw_loop_close(rig->loop);
+    free(rig);
+    return 0;
+}
+
+/* Loop until `done`, at most ten seconds. */
+static void run_until(struct rig *rig, bool (*done)(struct rig *rig)) {
+    int64_t end_mono_ms = gw_clock_mono_ms(&rig->clock) + 10000;
+    while (!done(rig)) {
+        int64_t now_mono_ms = gw_clock_mono_ms(&rig->clock);
+        assert_true(now_mono_ms < end_mono_ms);
+        assert_int_equal(gw_loop_wait(rig->loop, &rig->clock, now_mono_ms + 20), GW_OK);
+        gw_modbus_bus_tick(rig->bus);
+    }
+}
+
+static const struct gw_fake_unit *last_of(const struct rig *rig, const char *device) {
+    const struct gw_fake_unit *last = NULL;
+    for (size_t i = 0; i < rig->fake->committed + rig->fake->pending; i++) {
+        if (strcmp(rig->fake->units[i].device, device) == 0) {
+            last = &rig->fake->units[i];
+        }
+    }
+    return last;
+}
+
+static bool three_pending(struct rig *rig) {
+    return rig->fake->pending >= 3;
+}
+
+static bool counter_changed(struct rig *rig) {
+    const struct gw_fake_unit *unit = last_of(rig, "plc.c");
+    return unit && strstr(unit->data, "\"value\":\"47\"") != NULL;
+}
+
+static bool is_down(struct rig *rig) {
+    return gw_health_is_raised(rig->health, GW_ISSUE_MODBUS_UNIT_DOWN, GW_STR("plc/1"));
+}
+
+static bool is_up(struct rig *rig) {
+    return !is_down(rig);
+}
+
+static bool is_refused_by_plc(struct rig *rig) {
+    return gw_health_is_raised(rig->health, GW_ISSUE_MODBUS_CONFIG, GW_STR("plc.b"));
+}
+
+/* ---- tests ---- */
+
+static void every_point_is_reported_and_then_its_changes(void **state) {
+    struct rig *rig = *state;
+    atomic_store(&rig->plc.registers[2], 40);
+    run_until(rig, three_pending);
+    assert_string_equal(last_of(rig, "plc.a")->data,
+                        "{\"address\":0,\"area\":\"holding_register\",\"point\":\"a\","
+                        "\"quality\":\"good\",\"unitid\":1,\"value\":\"0\"}");
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    size_t before = rig->fake->committed;
+    atomic_store(&rig->plc.registers[2], 47);
+    run_until(rig, counter_changed);
+    const struct gw_fake_unit *unit = last_of(rig, "plc.c");
+    assert_int_equal(unit->type, GW_EVENT_PLC_COUNTED);
+    assert_non_null(strstr(unit->data, "\"delta\":"));
+    assert_true(rig->fake->committed + rig->fake->pending <= before + 2);
+}
+
+static void a_silent_plc_is_down_and_comes_back(void **state) {
+    struct rig *rig = *state;
+    run_until(rig, three_pending);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    atomic_store(&rig->plc.mute, true);
+    run_until(rig, is_down);
+    assert_non_null(strstr(last_of(rig, "plc.a")->data, "\"quality\":\"bad\""));
+    atomic_store(&rig->plc.mute, false);
+    run_until(rig, is_up);
+    struct gw_modbus_bus_figures figures;
+    gw_modbus_bus_get_figures(rig->bus, &figures);
+    assert_int_equal(figures.units_down, 0);
+    assert_true(figures.is_connected);
+    assert_true(figures.polls > 2);
+}
+
+static void a_refused_address_names_its_point(void **state) {
+    struct rig *rig = *state;
+    run_until(rig, three_pending);
+    atomic_store(&rig->plc.illegal, 1);
+    run_until(rig, is_refused_by_plc);
+    assert_false(is_down(rig));
+    assert_false(gw_health_is_raised(rig->health, GW_ISSUE_MODBUS_CONFIG, GW_STR("plc.a")));
+}
+
+static void a_failed_commit_makes_every_point_come_again(void **state) {
+    struct rig *rig = *state;
+    run_until(rig, three_pending);
+    gw_fake_intake_commit(rig->fake, GW_ERR_IO);
+    run_until(rig, three_pending);
+    assert_null(strstr(last_of(rig, "plc.a")->data, "previous"));
+}
+
+static void while_the_queue_is_full_the_newest_value_survives(void **state) {
+    struct rig *rig = *state;
+    run_until(rig, three_pending);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    rig->fake->accept = 0;
+    rig->fake->submit_err = GW_ERR_FULL;
+    for (uint16_t value = 1; value <= 47; value++) {
+        atomic_store(&rig->plc.registers[2], value);
+        assert_int_equal(
+            gw_loop_wait(rig->loop, &rig->clock, gw_clock_mono_ms(&rig->clock) + 15), GW_OK);
+        gw_modbus_bus_tick(rig->bus);
+    }
+    rig->fake->accept = -1;
+    run_until(rig, counter_changed);
+    assert_true(rig->fake->committed + rig->fake->pending >= 4);
+}
+
+#define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(every_point_is_reported_and_then_its_changes),
+        RIG_TEST(a_silent_plc_is_down_and_comes_back),
+        RIG_TEST(a_refused_address_names_its_point),
+        RIG_TEST(a_failed_commit_makes_every_point_come_again),
+        RIG_TEST(while_the_queue_is_full_the_newest_value_survives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
