@@ -10,6 +10,7 @@ struct gw_compressor;
 
 /* NOMEM. */
 enum gw_err gw_compressor_open(struct gw_compressor **ret_compressor);
+/* NULL is allowed. */
 void gw_compressor_close(struct gw_compressor *compressor);
 /* Largest result for `len` bytes. */
 size_t gw_compressor_bound(size_t len);

@@ -56,6 +56,7 @@ struct gw_http_figures {
     uint64_t body_bytes;  /* before compression */
     uint64_t sent_bytes;  /* bodies as sent */
 };
+/* Counts since open. */
 struct gw_http_figures gw_http_get_figures(const struct gw_http *http);
 
 #endif

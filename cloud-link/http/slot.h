@@ -34,6 +34,7 @@ struct gw_http_slot {
 /* Buffers and the easy handle with everything that never changes. NOMEM, FATAL. */
 enum gw_err gw_http_slot_open(struct gw_http_slot *slot, const struct gw_http_options *options,
                               struct gw_peercheck *check);
+/* Harmless on a zeroed or half opened slot; it must not be in a multi handle. */
 void gw_http_slot_close(struct gw_http_slot *slot);
 /* Copy the request in. RANGE, INVALID. */
 enum gw_err gw_http_slot_load(struct gw_http_slot *slot, const struct gw_http_request *request,

@@ -110,6 +110,7 @@ struct gw_uplink_source gw_linkd_source(struct gw_linkd *linkd);
 /* sinks.c */
 /* Open those of the configuration. One line to `errors` for each that fails. */
 enum gw_err gw_linkd_open_sinks(struct gw_linkd *linkd, struct gw_buf *errors);
+/* Cursors are saved, what is in flight is given up. */
 void gw_linkd_close_sinks(struct gw_linkd *linkd);
 /* By name, or the only one if `name` is empty. NULL if there is none such. */
 struct gw_linkd_sink *gw_linkd_find_sink(struct gw_linkd *linkd, struct gw_str name);
@@ -133,6 +134,7 @@ struct gw_linkd_request {
     const struct gw_json *body;
 };
 enum gw_err gw_linkd_listen(struct gw_linkd *linkd, struct gw_buf *errors);
+/* Answer with an error and its text. */
 void gw_linkd_refuse(const struct gw_linkd_request *request, enum gw_err err,
                      const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Answer GW_OK with linkd->answer. */
@@ -158,7 +160,9 @@ enum gw_err gw_linkd_put_letter(struct gw_linkd *linkd, const struct gw_letter_k
 enum gw_err gw_linkd_audit_drop(const struct gw_linkd_request *request,
                                 struct gw_linkd_sink *sink, const struct gw_letter_key *letter,
                                 struct gw_str actor);
+/* Refuse the action if collectd did not answer in time. */
 void gw_linkd_expire_audit(struct gw_linkd *linkd);
+/* Refuse the action under way, if there is one. */
 void gw_linkd_close_audit(struct gw_linkd *linkd);
 
 #endif

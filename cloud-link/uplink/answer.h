@@ -37,11 +37,12 @@ void gw_reply_parse(const struct gw_http_answer *answer, enum gw_ack_mode ack_mo
                     struct gw_reply *ret_reply);
 void gw_reply_close(struct gw_reply *reply);
 
-/* Called for each element of `results`, in the answer's order. */
+/* One element of `results`; texts are views into the reply's document. */
 struct gw_result {
     size_t slot; /* index in the batch */
     struct gw_str code, detail;
 };
+/* Called for each element, in the answer's order. */
 typedef enum gw_err gw_result_each(void *context, const struct gw_result *result);
 /* First error of `each` ends the walk and is returned. */
 enum gw_err gw_reply_each_result(const struct gw_reply *reply, const struct gw_batch *batch,

@@ -48,7 +48,9 @@ struct gw_batch_scratch {
     size_t entry_max;
     struct gw_buf record; /* a tombstone made here */
 };
+/* All of its memory. NOMEM; close it then too. */
 enum gw_err gw_batch_scratch_open(struct gw_batch_scratch *scratch);
+/* Harmless on a zeroed one. */
 void gw_batch_scratch_close(struct gw_batch_scratch *scratch);
 
 struct gw_batch_request {

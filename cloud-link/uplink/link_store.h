@@ -57,6 +57,7 @@ struct gw_link_store;
 
 /* Folder created 0750 if missing. As gw_store_open; SCHEMA for a newer format. */
 enum gw_err gw_link_store_open(const char *path, struct gw_link_store **ret_store);
+/* An open change is given up. NULL is allowed. */
 void gw_link_store_close(struct gw_link_store *store);
 /* True if this open created it: nothing is remembered. */
 bool gw_link_store_is_new(const struct gw_link_store *store);
@@ -65,6 +66,7 @@ bool gw_link_store_is_new(const struct gw_link_store *store);
 enum gw_err gw_link_store_begin(struct gw_link_store *store);
 /* Durable or, on error, none of it. */
 enum gw_err gw_link_store_commit(struct gw_link_store *store);
+/* Give the open change up; harmless if there is none. */
 void gw_link_store_abort(struct gw_link_store *store);
 
 /* The rest works inside an open change or, for reading, on its own. */

@@ -42,6 +42,8 @@ struct gw_pace {
     uint64_t credit_max_events; /* of a batch; 0 = no limit */
 };
 
+/* Start as a new process: the first attempt is spread over first_jitter_ms; at most
+ * `rate` events a second, 0 = no limit. */
 void gw_pace_init(struct gw_pace *pace, int64_t now_mono_ms, uint32_t first_jitter_ms,
                   uint32_t rate, uint64_t random);
 /* The centre took something (or said it had): back to normal. */
@@ -52,7 +54,7 @@ void gw_pace_fail(struct gw_pace *pace, int64_t now_mono_ms, uint64_t retry_afte
 /* Somebody has to act: probe slowly, at the earliest after at_least_ms. */
 void gw_pace_stop(struct gw_pace *pace, int64_t now_mono_ms, uint32_t at_least_ms,
                   uint64_t random);
-/* Try at once, whatever the state (a person asked, or a new connection). */
+/* Try at once, whatever the state (a person changed something). */
 void gw_pace_hurry(struct gw_pace *pace, int64_t now_mono_ms);
 
 /* May a request start now, with `in_flight` others under way? */

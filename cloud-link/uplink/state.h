@@ -81,6 +81,7 @@ struct gw_uplink {
     int64_t wake_mono_ms;
     int64_t unsaved_since_mono_ms; /* -1 = saved */
     uint64_t unsaved_events;
+    int64_t told_until_mono_ms; /* the centre asked for silence (Retry-After) */
     bool starts_at_once;
     bool restart_wanted;
     unsigned failures; /* in a row, of whatever kind */

@@ -85,6 +85,7 @@ void gw_track_start(struct gw_track *track, bool known, uint64_t cursor);
  * cannot be sent any more: number of sequences skipped. */
 uint64_t gw_track_set_range(struct gw_track *track, struct gw_queue_range range);
 
+/* Last sequence of the contiguous settled prefix, 0 = none. */
 uint64_t gw_track_cursor(const struct gw_track *track);
 /* Sequences that are not settled. */
 uint64_t gw_track_backlog(const struct gw_track *track);

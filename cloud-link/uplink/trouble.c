@@ -46,6 +46,9 @@ void gw_uplink_fail(struct gw_uplink *uplink, enum gw_issue_code code,
     (*uplink->failure_counter)++;
     gw_pace_fail(&uplink->pace, gw_uplink_now(uplink), retry_after_ms,
                  gw_uplink_random(uplink));
+    if (retry_after_ms > 0) {
+        uplink->told_until_mono_ms = uplink->pace.not_before_mono_ms;
+    }
     if (code != GW_ISSUE_UPLINK_UNREACHABLE || uplink->failures >= FAILURES_TO_COMPLAIN) {
         gw_uplink_raise(uplink, code);
     }

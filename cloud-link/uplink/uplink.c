@@ -278,9 +278,6 @@ static void reconnect(struct gw_uplink *uplink) {
         gw_lane_cancel(&uplink->lanes[class]);
     }
     uplink->transport.renew(uplink->transport.self);
-    if (uplink->pace.state != GW_SINK_STOPPED) {
-        gw_pace_hurry(&uplink->pace, gw_uplink_now(uplink));
-    }
 }
 
 static void set_restarted(struct gw_uplink *uplink, bool restarted) {
@@ -305,7 +302,7 @@ static void watch(struct gw_uplink *uplink) {
     if (had_restarted && !uplink->watch.was_restarted) {
         set_restarted(uplink, false);
     }
-    if (uplink->pace.state == GW_SINK_STOPPED) {
+    if (uplink->pace.state == GW_SINK_STOPPED || now < uplink->told_until_mono_ms) {
         gw_watch_answered(&uplink->watch, now); /* we know why, and a restart cures nothing */
     }
     switch (gw_watch_check(&uplink->watch, now)) {

@@ -83,6 +83,7 @@ void gw_uplink_put_status(struct gw_uplink *uplink, struct gw_buf *buf);
 /* How the sink is, and the text of its last error ("" = none; lives until the next
  * tick). */
 enum gw_sink_state gw_uplink_get_state(const struct gw_uplink *uplink, const char **ret_error);
+/* As configured; lives as long as the configuration. */
 struct gw_str gw_uplink_name(const struct gw_uplink *uplink);
 
 /* ---- asked for by a person ---- */

@@ -25,6 +25,8 @@ struct gw_watch {
     unsigned step;
 };
 
+/* limit_ms 0 = never act. was_restarted: this process was started by the watch of
+ * the one before. */
 void gw_watch_init(struct gw_watch *watch, int64_t now_mono_ms, int64_t limit_ms,
                    bool was_restarted);
 /* The cursor moved, or there is nothing to send. */
@@ -33,6 +35,7 @@ void gw_watch_progress(struct gw_watch *watch, int64_t now_mono_ms);
 void gw_watch_answered(struct gw_watch *watch, int64_t now_mono_ms);
 /* What to do now; each order is given once. */
 enum gw_watch_order gw_watch_check(struct gw_watch *watch, int64_t now_mono_ms);
+/* When gw_watch_check may have something to say; GW_NEVER_MS = not by itself. */
 int64_t gw_watch_next_mono_ms(const struct gw_watch *watch);
 
 #endif

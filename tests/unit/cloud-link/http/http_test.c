@@ -6,8 +6,8 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-#include <signal.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>

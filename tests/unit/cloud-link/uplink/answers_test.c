@@ -3,6 +3,13 @@
  * cursor stands, which issue is raised. */
 #include "tests/unit/cloud-link/uplink/rig.h"
 
+#define FOREIGN_ID                                                                             \
+    "{\"contract\":1,\"epoch\":\"111223344556677ff\",\"class\":\"business\",\"last\":10,"      \
+    "\"results\":[{\"id\":\"00000000-0000-8000-8000-000000000000\",\"status\":\"accepted\"}]}"
+#define RESULTS_ARE_NO_LIST                                                                    \
+    "{\"contract\":1,\"epoch\":\"111223344556677ff\",\"class\":\"business\",\"last\":10,"      \
+    "\"results\":{}}"
+
 static int open_with_batch(void **state) {
     struct rig *rig = calloc(1, sizeof(*rig));
     rig_open(rig);
@@ -53,11 +60,8 @@ static void half_an_answer_or_a_wrong_echo_acknowledges_nothing(void **state) {
         "{\"contract\":2,\"epoch\":\"111223344556677ff\",\"class\":\"business\",\"last\":10}",
         "{\"contract\":1,\"epoch\":\"111223344556677ff\",\"class\":\"business\",\"last\":10",
         "{\"epoch\":\"111223344556677ff\",\"class\":\"business\",\"last\":10}",
-        "{\"contract\":1,\"epoch\":\"111223344556677ff\",\"class\":\"business\",\"last\":10,"
-        "\"results\":[{\"id\":\"00000000-0000-8000-8000-000000000000\","
-        "\"status\":\"accepted\"}]}",
-        "{\"contract\":1,\"epoch\":\"111223344556677ff\",\"class\":\"business\",\"last\":10,"
-        "\"results\":{}}",
+        FOREIGN_ID,
+        RESULTS_ARE_NO_LIST,
         "",
         "[]",
     };

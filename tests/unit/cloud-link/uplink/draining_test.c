@@ -457,6 +457,9 @@ static void standing_still_renews_the_connection_then_wants_a_restart(void **sta
     assert_false(gw_uplink_wants_restart(rig.uplink)); /* once an outage */
     accept(&rig, 0);
     assert_false(is_raised(&rig, GW_ISSUE_UPLINK_NO_PROGRESS));
+    rig_advance(&rig, 1);
+    rig_restart(&rig); /* that outage is over and forgotten */
+    assert_false(is_raised(&rig, GW_ISSUE_UPLINK_NO_PROGRESS));
     rig_close(&rig);
 }
 
@@ -491,6 +494,25 @@ static void a_stopped_sink_is_not_restarted(void **state) {
     }
     assert_false(gw_uplink_wants_restart(rig.uplink));
     assert_true(is_raised(&rig, GW_ISSUE_UPLINK_NO_PROGRESS));
+    rig_close(&rig);
+}
+
+static void a_centre_that_asks_for_a_long_silence_gets_it(void **state) {
+    (void) state;
+    struct rig rig;
+    rig_prepare(&rig);
+    rig.sink.no_progress_s = 60;
+    rig_open_uplink(&rig);
+    set_head(&rig, GW_CLASS_BUSINESS, 3);
+    struct gw_http_answer answer = {
+        .fault = GW_HTTP_ANSWERED, .text = "", .status = 503, .retry_after = GW_STR("600")};
+    gw_fake_transport_answer(&rig.transport, 0, &answer);
+    for (int i = 0; i < 59; i++) {
+        rig_advance(&rig, 10000);
+        nothing_pending(&rig);
+        assert_false(gw_uplink_wants_restart(rig.uplink));
+    }
+    rig_wait_for_request(&rig, 20000);
     rig_close(&rig);
 }
 
@@ -565,6 +587,7 @@ int main(void) {
         cmocka_unit_test(standing_still_renews_the_connection_then_wants_a_restart),
         cmocka_unit_test(an_idle_uplink_is_healthy),
         cmocka_unit_test(a_stopped_sink_is_not_restarted),
+        cmocka_unit_test(a_centre_that_asks_for_a_long_silence_gets_it),
         cmocka_unit_test(a_transport_that_takes_nothing_is_asked_again_later),
         cmocka_unit_test(reads_that_fail_are_tried_again_later),
         cmocka_unit_test(the_status_names_every_class_and_the_latency),
