@@ -83,6 +83,7 @@ struct gw_uplink {
     uint64_t unsaved_events;
     int64_t told_until_mono_ms; /* the centre asked for silence (Retry-After) */
     bool starts_at_once;
+    bool is_marked_restarted; /* in the link store */
     bool restart_wanted;
     unsigned failures; /* in a row, of whatever kind */
     int64_t state_since_wall_ms;

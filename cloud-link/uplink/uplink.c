@@ -125,6 +125,7 @@ static enum gw_err start(struct gw_uplink *uplink) {
     }
     gw_watch_init(&uplink->watch, now, (int64_t) uplink->sink->no_progress_s * 1000,
                   restarted != 0);
+    uplink->is_marked_restarted = restarted != 0;
     gw_pace_init(&uplink->pace, now, uplink->sink->first_jitter_ms,
                  uplink->sink->max_events_per_second, gw_uplink_random(uplink));
     if (uplink->starts_at_once) {
@@ -291,16 +292,16 @@ static void set_restarted(struct gw_uplink *uplink, bool restarted) {
     if (err) {
         gw_link_store_abort(uplink->store);
     }
+    uplink->is_marked_restarted = restarted;
 }
 
 static void watch(struct gw_uplink *uplink) {
     int64_t now = gw_uplink_now(uplink);
-    bool had_restarted = uplink->watch.was_restarted;
     if (!has_backlog(uplink)) {
         gw_watch_progress(&uplink->watch, now);
     }
-    if (had_restarted && !uplink->watch.was_restarted) {
-        set_restarted(uplink, false);
+    if (uplink->is_marked_restarted && !uplink->watch.was_restarted) {
+        set_restarted(uplink, false); /* that outage is over */
     }
     if (uplink->pace.state == GW_SINK_STOPPED || now < uplink->told_until_mono_ms) {
         gw_watch_answered(&uplink->watch, now); /* we know why, and a restart cures nothing */

@@ -37,7 +37,11 @@ enum gw_watch_order gw_watch_check(struct gw_watch *watch, int64_t now_mono_ms) 
     }
     watch->step = STEP_COMPLAINED;
     bool is_silent = now_mono_ms - watch->answered_mono_ms >= watch->limit_ms;
-    return is_silent && !watch->was_restarted ? GW_WATCH_RESTART : GW_WATCH_COMPLAIN;
+    if (!is_silent || watch->was_restarted) {
+        return GW_WATCH_COMPLAIN;
+    }
+    watch->was_restarted = true;
+    return GW_WATCH_RESTART;
 }
 
 int64_t gw_watch_next_mono_ms(const struct gw_watch *watch) {
