@@ -307,6 +307,7 @@ static enum gw_err every_second(struct gw_collectd *collectd) {
     if (collectd->is_started) {
         gw_collectd_beat(collectd, now_mono_ms);
     }
+    gw_issue_log_update(&collectd->issue_log, collectd->health);
     gw_collectd_write_status(collectd);
     settle_health(collectd, now_mono_ms);
     return GW_OK;

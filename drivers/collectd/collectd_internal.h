@@ -4,6 +4,7 @@
 #define GW_COLLECTD_INTERNAL_H
 
 #include "drivers/collectd/collectd.h"
+#include "drivers/collectd/issues.h"
 #include "drivers/collectd/refusals.h"
 #include "drivers/modbus/bus.h"
 #include "drivers/mqtt/broker.h"
@@ -58,6 +59,7 @@ struct gw_collectd {
     struct gw_modbus_bus **buses;
     size_t bus_count;
     struct gw_refusals refusals;
+    struct gw_issue_log issue_log;
     int64_t refused_mono_ms; /* last refusal, 0 = not lately */
 
     /* control */
