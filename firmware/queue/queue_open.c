@@ -248,7 +248,8 @@ static enum gw_err open_and_judge(struct gw_queue_writer *writer,
         return unusable(verdict, "file is of another LMDB format", PAST_KNOWN);
     }
     if (err) {
-        return err;
+        /* NOENT here is a path that leads nowhere, not a store never used. */
+        return err == GW_ERR_NOENT ? GW_ERR_IO : err;
     }
     err = fill_identity(writer, &writer->options);
     struct gw_store_txn *txn = NULL;

@@ -171,8 +171,11 @@ static enum gw_err settle_context(struct salvage *salvage, struct epoch_books *e
 
 /* ---- records ---- */
 
-static enum gw_err next_batch(struct salvage *salvage) {
-    if (++salvage->batch < BATCH_RECORDS) {
+/* Batches are bounded in bytes too: what room-making freed can be used only after
+ * the commit. */
+static enum gw_err next_batch(struct salvage *salvage, uint64_t bytes) {
+    salvage->writer->group.bytes += bytes;
+    if (++salvage->batch < BATCH_RECORDS && !queue_group_is_large(salvage->writer)) {
         return GW_OK;
     }
     salvage->batch = 0;
@@ -220,7 +223,7 @@ static enum gw_err put_record(struct salvage *salvage, struct epoch_books **epoc
     books->bytes += cost;
     (*epoch)->changed = true;
     salvage->result.recovered[record->class] += !record->is_tombstone;
-    return next_batch(salvage);
+    return next_batch(salvage, cost);
 }
 
 static enum gw_err take_record(struct salvage *salvage, struct gw_bytes key,
@@ -407,7 +410,7 @@ static enum gw_err fill_holes(struct salvage *salvage, struct gw_epoch id,
     while (at <= extent.head) {
         err = pass_one(salvage, epoch, class, at, extent.head, &at);
         if (!err) {
-            err = next_batch(salvage);
+            err = next_batch(salvage, 0);
         }
         /* A commit may have dropped another epoch: look again. */
         if (!err) {
@@ -444,6 +447,26 @@ static enum gw_err close_epoch(struct salvage *salvage, struct gw_epoch id) {
     return GW_OK;
 }
 
+/* An epoch of which nothing was readable but its books: all of it is a hole. */
+static enum gw_err add_lost_epochs(struct salvage *salvage) {
+    for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
+        const struct old_epoch *old = &salvage->old[i];
+        bool unacked = false;
+        for (int c = 0; c < GW_CLASS_COUNT && old->has_books; c++) {
+            unacked = unacked
+                      || old->books.classes[c].last
+                             > acked_of(salvage, old->books.epoch, (enum gw_flow_class) c);
+        }
+        struct epoch_books *epoch;
+        enum gw_err err =
+            old->has_epoch && unacked ? epoch_for(salvage, old->books.epoch, &epoch) : GW_OK;
+        if (err) {
+            return err;
+        }
+    }
+    return GW_OK;
+}
+
 static enum gw_err close_epochs(struct salvage *salvage) {
     struct books *books = &salvage->writer->pending;
     size_t slot = 1;
@@ -475,6 +498,9 @@ static enum gw_err run(struct salvage *salvage, const char *path) {
     }
     if (!err && !salvage->found_any && !salvage->old[0].has_epoch) {
         err = GW_ERR_CORRUPT;
+    }
+    if (!err) {
+        err = add_lost_epochs(salvage);
     }
     if (!err) {
         err = close_epochs(salvage);

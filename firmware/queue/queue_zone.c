@@ -231,24 +231,28 @@ struct span {
     int64_t from_s, until_s, offset_s;
 };
 
-/* Cut `span` to the part around `now_s` that has one offset by the two rules. */
+/* Cut `span` to the part around `now_s` that has one offset by the two rules. The
+ * file's last transition may be one in name only, so the offset is the rules'. */
 static void apply_rules(struct span *span, int64_t now_s, int64_t standard_s, int64_t summer_s,
                         const struct rule rules[2]) {
-    int64_t year = year_of(now_s);
+    int64_t year = year_of(now_s), since_s = INT64_MIN;
     for (int64_t y = year - 1; y <= year + 1; y++) {
-        int64_t start = rule_time(&rules[0], y) - standard_s;
-        int64_t end = rule_time(&rules[1], y) - summer_s;
-        const struct span changes[2] = {{start, 0, summer_s}, {end, 0, standard_s}};
+        const struct span changes[2] = {
+            {.from_s = rule_time(&rules[0], y) - standard_s, .offset_s = summer_s},
+            {.from_s = rule_time(&rules[1], y) - summer_s, .offset_s = standard_s},
+        };
         for (int i = 0; i < 2; i++) {
-            if (changes[i].from_s <= now_s && changes[i].from_s >= span->from_s) {
-                span->from_s = changes[i].from_s;
+            int64_t at_s = changes[i].from_s;
+            if (at_s <= now_s && at_s >= since_s) {
+                since_s = at_s;
                 span->offset_s = changes[i].offset_s;
             }
-            if (changes[i].from_s > now_s && changes[i].from_s < span->until_s) {
-                span->until_s = changes[i].from_s;
+            if (at_s > now_s && at_s < span->until_s) {
+                span->until_s = at_s;
             }
         }
     }
+    span->from_s = since_s > span->from_s ? since_s : span->from_s;
 }
 
 static void apply_footer(const struct queue_zone *zone, const struct tzif *tzif, int64_t now_s,
@@ -272,8 +276,10 @@ static void apply_footer(const struct queue_zone *zone, const struct tzif *tzif,
     }
 }
 
+#define SPAN_MAX_S (INT64_MAX / 2000)
+
 static struct span look_up(const struct queue_zone *zone, int64_t now_s) {
-    struct span span = {INT64_MIN / 2000, INT64_MAX / 2000, 0};
+    struct span span = {-SPAN_MAX_S, SPAN_MAX_S, 0};
     struct tzif tzif;
     if (!zone->file || !locate(zone, &tzif)) {
         return span;
@@ -285,7 +291,7 @@ static struct span look_up(const struct queue_zone *zone, int64_t now_s) {
             return span;
         }
         if (time > now_s) {
-            span.until_s = time;
+            span.until_s = time < SPAN_MAX_S ? time : SPAN_MAX_S;
             break;
         }
         span.from_s = time > span.from_s ? time : span.from_s;
@@ -307,7 +313,9 @@ int16_t queue_zone_offset_min(struct queue_zone *zone, int64_t wall_ms) {
         struct span span = look_up(zone, now_s);
         zone->from_wall_ms = span.from_s * 1000;
         zone->until_wall_ms = span.until_s * 1000;
-        zone->offset_min = (int16_t) (span.offset_s / 60);
+        /* A record takes offsets below a day; a damaged file may say anything. */
+        bool possible = span.offset_s > -DAY_S && span.offset_s < DAY_S;
+        zone->offset_min = (int16_t) (possible ? span.offset_s / 60 : 0);
     }
     return zone->offset_min;
 }

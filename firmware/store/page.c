@@ -99,21 +99,35 @@ static bool node_flags_known(const uint8_t *page, size_t offset) {
            || flags == NODE_TREE;
 }
 
-enum gw_err gw_page_check(const uint8_t *page, uint32_t page_bytes, uint64_t number,
-                          uint8_t *taken) {
+enum gw_err gw_page_check_head(const uint8_t *page, uint32_t page_bytes, uint64_t number) {
     uint16_t flags = gw_page_flags(page);
     size_t lower = get_u16(page + AT_LOWER), upper = get_u16(page + AT_UPPER);
     if (get_u64(page) != number || (flags != PAGE_BRANCH && flags != PAGE_LEAF)
         || lower < PAGE_HEADER_BYTES || lower % 2 != 0 || lower > upper || upper > page_bytes) {
         return GW_ERR_CORRUPT;
     }
+    return GW_OK;
+}
+
+bool gw_page_node_is_whole(const uint8_t *page, uint32_t page_bytes, unsigned index) {
+    size_t offset = get_u16(page + AT_NODES + 2 * index);
+    return offset >= PAGE_HEADER_BYTES && offset + NODE_HEADER_BYTES <= page_bytes
+           && node_bytes(page, offset) <= page_bytes - offset && node_flags_known(page, offset);
+}
+
+enum gw_err gw_page_check(const uint8_t *page, uint32_t page_bytes, uint64_t number,
+                          uint8_t *taken) {
+    enum gw_err err = gw_page_check_head(page, page_bytes, number);
+    if (err) {
+        return err;
+    }
     unsigned count = gw_page_node_count(page);
     /* A branch without a child leads nowhere; LMDB would read its first one. */
-    if (count == 0 && flags == PAGE_BRANCH) {
+    if (count == 0 && gw_page_flags(page) == PAGE_BRANCH) {
         return GW_ERR_CORRUPT;
     }
     memset(taken, 0, page_bytes);
-    memset(taken, 1, upper);
+    memset(taken, 1, get_u16(page + AT_UPPER));
     for (unsigned i = 0; i < count; i++) {
         size_t offset = get_u16(page + AT_NODES + 2 * i);
         if (!node_is_apart(page, page_bytes, offset, taken)

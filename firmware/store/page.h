@@ -88,12 +88,16 @@ void gw_page_file_close(struct page_file *file);
 
 /* Read page `number` whole into `dst` (page_bytes). CORRUPT, IO. */
 enum gw_err gw_page_read(const struct page_file *file, uint64_t number, uint8_t *dst);
-/* Check number, flags and every node of a branch or leaf page. `taken` is
+/* Number, flags and bounds of a branch or leaf page. CORRUPT. */
+enum gw_err gw_page_check_head(const uint8_t *page, uint32_t page_bytes, uint64_t number);
+/* Of a page whose head is right: does this node lie inside the page? */
+bool gw_page_node_is_whole(const uint8_t *page, uint32_t page_bytes, unsigned index);
+/* The head and every node of a page, and that no two nodes share a byte. `taken` is
  * page_bytes of scratch. CORRUPT. */
 enum gw_err gw_page_check(const uint8_t *page, uint32_t page_bytes, uint64_t number,
                           uint8_t *taken);
 uint16_t gw_page_flags(const uint8_t *page);
-/* Of a page that passed the check. */
+/* Of a page whose head is right, a node that is whole. */
 unsigned gw_page_node_count(const uint8_t *page);
 struct page_node gw_page_node_at(const uint8_t *page, unsigned index);
 /* A tree as stored in a root or in the value of a table's name. */

@@ -117,6 +117,9 @@ static bool claim_free_list(struct salvage *salvage) {
 static enum gw_err hand_out_orphan(struct salvage *salvage, const uint8_t *page) {
     unsigned count = gw_page_node_count(page);
     for (unsigned i = 0; i < count; i++) {
+        if (!gw_page_node_is_whole(page, salvage->file->page_bytes, i)) {
+            continue;
+        }
         struct page_node node = gw_page_node_at(page, i);
         struct gw_bytes value;
         enum gw_err err = node.flags & NODE_TREE ? GW_ERR_CORRUPT
@@ -142,7 +145,7 @@ static enum gw_err walk_orphans(struct salvage *salvage) {
     salvage->table = (struct gw_str){0};
     for (uint64_t number = PAGE_ROOTS; number < end; number++) {
         if (gw_page_is_claimed(file, number) || gw_page_read(file, number, page)
-            || gw_page_check(page, file->page_bytes, number, file->taken)
+            || gw_page_check_head(page, file->page_bytes, number)
             || gw_page_flags(page) != PAGE_LEAF) {
             continue;
         }
