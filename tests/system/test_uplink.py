@@ -262,6 +262,22 @@ def test_a_drop_is_refused_while_nobody_records_it(cloud):
     assert len(cloud.ask("dead_letter_list")["entries"]) == 10
 
 
+def test_a_drop_is_recorded_by_collectd_first(make_rig):
+    rig = make_rig().start()
+    rig.script({"do": "reject", "contains": "scan.observed", "times": 1, "code": "unknown_code"})
+    rig.send(1)
+    wait_until(lambda: rig.ask_daemon("linkd", "dead_letter_list")["entries"], 20, "a dead letter")
+    letter = rig.ask_daemon("linkd", "dead_letter_list")["entries"][0]
+    dropped = rig.ask_daemon("linkd", "dead_letter_drop", epoch=letter["epoch"],
+                             sequence=letter["sequence"], actor="gwctl:test",
+                             **{"class": letter["class"]})
+    assert dropped["id"] == letter["id"]
+    assert rig.ask_daemon("linkd", "dead_letter_list")["entries"] == []
+    audited = wait_until(lambda: rig.events("audit.recorded"), 20, "the audit event arrives")
+    text = json.dumps(audited)
+    assert "dead_letter.drop" in text or letter["epoch"] in text, text
+
+
 def test_a_range_is_replayed_on_request(cloud):
     cloud.feed().append(1000)
     cloud.start()
