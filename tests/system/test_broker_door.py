@@ -4,12 +4,15 @@
 Most tests use a broker under a microscope (mqtt_microscope.py), which shows when a
 PUBACK leaves and redelivers at will; the last ones use a real Mosquitto.
 """
+import base64
 import json
 import signal
+import subprocess
 import time
 
 import pytest
 from mqtt_microscope import DISCONNECT, PINGREQ, SUBSCRIBE, Microscope
+from rig_ipc import Refused
 from rig_process import wait_until
 
 TOPIC = "floor/scanner-1"
@@ -347,6 +350,137 @@ def test_a_flood_is_kept_and_named(make_door):
     assert door.stored() == 200
     assert "device_rate_limited" in door.rig.issues("collectd")
     assert door.count("over_rate") >= 150
+
+
+def test_qos_0_that_finds_no_room_leaves_a_loss_record(make_door):
+    door = make_door(store={"size_mb": 4, "quarantine_mb": 1, "ring_percent": 5})
+    door.start()
+    packet = 0
+    filler = b"x" * 20000
+    while door.count("withheld") == 0:
+        assert packet < 1000, "the store is never full"
+        acked = len(door.scope.pubacks())
+        packet += 1
+        door.scope.publish(TOPIC, b"%d " % packet + filler, packet)
+        wait_until(lambda: len(door.scope.pubacks()) > acked or door.count("withheld"), 10,
+                   "acknowledged or withheld")
+    door.scope.session_present = True
+    wait_until(lambda: door.rig.connected(), 15, "collectd is back")
+    stored = door.stored()
+    door.scope.publish(TOPIC, b"lost " + filler)
+    wait_until(lambda: door.count("refused_qos0") == 1, 5, "it is refused")
+    assert "capture_refused" in door.rig.issues("collectd")
+    assert door.stored() == stored
+    assert door.rig.connected(), "QoS 0 is no reason to drop the connection"
+
+
+# -- the quarantine
+
+
+def test_what_was_unknown_can_be_stored_after_the_configuration_was_corrected(make_door):
+    door = make_door().start()
+    door.scope.publish("floor/new-one", b"4006381333931", 1)
+    door.scope.wait_pubacks(1)
+    rig = door.rig
+    entry = rig.ask_daemon("collectd", "quarantine_list")["entries"][0]
+    assert entry["topic"] == "floor/new-one" and "unknown topic" in entry["reason"]
+    body = {"number": entry["number"], "actor": "gwctl:root"}
+    with pytest.raises(Refused) as refused:
+        rig.ask_daemon("collectd", "quarantine_retry", **body)
+    assert "unknown topic" in str(refused.value)
+    devices = rig.configuration()["devices"]
+    rig.configure(devices=devices + [{"id": "new-one", "kind": "scanner",
+                                      "topic": "floor/new-one"}])
+    rig.ask_daemon("collectd", "reload", actor="gwctl:root")
+    assert door.scope.connections == 1, "new devices are no reason to reconnect"
+    assert rig.ask_daemon("collectd", "quarantine_retry", **body) == {
+        "number": entry["number"], "events": 1}
+    assert door.stored() == 1
+    assert rig.ask_daemon("collectd", "quarantine_list")["entries"] == []
+    with pytest.raises(Refused):
+        rig.ask_daemon("collectd", "quarantine_retry", **body)
+    assert door.stored() == 1
+    assert rig.status()["queue"]["classes"]["audit"]["last"] == 2
+
+
+def test_quarantine_entries_are_shown_in_pages_and_dropped_with_an_audit_entry(make_door):
+    door = make_door().start()
+    for number in range(1, 8):
+        door.scope.publish("floor/unheard-of", b"\xff%d" % number, number)
+    door.scope.wait_pubacks(7)
+    rig = door.rig
+    first = rig.ask_daemon("collectd", "quarantine_list", max=5)
+    second = rig.ask_daemon("collectd", "quarantine_list", **{"from": first["next"], "max": 5})
+    assert (len(first["entries"]), len(second["entries"]), second["next"]) == (5, 2, 0)
+    number = first["entries"][3]["number"]
+    shown = rig.ask_daemon("collectd", "quarantine_show", number=number)
+    assert base64.b64decode(shown["raw"]) == b"\xff4"
+    rig.ask_daemon("collectd", "quarantine_drop", number=number, actor="gwctl:root")
+    with pytest.raises(Refused):
+        rig.ask_daemon("collectd", "quarantine_show", number=number)
+    assert rig.status()["queue"]["quarantine"]["count"] == 6
+    assert rig.status()["queue"]["classes"]["audit"]["last"] == 1
+
+
+# -- a broker with TLS and passwords
+
+
+def secure_broker(rig, pki, certificate="server"):
+    """Mosquitto with a server certificate, a password file and nobody anonymous."""
+    (rig.folder / "passwords").write_text("gateway:secret\n")
+    subprocess.run(["mosquitto_passwd", "-U", rig.folder / "passwords"], check=True)
+    config = rig.folder / "mosquitto.conf"
+    text = config.read_text().replace("allow_anonymous true", "allow_anonymous false")
+    config.write_text(text + f"password_file {rig.folder}/passwords\n"
+                      f"certfile {pki}/{certificate}.crt\nkeyfile {pki}/{certificate}.key\n")
+    rig.start_broker()
+
+
+def secure_entry(rig, pki, **changes):
+    """The broker's entry in the configuration."""
+    (rig.folder / "password").write_text("secret\n")
+    base = rig.configuration()["brokers"][0]
+    return {**base, "host": "localhost", "ca_file": f"{pki}/ca.crt", "username": "gateway",
+            "password_file": f"{rig.folder}/password", **changes}
+
+
+def raised(rig, issue):
+    """Whether collectd, which may just be starting, has the issue."""
+    try:
+        return issue in rig.issues("collectd")
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("mqtt5", [True, False], ids=["mqtt5", "mqtt311"])
+def test_tls_and_password(make_rig, pki, mqtt5):
+    rig = make_rig()
+    secure_broker(rig, pki)
+    rig.configure(brokers=[secure_entry(rig, pki, mqtt5=mqtt5)])
+    rig.collectd.start()
+    rig.wait_connected()
+    subprocess.run(["mosquitto_pub", "-h", "localhost", "-p", str(rig.mqtt_port), "--cafile",
+                    f"{pki}/ca.crt", "-u", "gateway", "-P", "secret", "-q", "1", "-t",
+                    "floor/scanner-1", "-m", "over TLS"], check=True)
+    wait_until(lambda: rig.counter("mqtt.stored") == 1, 10, "it is stored")
+    rig.broker.restart()
+    wait_until(lambda: rig.counter("mqtt.connects") >= 2, 20, "it tries again")
+    rig.wait_connected()
+    assert rig.counter("mqtt.sessions_lost") == 0
+
+
+@pytest.mark.parametrize("certificate, wrong, issue", [
+    ("bad/wrong-ca", {}, "broker_down"), ("bad/expired", {}, "broker_down"),
+    ("bad/wrong-name", {}, "broker_down"), ("server", {"username": "nobody"}, "broker_refused")],
+    ids=["ca", "expired", "name", "user"])
+def test_a_broker_that_cannot_be_trusted_or_does_not_trust_us(make_rig, pki, certificate, wrong,
+                                                              issue):
+    rig = make_rig()
+    secure_broker(rig, pki, certificate)
+    rig.configure(brokers=[secure_entry(rig, pki, **wrong)])
+    rig.collectd.start()
+    wait_until(lambda: raised(rig, issue), 20, "the issue is raised")
+    assert not rig.connected()
 
 
 # -- a real Mosquitto
