@@ -191,6 +191,7 @@ static void the_write_budget_buys_early_commits_until_it_is_spent(void **state) 
         uint64_t before = f->told_count;
         assert_int_equal(gw_queue_tick(f->writer), GW_OK);
         early += f->told_count > before;
+        gw_fake_clock_advance(&f->fake, 5); /* 200/s: rare enough */
     }
     assert_in_range(early, 440, 490);
     assert_true(gw_queue_fixture_figures(f).budget_left_bytes < 25000);
@@ -202,6 +203,31 @@ static void the_write_budget_buys_early_commits_until_it_is_spent(void **state) 
     gw_fake_clock_advance(&f->fake, INT64_C(48) * 3600 * 1000);
     assert_int_equal(gw_queue_tick(f->writer), GW_OK);
     assert_int_equal(gw_queue_fixture_figures(f).budget_left_bytes, 10000000);
+}
+
+static unsigned early_commits_in_a_second(struct gw_queue_fixture *f, unsigned per_s) {
+    unsigned early = 0;
+    for (unsigned i = 0; i < per_s; i++) {
+        uint64_t before = f->told_count;
+        assert_int_equal(gw_queue_fixture_submit(f, GW_CLASS_TELEMETRY, i), GW_OK);
+        assert_int_equal(gw_queue_tick(f->writer), GW_OK);
+        early += f->told_count > before;
+        if (i % (per_s / 100) == 0) {
+            gw_fake_clock_advance(&f->fake, 10);
+        }
+    }
+    return early;
+}
+
+static void early_commits_are_for_rare_events(void **state) {
+    struct gw_queue_fixture *f = *state;
+    f->options.write_budget_bytes_per_day = UINT64_C(100) << 30;
+    assert_int_equal(gw_queue_fixture_open(f), GW_OK);
+    assert_int_equal(early_commits_in_a_second(f, 200), 200);
+    (void) early_commits_in_a_second(f, 3000);
+    assert_in_range(early_commits_in_a_second(f, 3000), 0, 1); /* a deadline may pass */
+    gw_fake_clock_advance(&f->fake, 5000);
+    assert_int_equal(early_commits_in_a_second(f, 200), 200);
 }
 
 static void without_a_budget_nothing_is_early(void **state) {
@@ -660,6 +686,7 @@ int main(void) {
         TEST(a_large_group_is_committed_at_once),
         TEST(completions_come_in_submit_order),
         TEST(the_write_budget_buys_early_commits_until_it_is_spent),
+        TEST(early_commits_are_for_rare_events),
         TEST(without_a_budget_nothing_is_early),
         TEST(a_bad_unit_costs_its_neighbours_nothing),
         TEST(sequences_are_taken_back_when_a_commit_fails),
