@@ -33,6 +33,7 @@ def test_a_client_without_a_certificate_is_refused(receiver, pki):
     assert counters["handshakes_failed"] == 1 and "handshakes" not in counters
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_tls_is_refused(receiver, pki):
     context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
