@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ordinary answer (an echo, perhaps a credit) is read from the checked text
+ * without allocating: it comes for every request. Only `results` and problem
+ * documents are worth a tree.
+ */
 #include "cloud-link/uplink/answer.h"
 
 #include <string.h>
 
 #define ANSWER_MAX_DEPTH 8
 #define PAUSE_MAX_MS 3600000
-#define RATE_MAX INT64_C(1000000000)
+#define RATE_MAX UINT64_C(1000000000)
+/* Longer than any text compared here. */
+#define TEXT_MAX 64
 
 /* ---- small things ---- */
 
@@ -33,31 +40,38 @@ static struct gw_str text_of(const struct gw_json *object, const char *name) {
     return err ? (struct gw_str){0} : text;
 }
 
-/* A whole number of at least 0, else false. */
-static bool number_of(const struct gw_json *object, const char *name, uint64_t *ret_number) {
-    int64_t number;
-    enum gw_err err = gw_json_get_i64(gw_json_member(object, name), &number);
-    if (err || number < 0) {
-        return false;
-    }
-    *ret_number = (uint64_t) number;
-    return true;
+/* Is the member at `pointer` this text? */
+static bool is_text(struct gw_str body, struct gw_str pointer, const char *wanted) {
+    char storage[TEXT_MAX];
+    struct gw_buf buf;
+    struct gw_str raw;
+    gw_buf_init(&buf, storage, sizeof(storage));
+    return gw_json_find_raw(body, pointer, &raw) == GW_OK
+           && gw_json_unescape(raw, &buf) == GW_OK
+           && gw_str_eq(gw_buf_str(&buf), gw_str_from_cstr(wanted));
+}
+
+/* A whole number of at least 0 at `pointer`, else false. */
+static bool number_at(struct gw_str body, struct gw_str pointer, uint64_t *ret_number) {
+    struct gw_str raw;
+    return gw_json_find_raw(body, pointer, &raw) == GW_OK
+           && gw_str_to_u64(raw, UINT64_MAX, ret_number) == GW_OK;
 }
 
 /* ---- the parts of a contract answer ---- */
 
-static bool does_echo(const struct gw_json *root, struct gw_epoch epoch,
-                      enum gw_flow_class class, const struct gw_batch *batch) {
+static bool does_echo(struct gw_str body, struct gw_epoch epoch, enum gw_flow_class class,
+                      const struct gw_batch *batch) {
     char epoch_text[GW_EPOCH_TEXT_LEN + 1];
     uint64_t last = 0;
     gw_epoch_format(epoch, epoch_text);
-    return gw_str_eq(text_of(root, "epoch"), gw_str_from_cstr(epoch_text))
-           && gw_str_eq(text_of(root, "class"), gw_str_from_cstr(gw_flow_class_name(class)))
-           && number_of(root, "last", &last) && last == batch->last;
+    return is_text(body, GW_STR("/epoch"), epoch_text)
+           && is_text(body, GW_STR("/class"), gw_flow_class_name(class))
+           && number_at(body, GW_STR("/last"), &last) && last == batch->last;
 }
 
-static bool says_already_stored(const struct gw_json *root) {
-    return gw_str_eq(text_of(root, "code"), GW_STR("already_stored"));
+static bool says_already_stored(struct gw_str body) {
+    return is_text(body, GW_STR("/code"), "already_stored");
 }
 
 /* The slot an id stands for. NOENT if it is not of this batch. */
@@ -108,62 +122,90 @@ static void forget_verdicts(struct gw_batch *batch) {
     }
 }
 
-static void read_credit(const struct gw_json *credit, struct gw_credit *ret_credit) {
+static void read_pause(struct gw_str body, struct gw_credit *ret_credit) {
+    uint64_t seconds;
+    for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
+        if (is_text(body, GW_STR("/credit/pause_class"),
+                    gw_flow_class_name((enum gw_flow_class) class))
+            && number_at(body, GW_STR("/credit/pause_s"), &seconds) && seconds > 0) {
+            ret_credit->has_pause = true;
+            ret_credit->pause_class = (enum gw_flow_class) class;
+            ret_credit->pause_ms =
+                (uint32_t) (seconds < PAUSE_MAX_MS / 1000 ? seconds * 1000 : PAUSE_MAX_MS);
+        }
+    }
+}
+
+static void read_credit(struct gw_str body, struct gw_credit *ret_credit) {
+    struct gw_str raw;
     uint64_t number;
-    if (!credit || gw_json_kind(credit) != GW_JSON_OBJECT_KIND) {
+    if (gw_json_find_raw(body, GW_STR("/credit"), &raw) != GW_OK) {
         return;
     }
     ret_credit->is_given = true;
-    if (number_of(credit, "max_events", &number)) {
+    if (number_at(body, GW_STR("/credit/max_events"), &number)) {
         ret_credit->max_events = number;
     }
-    if (number_of(credit, "max_rate", &number)) {
+    if (number_at(body, GW_STR("/credit/max_rate"), &number)) {
         ret_credit->max_rate = (uint32_t) (number < RATE_MAX ? number : RATE_MAX);
     }
-    enum gw_err err =
-        gw_flow_class_parse(text_of(credit, "pause_class"), &ret_credit->pause_class);
-    if (!err && number_of(credit, "pause_s", &number) && number > 0) {
-        ret_credit->has_pause = true;
-        ret_credit->pause_ms =
-            (uint32_t) (number < PAUSE_MAX_MS / 1000 ? number * 1000 : PAUSE_MAX_MS);
-    }
+    read_pause(body, ret_credit);
 }
 
-static void read_contract(const struct gw_json *root, struct gw_epoch epoch,
-                          enum gw_flow_class class, struct gw_batch *batch,
-                          struct gw_reply *reply) {
-    const struct gw_json *results = gw_json_member(root, "results");
-    uint64_t contract = 0;
+/* The verdicts of `results`, if there are any; false if they cannot be trusted. */
+static bool take_results(struct gw_str body, struct gw_epoch epoch, enum gw_flow_class class,
+                         struct gw_batch *batch, struct gw_reply *reply) {
+    struct gw_str raw;
     size_t named = 0;
-    if (!number_of(root, "contract", &contract) || contract != 1) {
-        return;
+    if (gw_json_find_raw(body, GW_STR("/results"), &raw) != GW_OK) {
+        return true;
     }
-    if (results && gw_json_kind(results) != GW_JSON_ARRAY) {
-        return;
+    if (gw_json_parse(body,
+                      &(struct gw_json_limits){body.len, ANSWER_MAX_DEPTH, GW_JSON_OBJECT},
+                      NULL, &reply->doc)
+        != GW_OK) {
+        return false;
     }
-    if (!read_results(results, epoch, class, batch, &named)) {
+    const struct gw_json *results = gw_json_member(gw_json_root(reply->doc), "results");
+    if (gw_json_kind(results) != GW_JSON_ARRAY
+        || !read_results(results, epoch, class, batch, &named)) {
         forget_verdicts(batch);
-        return;
+        return false;
     }
-    struct gw_answer *facts = &reply->facts;
-    facts->content = GW_CONTENT_CONTRACT;
-    facts->echoes = does_echo(root, epoch, class, batch);
-    facts->results = named == 0              ? GW_RESULTS_NONE
-                     : named == batch->count ? GW_RESULTS_ALL
-                                             : GW_RESULTS_SOME;
-    facts->already_stored = says_already_stored(root);
-    read_credit(gw_json_member(root, "credit"), &reply->credit);
+    reply->facts.results = named == 0              ? GW_RESULTS_NONE
+                           : named == batch->count ? GW_RESULTS_ALL
+                                                   : GW_RESULTS_SOME;
+    return true;
 }
 
-static void read_problem(const struct gw_json *root, struct gw_epoch epoch,
-                         enum gw_flow_class class, const struct gw_batch *batch,
-                         struct gw_reply *reply) {
+static void read_contract(struct gw_str body, struct gw_epoch epoch, enum gw_flow_class class,
+                          struct gw_batch *batch, struct gw_reply *reply) {
+    uint64_t contract = 0;
+    if (!number_at(body, GW_STR("/contract"), &contract) || contract != 1
+        || !take_results(body, epoch, class, batch, reply)) {
+        return;
+    }
+    reply->facts.content = GW_CONTENT_CONTRACT;
+    reply->facts.echoes = does_echo(body, epoch, class, batch);
+    reply->facts.already_stored = says_already_stored(body);
+    read_credit(body, &reply->credit);
+}
+
+static void read_problem(struct gw_str body, struct gw_epoch epoch, enum gw_flow_class class,
+                         const struct gw_batch *batch, struct gw_reply *reply) {
+    if (gw_json_parse(body,
+                      &(struct gw_json_limits){body.len, ANSWER_MAX_DEPTH, GW_JSON_OBJECT},
+                      NULL, &reply->doc)
+        != GW_OK) {
+        return;
+    }
+    const struct gw_json *root = gw_json_root(reply->doc);
     if (!gw_str_starts_with(text_of(root, "type"), GW_STR(GW_PROBLEM_PREFIX))) {
         return;
     }
     reply->facts.content = GW_CONTENT_PROBLEM;
-    reply->facts.echoes = does_echo(root, epoch, class, batch);
-    reply->facts.already_stored = says_already_stored(root);
+    reply->facts.echoes = does_echo(body, epoch, class, batch);
+    reply->facts.already_stored = says_already_stored(body);
     reply->code = text_of(root, "code");
     reply->detail = text_of(root, "detail");
     if (reply->detail.len == 0) {
@@ -180,13 +222,11 @@ void gw_reply_parse(const struct gw_http_answer *answer, enum gw_ack_mode ack_mo
     struct gw_json_limits limits = {
         .max_bytes = answer->body.len, .max_depth = ANSWER_MAX_DEPTH, .flags = GW_JSON_OBJECT};
     forget_verdicts(batch);
-    if ((is_json || is_problem)
-        && gw_json_parse(answer->body, &limits, NULL, &reply.doc) == GW_OK) {
-        const struct gw_json *root = gw_json_root(reply.doc);
+    if ((is_json || is_problem) && gw_json_check(answer->body, &limits, NULL) == GW_OK) {
         if (is_json) {
-            read_contract(root, epoch, class, batch, &reply);
+            read_contract(answer->body, epoch, class, batch, &reply);
         } else {
-            read_problem(root, epoch, class, batch, &reply);
+            read_problem(answer->body, epoch, class, batch, &reply);
         }
     }
     *ret_reply = reply;
