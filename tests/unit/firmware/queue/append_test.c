@@ -225,7 +225,7 @@ static void early_commits_are_for_rare_events(void **state) {
     assert_int_equal(gw_queue_fixture_open(f), GW_OK);
     assert_int_equal(early_commits_in_a_second(f, 200), 200);
     (void) early_commits_in_a_second(f, 3000);
-    assert_in_range(early_commits_in_a_second(f, 3000), 0, 1); /* a deadline may pass */
+    assert_in_range(early_commits_in_a_second(f, 3000), 0, 4); /* deadline, large group */
     gw_fake_clock_advance(&f->fake, 5000);
     assert_int_equal(early_commits_in_a_second(f, 200), 200);
 }
