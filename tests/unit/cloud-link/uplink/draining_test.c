@@ -120,7 +120,9 @@ static void every_class_with_a_backlog_gets_its_floor(void **state) {
     (void) state;
     struct rig rig;
     uint64_t served[GW_CLASS_COUNT] = {0};
-    rig_open(&rig);
+    rig_prepare(&rig);
+    rig.sink.batch_events = rig.sink.batch_events_max = 50;
+    rig_open_uplink(&rig);
     for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
         gw_fake_queue_set_head(&rig.queue, (enum gw_flow_class) class, 10000000);
     }
@@ -285,7 +287,9 @@ static void salvaged_epochs_drain_beside_the_own_one(void **state) {
     (void) state;
     struct rig rig;
     unsigned own = 0, salvaged = 0;
-    rig_open(&rig);
+    rig_prepare(&rig);
+    rig.sink.batch_events_max = 500;
+    rig_open_uplink(&rig);
     gw_fake_queue_epoch(&rig.queue, 0)->ranges[GW_CLASS_BUSINESS] =
         (struct gw_queue_range){100, 100000};
     set_head(&rig, GW_CLASS_BUSINESS, 100000000);
@@ -371,7 +375,9 @@ static void a_replay_does_not_hold_live_events_back(void **state) {
     struct rig rig;
     uint64_t events = 0;
     unsigned live = 0, replayed = 0;
-    rig_open(&rig);
+    rig_prepare(&rig);
+    rig.sink.batch_events_max = 500;
+    rig_open_uplink(&rig);
     set_head(&rig, GW_CLASS_BUSINESS, 5000);
     accept_all(&rig);
     assert_int_equal(gw_uplink_replay(rig.uplink, GW_CLASS_BUSINESS, 1, 5000, &events), GW_OK);
