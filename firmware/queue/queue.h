@@ -47,7 +47,8 @@ struct gw_queue_class_limits {
 
 struct gw_queue_options {
     const char *path;                    /* folder of the store; created 0750 */
-    uint64_t map_bytes;                  /* size of the store file, allocated at creation */
+    uint64_t map_bytes;                  /* size of the store file, allocated at creation; on a
+                                            disk without that room a half, quarter, ... of it */
     uint32_t high_water_percent;         /* of map_bytes; ring yields first, then classes */
     uint32_t ring_percent;               /* of map_bytes kept after acknowledgement */
     int64_t ring_ms;                     /* and for how long at most */
@@ -194,6 +195,7 @@ enum gw_err gw_queue_progress_read(const char *path,
 enum gw_err gw_queue_set_context(struct gw_queue_writer *writer, struct gw_str site,
                                  struct gw_str owner, struct gw_str zone);
 
+/* Figures as of the last commit; reads a few pages, for once a second or less. */
 void gw_queue_get_figures(struct gw_queue_writer *writer, struct gw_queue_figures *ret_figures);
 /* Clear reader slots of dead processes; number cleared. */
 unsigned gw_queue_check_readers(struct gw_queue_writer *writer);
@@ -206,6 +208,7 @@ struct gw_quarantine_view {
     struct gw_bytes raw;
     size_t raw_len; /* original length */
 };
+/* False stops the listing. */
 typedef bool gw_quarantine_each(void *context, const struct gw_quarantine_view *view);
 /* Entries from `number` on; `each` returns false to stop. Views live during the
  * callback only. */
@@ -239,6 +242,7 @@ enum gw_err gw_queue_reader_open(const char *path, struct gw_queue_reader **ret_
  * At most two at once. */
 enum gw_err gw_queue_reader_open_beside(struct gw_queue_writer *writer,
                                         struct gw_queue_reader **ret_reader);
+/* Contexts it handed out go with it. NULL is allowed. */
 void gw_queue_reader_close(struct gw_queue_reader *reader);
 GW_DEFINE_CLEANUP(struct gw_queue_reader *, gw_queue_reader_close, gw_queue_reader_closep)
 

@@ -99,6 +99,7 @@ enum gw_err queue_aside_move(const char *path, int64_t wall_ms,
         if (rename(path, name) != 0) {
             return gw_err_from_errno(errno);
         }
+        /* Made durable by the flush of the new store's parent folder. */
         memcpy(opening->set_aside_path, name, sizeof(name));
         return GW_OK;
     }

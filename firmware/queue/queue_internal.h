@@ -2,7 +2,8 @@
 /*
  * What the files of this room share.
  *
- *   queue_open      open, judge, create, close          queue_aside   set aside
+ *   queue_open      open, create, close                 queue_judge   may it be used?
+ *   queue_aside     setting aside
  *   queue_append    a unit into the open transaction    queue_group   commit, deadlines
  *   queue_account   cost, admission, figures            queue_books   accounting on disk
  *   queue_front     the oldest end of a class           queue_trim    progress, ring
@@ -48,6 +49,7 @@ static inline uint64_t queue_context_key(uint8_t epoch_index, uint32_t number) {
     return (uint64_t) epoch_index << 32 | number;
 }
 
+/* The number of an 8-byte key (fewer bytes: the rest is zero). */
 uint64_t queue_key_of(struct gw_bytes key);
 
 /* ---- accounting ---- */
@@ -98,6 +100,7 @@ struct books {
 struct gw_bytes queue_books_encode(const struct books *books, uint8_t *dst);
 /* Into *books, which holds its epochs already. CORRUPT. */
 enum gw_err queue_books_decode(struct gw_bytes bytes, struct books *books);
+/* The same for one epoch; the caller sets ret_epoch->index before. CORRUPT. */
 struct gw_bytes queue_epoch_encode(const struct epoch_books *epoch, uint8_t *dst);
 enum gw_err queue_epoch_decode(struct gw_bytes bytes, struct epoch_books *ret_epoch);
 
@@ -106,9 +109,11 @@ struct queue_identity {
     char serial[QUEUE_TEXT_BYTES];
     char partition_id[QUEUE_PARTITION_BYTES];
 };
+/* The same for the identity. */
 struct gw_bytes queue_identity_encode(const struct queue_identity *identity, uint8_t *dst);
 /* SCHEMA for a newer format (only `format` is set then), CORRUPT. */
 enum gw_err queue_identity_decode(struct gw_bytes bytes, struct queue_identity *ret_identity);
+/* The same for the start marker. */
 struct gw_bytes queue_marker_encode(uint32_t deaths, uint8_t *dst);
 enum gw_err queue_marker_decode(struct gw_bytes bytes, uint32_t *ret_deaths);
 
@@ -286,6 +291,7 @@ uint64_t queue_used(const struct gw_queue_writer *writer);
 /* Make room for `need` bytes, by the order of yielding. FULL, IO, CORRUPT; after
  * an error of the store the group has failed. */
 enum gw_err queue_admit(struct gw_queue_writer *writer, uint64_t need);
+/* Nearly as full as admission allows. */
 bool queue_is_under_pressure(const struct gw_queue_writer *writer);
 /* Compare the own accounting with LMDB's pages, now and then. */
 void queue_check_excess(struct gw_queue_writer *writer, bool now);
@@ -301,7 +307,9 @@ enum gw_err queue_fail(struct gw_queue_writer *writer, enum gw_err err);
 enum gw_err queue_commit(struct gw_queue_writer *writer);
 /* A trim or eviction failed: try a smaller one next time. */
 void queue_shrink_trim(struct gw_queue_writer *writer);
+/* Not to be left open any longer. */
 bool queue_group_is_large(const struct gw_queue_writer *writer);
+/* One more unit can be taken. */
 bool queue_completions_have_room(const struct gw_queue_writer *writer);
 /* A unit was taken into the open group. */
 void queue_group_add(struct gw_queue_writer *writer, const struct gw_unit *unit, uint64_t bytes,
@@ -309,8 +317,10 @@ void queue_group_add(struct gw_queue_writer *writer, const struct gw_unit *unit,
 
 /* ---- queue_context.c ---- */
 
+/* Take over site facts. RANGE, INVALID (nothing changed). */
 enum gw_err queue_context_set(struct gw_queue_writer *writer, struct gw_str site,
                               struct gw_str owner, struct gw_str zone);
+/* The same for the epoch, once it is known. */
 enum gw_err queue_context_set_epoch(struct gw_queue_writer *writer, struct gw_epoch epoch);
 /* Store the context under its number unless it is. */
 enum gw_err queue_context_write(struct gw_queue_writer *writer);
@@ -321,25 +331,32 @@ enum gw_err queue_context_prune(struct gw_queue_writer *writer);
 
 /* ---- queue_zone.c ---- */
 
+/* Release; harmless on a zeroed struct. */
 void queue_zone_close(struct queue_zone *zone);
 /* Load the rules of an IANA zone; an unknown one is UTC. */
 void queue_zone_set(struct queue_zone *zone, struct gw_str name);
+/* Minutes east of UTC at that time. */
 int16_t queue_zone_offset_min(struct queue_zone *zone, int64_t wall_ms);
 
 /* ---- queue_append.c ---- */
 
+/* gw_intake.submit. */
 enum gw_err queue_submit(void *self, const struct gw_unit *unit);
+/* What the queue knows of a record made now. */
 struct gw_record_stamp queue_stamp(struct gw_queue_writer *writer, struct gw_event_id id,
                                    int64_t wall_ms);
 
 /* ---- queue_state.c, queue_tail.c, queue_quarantine.c ---- */
 
+/* gw_intake.state_get. */
 enum gw_err queue_state_get(void *self, struct gw_str table, struct gw_bytes key,
                             struct gw_buf *buf);
 /* Lengths, name, quota (DENIED), and what the changes will cost. */
 enum gw_err queue_state_check(struct gw_queue_writer *writer, const struct gw_unit *unit,
                               uint64_t *ret_cost);
+/* Into the open transaction, after the check. */
 enum gw_err queue_state_write(struct gw_queue_writer *writer, const struct gw_unit *unit);
+/* Find the tables of an open store and sum them up. */
 enum gw_err queue_state_load(struct gw_queue_writer *writer);
 /* Value behind the CRC of a stored entry. CORRUPT. */
 enum gw_err queue_state_unseal(struct gw_bytes key, struct gw_bytes stored,
@@ -347,13 +364,17 @@ enum gw_err queue_state_unseal(struct gw_bytes key, struct gw_bytes stored,
 /* gw_queue_reader_state_each inside a read transaction. */
 enum gw_err queue_state_walk(struct gw_store_txn *txn, struct gw_str table,
                              gw_queue_state_each *each, void *context);
+/* After a commit or a roll-back. */
 void queue_state_settle(struct gw_queue_writer *writer, bool committed);
 
+/* gw_intake.tail. */
 enum gw_err queue_tail(void *self, struct gw_bytes prefix, size_t count, gw_intake_tail *each,
                        void *context);
 
+/* Into the open transaction; the oldest entries make room. */
 enum gw_err queue_quarantine_write(struct gw_queue_writer *writer,
                                    const struct gw_quarantine_entry *entry);
+/* What that will take. */
 uint64_t queue_quarantine_cost(const struct gw_queue_writer *writer,
                                const struct gw_quarantine_entry *entry);
 
@@ -419,6 +440,28 @@ void queue_aside_examine(const char *path, struct gw_queue_opening *opening);
 /* Rename the store's folder; the new name into the opening. */
 enum gw_err queue_aside_move(const char *path, int64_t wall_ms,
                              struct gw_queue_opening *opening);
+
+/* ---- queue_judge.c ---- */
+
+/* What an unusable store still tells about this gateway's past. */
+enum queue_past {
+    QUEUE_PAST_KNOWN,    /* it ended where its books say */
+    QUEUE_PAST_MAY_MISS, /* it may have gone on elsewhere */
+    QUEUE_PAST_FOREIGN,  /* it is another gateway's */
+};
+
+struct queue_verdict {
+    const char *reason; /* NULL = usable */
+    enum queue_past past;
+};
+
+/* Say so in *ret_verdict. Returns CORRUPT. */
+enum gw_err queue_verdict_unusable(struct queue_verdict *ret_verdict, const char *reason,
+                                   enum queue_past past);
+/* Look at an open store, in a read transaction; fills writer->pending if it may be
+ * used. NOENT: it never was used. CORRUPT: *verdict says why it may not be. */
+enum gw_err queue_judge(struct gw_queue_writer *writer, const struct gw_queue_witness *witness,
+                        struct gw_store_txn *txn, struct queue_verdict *verdict);
 
 /* ---- queue_open.c ---- */
 

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening, and judging whether what stands there may be used.
+ * Opening, creating, closing.
  *
  * The gateway always starts: whatever is wrong with the old store, it is set aside
- * and a fresh epoch begins, so capture goes on and the centre hears of it. Reasons
- * not to use a store, in the order they are looked at:
- *
- *   does not open, damaged pages    another format of LMDB or of ours
- *   another serial                  a disk out of another gateway
- *   another place                   a copy: two gateways would hand out the same
- *                                   sequences under one epoch
- *   books missing or at odds with the logs
- *   behind what a witness saw       restored from a backup: sequences that the
- *                                   centre already has would be given again
- *   too many deaths                 it opens, but something in it kills us
+ * and a fresh epoch begins, so capture goes on and the centre hears of it. What is
+ * wrong with a store, queue_judge.c says.
  *
  * Crash order of a creation: an empty store file -> one commit with identity,
  * epoch and books. A file without identity is one that was never used.
@@ -48,156 +39,6 @@ struct gw_queue_options gw_queue_options_default(void) {
         options.classes[i].on_full = rules->on_full;
     }
     return options;
-}
-
-/* ---- judging ---- */
-
-/* What an unusable store still tells about this gateway's past. */
-enum past {
-    PAST_KNOWN,    /* it ended where its books say */
-    PAST_MAY_MISS, /* it may have gone on elsewhere */
-    PAST_FOREIGN,  /* it is another gateway's */
-};
-
-struct verdict {
-    const char *reason; /* NULL = usable */
-    enum past past;
-};
-
-/* Answered by all judges; what is wrong goes into *ret_verdict. */
-static enum gw_err unusable(struct verdict *ret_verdict, const char *reason, enum past past) {
-    *ret_verdict = (struct verdict){reason, past};
-    return GW_ERR_CORRUPT;
-}
-
-static enum gw_err judge_identity(struct gw_queue_writer *writer, struct gw_bytes value,
-                                  struct verdict *verdict) {
-    struct queue_identity stored;
-    enum gw_err err = queue_identity_decode(value, &stored);
-    if (err == GW_ERR_SCHEMA) {
-        return unusable(verdict, "written by a newer release", PAST_KNOWN);
-    }
-    if (err) {
-        return unusable(verdict, "identity record is damaged", PAST_KNOWN);
-    }
-    if (!gw_str_eq(gw_str_from_cstr(stored.serial),
-                   gw_str_from_cstr(writer->identity.serial))) {
-        return unusable(verdict, "belongs to another gateway serial", PAST_FOREIGN);
-    }
-    if (!gw_str_eq(gw_str_from_cstr(stored.partition_id),
-                   gw_str_from_cstr(writer->identity.partition_id))) {
-        return unusable(verdict, "is a copy: partition or file is another one", PAST_MAY_MISS);
-    }
-    return GW_OK;
-}
-
-/* The log's own first and last key of a class, against the books. */
-static enum gw_err judge_class(struct gw_queue_writer *writer, struct gw_store_txn *txn,
-                               enum gw_flow_class class) {
-    const struct class_books *books = &queue_own(&writer->pending)->classes[class];
-    GW_CLEANUP(gw_store_cursor_closep) struct gw_store_cursor *cursor = NULL;
-    enum gw_err err = gw_store_cursor_open(txn, writer->tables.logs[class], &cursor);
-    if (err) {
-        return err;
-    }
-    uint64_t from = queue_log_key(GW_EPOCH_INDEX_OWN, class, 0);
-    struct gw_bytes key = {0}, value;
-    err = gw_store_cursor_seek(cursor, GW_SEEK_AT_OR_AFTER, gw_store_key_u64(&from), &key,
-                               &value);
-    if (err == GW_ERR_NOENT) {
-        return books->count == 0 && books->first == books->last + 1 ? GW_OK : GW_ERR_CORRUPT;
-    }
-    if (err) {
-        return err;
-    }
-    if (queue_key_of(key) != queue_log_key(GW_EPOCH_INDEX_OWN, class, books->first)) {
-        return GW_ERR_CORRUPT;
-    }
-    err = gw_store_cursor_seek(cursor, GW_SEEK_LAST, (struct gw_bytes){0}, &key, &value);
-    if (err) {
-        return err;
-    }
-    struct front_record last = queue_front_peek(queue_key_of(key), value);
-    struct gw_record record;
-    /* A damaged tombstone at the very end hides its range; the books know it. */
-    bool hides = gw_record_decode(value, &record) && last.sequence <= books->last;
-    return last.last == books->last || hides ? GW_OK : GW_ERR_CORRUPT;
-}
-
-static enum gw_err judge_books(struct gw_queue_writer *writer, struct gw_store_txn *txn,
-                               struct verdict *verdict) {
-    enum gw_err err = queue_books_read(txn, &writer->tables, &writer->pending);
-    for (int i = 0; !err && i < GW_CLASS_COUNT; i++) {
-        err = judge_class(writer, txn, (enum gw_flow_class) i);
-    }
-    return err ? unusable(verdict, "accounting is damaged", PAST_KNOWN) : GW_OK;
-}
-
-static enum gw_err judge_witness(const struct gw_queue_writer *writer,
-                                 const struct gw_queue_witness *witness,
-                                 struct verdict *verdict) {
-    const struct epoch_books *own = &writer->pending.epochs[0];
-    if (!witness || !witness->known || !gw_epoch_eq(witness->epoch, own->epoch)) {
-        return GW_OK;
-    }
-    for (int i = 0; i < GW_CLASS_COUNT; i++) {
-        if (own->classes[i].last < witness->heads[i]) {
-            return unusable(verdict, "went back in time: a reader has seen more of it",
-                            PAST_KNOWN);
-        }
-    }
-    return GW_OK;
-}
-
-static enum gw_err judge_deaths(struct gw_queue_writer *writer, struct gw_store_txn *txn,
-                                struct verdict *verdict) {
-    struct gw_bytes value;
-    enum gw_err err =
-        gw_store_get(txn, writer->tables.root, queue_root_key(QUEUE_ROOT_MARKER), &value);
-    if (!err) {
-        err = queue_marker_decode(value, &writer->marker_deaths);
-    }
-    if (err) {
-        return unusable(verdict, "start marker is damaged", PAST_KNOWN);
-    }
-    return writer->marker_deaths >= GW_QUEUE_MAX_DEATHS
-               ? unusable(verdict, "too many deaths before the start was healthy", PAST_KNOWN)
-               : GW_OK;
-}
-
-/* NOENT: a store that was never used. */
-static enum gw_err judge(struct gw_queue_writer *writer, const struct gw_queue_witness *witness,
-                         struct gw_store_txn *txn, struct verdict *verdict) {
-    struct gw_bytes value;
-    enum gw_err err = gw_store_table(txn, NULL, false, &writer->tables.root);
-    if (!err) {
-        err =
-            gw_store_get(txn, writer->tables.root, queue_root_key(QUEUE_ROOT_IDENTITY), &value);
-    }
-    if (err) {
-        return err == GW_ERR_NOENT ? err
-                                   : unusable(verdict, "root table is damaged", PAST_KNOWN);
-    }
-    err = judge_identity(writer, value, verdict);
-    if (!err && queue_tables_open(txn, &writer->tables)) {
-        err = unusable(verdict, "tables are missing", PAST_KNOWN);
-    }
-    if (!err) {
-        err = judge_books(writer, txn, verdict);
-    }
-    if (!err) {
-        err = judge_witness(writer, witness, verdict);
-    }
-    if (!err) {
-        err = judge_deaths(writer, txn, verdict);
-    }
-    if (!err) {
-        err = queue_context_set_epoch(writer, queue_own(&writer->pending)->epoch);
-    }
-    if (!err) {
-        queue_context_find(writer, txn);
-    }
-    return err;
 }
 
 /* ---- opening what is there ---- */
@@ -239,13 +80,14 @@ static enum gw_err fill_identity(struct gw_queue_writer *writer,
 
 static enum gw_err open_and_judge(struct gw_queue_writer *writer,
                                   const struct gw_queue_witness *witness,
-                                  struct verdict *verdict) {
+                                  struct queue_verdict *verdict) {
     enum gw_err err = open_store(writer);
     if (err == GW_ERR_CORRUPT || err == GW_ERR_IO) {
-        return unusable(verdict, "file is damaged", PAST_KNOWN);
+        return queue_verdict_unusable(verdict, "file is damaged", QUEUE_PAST_KNOWN);
     }
     if (err == GW_ERR_SCHEMA) {
-        return unusable(verdict, "file is of another LMDB format", PAST_KNOWN);
+        return queue_verdict_unusable(verdict, "file is of another LMDB format",
+                                      QUEUE_PAST_KNOWN);
     }
     if (err) {
         /* NOENT here is a path that leads nowhere, not a store never used. */
@@ -259,7 +101,7 @@ static enum gw_err open_and_judge(struct gw_queue_writer *writer,
     if (err) {
         return err;
     }
-    err = judge(writer, witness, txn, verdict);
+    err = queue_judge(writer, witness, txn, verdict);
     enum gw_err ended = gw_store_commit(txn);
     return err ? err : ended;
 }
@@ -346,16 +188,16 @@ static enum gw_err initialise(struct gw_queue_writer *writer,
 
 static enum gw_err replace_store(struct gw_queue_writer *writer,
                                  const struct gw_queue_witness *witness,
-                                 const struct verdict *verdict,
+                                 const struct queue_verdict *verdict,
                                  struct gw_queue_opening *opening) {
     close_store(writer);
     writer->marker_deaths = 0; /* they go with the old store */
     opening->origin = GW_QUEUE_SET_ASIDE;
     (void) snprintf(opening->set_aside_reason, sizeof(opening->set_aside_reason), "%s",
                     verdict->reason);
-    if (verdict->past != PAST_FOREIGN) {
+    if (verdict->past != QUEUE_PAST_FOREIGN) {
         queue_aside_examine(writer->path, opening);
-        opening->previous_exact = opening->previous_exact && verdict->past == PAST_KNOWN;
+        opening->previous_exact = opening->previous_exact && verdict->past == QUEUE_PAST_KNOWN;
     }
     previous_from_witness(witness, opening);
     enum gw_err err = queue_aside_move(writer->path, gw_clock_wall_ms(&writer->clock), opening);
@@ -371,7 +213,7 @@ static enum gw_err replace_store(struct gw_queue_writer *writer,
 static enum gw_err open_or_replace(struct gw_queue_writer *writer,
                                    const struct gw_queue_witness *witness,
                                    struct gw_queue_opening *opening) {
-    struct verdict verdict = {0};
+    struct queue_verdict verdict = {0};
     enum gw_err err = open_and_judge(writer, witness, &verdict);
     if (verdict.reason) {
         return replace_store(writer, witness, &verdict, opening);

@@ -16,41 +16,15 @@
 #include <string.h>
 
 #include "firmware/event/render.h"
-#include "firmware/queue/queue_internal.h"
+#include "firmware/queue/salvage.h"
 
 #define BATCH_RECORDS 500
 
-/* Of one epoch of the old store, by its index there. */
-struct old_epoch {
-    bool has_epoch, has_books;
-    struct epoch_books books;
-};
-
-struct salvage {
-    struct gw_queue_writer *writer;
-    const struct gw_queue_progress *acked;
-    struct gw_queue_salvage_result result;
-    struct old_epoch old[GW_QUEUE_MAX_EPOCHS]; /* 0 = its own, then its salvaged */
-    uint64_t batch;
-    bool found_any;
-    enum gw_err err; /* why the walk was stopped */
-};
-
-static struct old_epoch *old_by_index(struct salvage *salvage, uint8_t index) {
+static struct salvage_epoch *old_by_index(struct salvage *salvage, uint8_t index) {
     if (index == GW_EPOCH_INDEX_OWN) {
         return &salvage->old[0];
     }
     return index + 1 < GW_QUEUE_MAX_EPOCHS ? &salvage->old[index + 1] : NULL;
-}
-
-static const struct old_epoch *old_by_epoch(const struct salvage *salvage,
-                                            struct gw_epoch epoch) {
-    for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
-        if (salvage->old[i].has_epoch && gw_epoch_eq(salvage->old[i].books.epoch, epoch)) {
-            return &salvage->old[i];
-        }
-    }
-    return NULL;
 }
 
 /* ---- the epoch here ---- */
@@ -90,8 +64,8 @@ static enum gw_err add_epoch(struct gw_queue_writer *writer, struct gw_epoch epo
 
 /* The slot that is being filled with `epoch`, made if there is none. DUPLICATE if
  * that epoch is complete here, or is our own. */
-static enum gw_err epoch_for(struct salvage *salvage, struct gw_epoch epoch,
-                             struct epoch_books **ret_books) {
+enum gw_err salvage_epoch_for(struct salvage *salvage, struct gw_epoch epoch,
+                              struct epoch_books **ret_books) {
     struct books *books = &salvage->writer->pending;
     size_t slot = queue_epoch_slot(books, epoch);
     if (slot == books->epoch_count) {
@@ -104,8 +78,8 @@ static enum gw_err epoch_for(struct salvage *salvage, struct gw_epoch epoch,
     return GW_OK;
 }
 
-static uint64_t acked_of(const struct salvage *salvage, struct gw_epoch epoch,
-                         enum gw_flow_class class) {
+uint64_t salvage_acked(const struct salvage *salvage, struct gw_epoch epoch,
+                       enum gw_flow_class class) {
     const struct gw_queue_progress *acked = salvage->acked;
     return acked && gw_epoch_eq(acked->epoch, epoch) ? acked->acked[class] : 0;
 }
@@ -128,8 +102,8 @@ static enum gw_err put_context(struct salvage *salvage, struct epoch_books *epoc
 
 /* Our own facts under an old epoch: for tombstones, and for records whose context
  * was lost. */
-static enum gw_err put_own_context(struct salvage *salvage, struct epoch_books *epoch,
-                                   uint32_t number) {
+enum gw_err salvage_put_context(struct salvage *salvage, struct epoch_books *epoch,
+                                uint32_t number) {
     struct gw_event_context facts = salvage->writer->context.facts;
     uint8_t encoded[GW_CONTEXT_MAX_BYTES];
     size_t len;
@@ -143,9 +117,9 @@ static enum gw_err take_context(struct salvage *salvage, uint64_t key, struct gw
     struct gw_event_context context;
     struct epoch_books *epoch;
     if (gw_context_decode(value, &context)) {
-        return GW_OK; /* damaged: put_own_context stands in */
+        return GW_OK; /* damaged: salvage_put_context stands in */
     }
-    enum gw_err err = epoch_for(salvage, context.epoch, &epoch);
+    enum gw_err err = salvage_epoch_for(salvage, context.epoch, &epoch);
     return err ? err : put_context(salvage, epoch, (uint32_t) key, value);
 }
 
@@ -166,14 +140,14 @@ static enum gw_err settle_context(struct salvage *salvage, struct epoch_books *e
     if (memcmp(digest, record->digest, sizeof(digest)) != 0) {
         return GW_ERR_NOENT;
     }
-    return put_own_context(salvage, epoch, record->context_number);
+    return salvage_put_context(salvage, epoch, record->context_number);
 }
 
 /* ---- records ---- */
 
 /* Batches are bounded in bytes too: what room-making freed can be used only after
  * the commit. */
-static enum gw_err next_batch(struct salvage *salvage, uint64_t bytes) {
+enum gw_err salvage_next_batch(struct salvage *salvage, uint64_t bytes) {
     salvage->writer->group.bytes += bytes;
     if (++salvage->batch < BATCH_RECORDS && !queue_group_is_large(salvage->writer)) {
         return GW_OK;
@@ -208,7 +182,7 @@ static enum gw_err put_record(struct salvage *salvage, struct epoch_books **epoc
     err = queue_admit(writer, cost);
     if (!err) {
         /* Making room may have dropped another salvaged epoch: look again. */
-        err = epoch_for(salvage, record->epoch, epoch);
+        err = salvage_epoch_for(salvage, record->epoch, epoch);
     }
     if (!err) {
         err = gw_store_put(writer->txn, writer->tables.logs[record->class],
@@ -223,7 +197,7 @@ static enum gw_err put_record(struct salvage *salvage, struct epoch_books **epoc
     books->bytes += cost;
     (*epoch)->changed = true;
     salvage->result.recovered[record->class] += !record->is_tombstone;
-    return next_batch(salvage, cost);
+    return salvage_next_batch(salvage, cost);
 }
 
 static enum gw_err take_record(struct salvage *salvage, struct gw_bytes key,
@@ -233,7 +207,7 @@ static enum gw_err take_record(struct salvage *salvage, struct gw_bytes key,
         return GW_OK;
     }
     uint64_t number = queue_key_of(key);
-    struct old_epoch *old = old_by_index(salvage, (uint8_t) (number >> 56));
+    struct salvage_epoch *old = old_by_index(salvage, (uint8_t) (number >> 56));
     bool same = old && queue_key_is_of(number, (uint8_t) (number >> 56), record.class)
                 && queue_key_sequence(number) == record.sequence
                 && (!old->has_epoch || gw_epoch_eq(old->books.epoch, record.epoch));
@@ -241,12 +215,12 @@ static enum gw_err take_record(struct salvage *salvage, struct gw_bytes key,
         return GW_OK;
     }
     salvage->found_any = true;
-    if (record.last_sequence <= acked_of(salvage, record.epoch, record.class)) {
+    if (record.last_sequence <= salvage_acked(salvage, record.epoch, record.class)) {
         salvage->result.already_acked += record.last_sequence - record.sequence + 1;
         return GW_OK;
     }
     struct epoch_books *epoch;
-    enum gw_err err = epoch_for(salvage, record.epoch, &epoch);
+    enum gw_err err = salvage_epoch_for(salvage, record.epoch, &epoch);
     if (!err) {
         err = settle_context(salvage, epoch, &record);
     }
@@ -283,7 +257,7 @@ static enum gw_err take_root_value(struct salvage *salvage, struct gw_bytes key,
 
 static enum gw_err take_epoch(struct salvage *salvage, struct gw_bytes key,
                               struct gw_bytes value) {
-    struct old_epoch *old = key.len == 1 ? old_by_index(salvage, key.ptr[0]) : NULL;
+    struct salvage_epoch *old = key.len == 1 ? old_by_index(salvage, key.ptr[0]) : NULL;
     struct epoch_books books = {.index = key.len == 1 ? key.ptr[0] : 0};
     if (!old || queue_epoch_decode(value, &books)) {
         return GW_OK;
@@ -319,171 +293,6 @@ static bool take(void *context, struct gw_str table, struct gw_bytes key,
     return salvage->err == GW_OK;
 }
 
-/* ---- holes ---- */
-
-/* First key of the class at or behind `from`; NOENT. */
-static enum gw_err find_from(struct gw_queue_writer *writer, const struct epoch_books *epoch,
-                             enum gw_flow_class class, uint64_t from,
-                             struct front_record *ret_record) {
-    GW_CLEANUP(gw_store_cursor_closep) struct gw_store_cursor *cursor = NULL;
-    enum gw_err err = gw_store_cursor_open(writer->txn, writer->tables.logs[class], &cursor);
-    if (err) {
-        return err;
-    }
-    uint64_t wanted = queue_log_key(epoch->index, class, from);
-    struct gw_bytes key = {0}, value;
-    err = gw_store_cursor_seek(cursor, GW_SEEK_AT_OR_AFTER, gw_store_key_u64(&wanted), &key,
-                               &value);
-    if (err) {
-        return err;
-    }
-    uint64_t number = queue_key_of(key);
-    if (!queue_key_is_of(number, epoch->index, class)) {
-        return GW_ERR_NOENT;
-    }
-    *ret_record = queue_front_peek(number, value);
-    return GW_OK;
-}
-
-struct extent {
-    uint64_t start, head; /* what must be there: [start, head] */
-};
-
-static struct extent extent_of(const struct salvage *salvage, const struct epoch_books *epoch,
-                               enum gw_flow_class class) {
-    const struct class_books *here = &epoch->classes[class];
-    const struct old_epoch *old = old_by_epoch(salvage, epoch->epoch);
-    const struct class_books *books = old && old->has_books ? &old->books.classes[class] : NULL;
-    const struct gw_queue_progress *acked = salvage->acked;
-    bool told = acked && gw_epoch_eq(acked->epoch, epoch->epoch);
-    struct extent extent = {
-        .start = here->count > 0 ? here->first : UINT64_MAX,
-        .head = here->count > 0 ? here->last : 0,
-    };
-    if (books) {
-        extent.start = books->first;
-        extent.head = books->last > extent.head ? books->last : extent.head;
-    }
-    if (told) {
-        extent.head = acked->heads[class] > extent.head ? acked->heads[class] : extent.head;
-        extent.start = acked->acked[class] + 1;
-    }
-    /* A record across the start, a tombstone, belongs to it. */
-    if (here->count > 0 && here->first < extent.start) {
-        extent.start = here->first;
-    }
-    return extent;
-}
-
-/* The hole or record at `at`: a hole gets its tombstone; *ret_next is behind it. */
-static enum gw_err pass_one(struct salvage *salvage, struct epoch_books *epoch,
-                            enum gw_flow_class class, uint64_t at, uint64_t head,
-                            uint64_t *ret_next) {
-    struct front_record record = {0};
-    enum gw_err err = find_from(salvage->writer, epoch, class, at, &record);
-    if (err && err != GW_ERR_NOENT) {
-        return err;
-    }
-    uint64_t gap_end = err || record.sequence > head ? head : record.sequence - 1;
-    if (gap_end < at) {
-        *ret_next = record.last + 1;
-        return GW_OK;
-    }
-    err = queue_put_tombstone(salvage->writer, epoch, class, at, gap_end, GW_STR("corrupt"));
-    if (err) {
-        return err;
-    }
-    salvage->result.lost[class] += gap_end - at + 1;
-    *ret_next = gap_end + 1;
-    return GW_OK;
-}
-
-static enum gw_err fill_holes(struct salvage *salvage, struct gw_epoch id,
-                              enum gw_flow_class class) {
-    struct epoch_books *epoch;
-    enum gw_err err = epoch_for(salvage, id, &epoch);
-    if (err) {
-        return err;
-    }
-    struct extent extent = extent_of(salvage, epoch, class);
-    uint64_t at = extent.start;
-    while (at <= extent.head) {
-        err = pass_one(salvage, epoch, class, at, extent.head, &at);
-        if (!err) {
-            err = next_batch(salvage, 0);
-        }
-        /* A commit may have dropped another epoch: look again. */
-        if (!err) {
-            err = epoch_for(salvage, id, &epoch);
-        }
-        if (err) {
-            return err;
-        }
-    }
-    struct class_books *books = &epoch->classes[class];
-    books->last = extent.head > books->last || books->count == 0 ? extent.head : books->last;
-    books->first = books->count == 0 ? books->last + 1 : extent.start;
-    epoch->changed = true;
-    return GW_OK;
-}
-
-static enum gw_err close_epoch(struct salvage *salvage, struct gw_epoch id) {
-    struct epoch_books *epoch;
-    enum gw_err err = epoch_for(salvage, id, &epoch);
-    if (!err) {
-        err = put_own_context(salvage, epoch, QUEUE_CONTEXT_ADDED);
-    }
-    for (int i = 0; !err && i < GW_CLASS_COUNT; i++) {
-        err = fill_holes(salvage, id, (enum gw_flow_class) i);
-    }
-    if (!err) {
-        err = epoch_for(salvage, id, &epoch);
-    }
-    if (err) {
-        return err;
-    }
-    epoch->state = EPOCH_CLOSED;
-    epoch->changed = true;
-    return GW_OK;
-}
-
-/* An epoch of which nothing was readable but its books: all of it is a hole. */
-static enum gw_err add_lost_epochs(struct salvage *salvage) {
-    for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
-        const struct old_epoch *old = &salvage->old[i];
-        bool unacked = false;
-        for (int c = 0; c < GW_CLASS_COUNT && old->has_books; c++) {
-            unacked = unacked
-                      || old->books.classes[c].last
-                             > acked_of(salvage, old->books.epoch, (enum gw_flow_class) c);
-        }
-        struct epoch_books *epoch;
-        enum gw_err err =
-            old->has_epoch && unacked ? epoch_for(salvage, old->books.epoch, &epoch) : GW_OK;
-        if (err) {
-            return err;
-        }
-    }
-    return GW_OK;
-}
-
-static enum gw_err close_epochs(struct salvage *salvage) {
-    struct books *books = &salvage->writer->pending;
-    size_t slot = 1;
-    while (slot < books->epoch_count) {
-        if (books->epochs[slot].state != EPOCH_FILLING) {
-            slot++;
-            continue;
-        }
-        enum gw_err err = close_epoch(salvage, books->epochs[slot].epoch);
-        if (err) {
-            return err;
-        }
-        slot = 1; /* the list may have become shorter */
-    }
-    return GW_OK;
-}
-
 /* ---- the whole ---- */
 
 static enum gw_err run(struct salvage *salvage, const char *path) {
@@ -500,10 +309,10 @@ static enum gw_err run(struct salvage *salvage, const char *path) {
         err = GW_ERR_CORRUPT;
     }
     if (!err) {
-        err = add_lost_epochs(salvage);
+        err = salvage_add_lost(salvage);
     }
     if (!err) {
-        err = close_epochs(salvage);
+        err = salvage_close(salvage);
     }
     if (!err) {
         return queue_commit(writer);

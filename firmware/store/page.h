@@ -96,6 +96,7 @@ bool gw_page_node_is_whole(const uint8_t *page, uint32_t page_bytes, unsigned in
  * page_bytes of scratch. CORRUPT. */
 enum gw_err gw_page_check(const uint8_t *page, uint32_t page_bytes, uint64_t number,
                           uint8_t *taken);
+/* enum page_flags. */
 uint16_t gw_page_flags(const uint8_t *page);
 /* Of a page whose head is right, a node that is whole. */
 unsigned gw_page_node_count(const uint8_t *page);
@@ -106,6 +107,7 @@ struct page_tree gw_page_tree_parse(const uint8_t *bytes);
 /* Mark [number, number + count) as seen. False if outside the file's used part
  * or seen before. */
 bool gw_page_claim(struct page_file *file, uint64_t number, uint64_t count);
+/* Seen before? `number` must lie in the used part. */
 bool gw_page_is_claimed(const struct page_file *file, uint64_t number);
 /* The whole value of a leaf node; a BIG one is gathered in file->value. CORRUPT,
  * NOMEM, IO. */
@@ -127,6 +129,7 @@ struct page_walk {
     void *context;
 };
 
+/* BUSY if the callback stopped it, CORRUPT (strict), NOMEM, IO. */
 enum gw_err gw_page_walk(struct page_walk *walk, const struct page_tree *tree);
 
 /* The strict check of a whole file, as store.h says. */

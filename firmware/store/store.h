@@ -61,7 +61,6 @@ struct gw_store_options {
 enum gw_err gw_store_open(const struct gw_store_options *options, struct gw_store **ret_store);
 /* Open transactions are aborted. NULL is allowed. */
 void gw_store_close(struct gw_store *store);
-GW_DEFINE_CLEANUP(struct gw_store *, gw_store_close, gw_store_closep)
 
 /* One write transaction and GW_STORE_MAX_READS read transactions may be open at
  * once, the latter beside the former too (they see the last commit). BUSY beyond
@@ -73,6 +72,7 @@ enum gw_err gw_store_begin(struct gw_store *store, bool write, struct gw_store_t
  * put or delete of the transaction is repeated. The handle is gone either way.
  * FULL (map or disk), IO. */
 enum gw_err gw_store_commit(struct gw_store_txn *txn);
+/* Take everything back; ends a read transaction too. */
 void gw_store_abort(struct gw_store_txn *txn);
 
 /* Open table `name` (created in a write transaction if missing; NOENT in a
@@ -119,8 +119,8 @@ enum gw_store_seek {
 #define GW_STORE_MAX_CURSORS 8
 enum gw_err gw_store_cursor_open(struct gw_store_txn *txn, struct gw_table table,
                                  struct gw_store_cursor **ret_cursor);
+/* Harmless when its transaction has ended already. */
 void gw_store_cursor_close(struct gw_store_cursor *cursor);
-GW_DEFINE_CLEANUP(struct gw_store_cursor *, gw_store_cursor_close, gw_store_cursor_closep)
 /* Move; `key` is used by AT_OR_AFTER only. NOENT behind the ends. */
 enum gw_err gw_store_cursor_seek(struct gw_store_cursor *cursor, enum gw_store_seek seek,
                                  struct gw_bytes key, struct gw_bytes *ret_key,
@@ -148,8 +148,9 @@ enum gw_err gw_store_reader_lag(struct gw_store *store, uint64_t *ret_transactio
 enum gw_err gw_store_oldest_reader(struct gw_store *store, uint64_t *ret_txn);
 /* RETRY if another file stands at the store's path than the one opened. */
 enum gw_err gw_store_check_path(const struct gw_store *store);
-/* Text that changes when the store is copied or restored: id of the file system
- * and number of the data file. At least 64 bytes. */
+/* Text that changes when the store is copied or restored: id of the file system,
+ * number and birth of the data file (the number alone is given again at once). At
+ * least 96 bytes. */
 enum gw_err gw_store_place(const struct gw_store *store, char *dst, size_t dst_size);
 
 /* Are both roots of the file there and in turn? Then its newest state is the last
@@ -165,8 +166,13 @@ enum gw_err gw_store_check_roots(const char *path);
  * during the call only; `each` returns false to stop. NOENT, SCHEMA, CORRUPT
  * (no root to start from: nothing was called), NOMEM, IO. */
 #define GW_STORE_ROOT_NAME "." /* `table` of entries of the root table */
+/* One entry; false stops the walk. */
 typedef bool gw_store_salvaged(void *context, struct gw_str table, struct gw_bytes key,
                                struct gw_bytes value);
 enum gw_err gw_store_salvage(const char *path, gw_store_salvaged *each, void *context);
+
+/* For GW_CLEANUP. */
+GW_DEFINE_CLEANUP(struct gw_store *, gw_store_close, gw_store_closep)
+GW_DEFINE_CLEANUP(struct gw_store_cursor *, gw_store_cursor_close, gw_store_cursor_closep)
 
 #endif

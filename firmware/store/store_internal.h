@@ -50,6 +50,7 @@ enum gw_err gw_store_probe_step(const struct gw_store *store, enum gw_store_step
 /* writer.lock: an open-file-description lock, so it ends with the process and is
  * not dropped when somebody in this process closes another descriptor of it. */
 enum gw_err gw_store_lock_writer(const char *folder, int *ret_fd);
+/* Does another handle hold that lock? */
 bool gw_store_writer_lives(const char *folder);
 
 /* Own process has a slot in the reader table, else FATAL. */

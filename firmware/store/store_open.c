@@ -164,6 +164,7 @@ static enum gw_err set_modes(const char *folder) {
     return done ? GW_OK : gw_err_from_errno(errno);
 }
 
+/* Entries of a folder, and with "/.." that of the folder itself. */
 static enum gw_err flush_folder(const char *folder) {
     GW_CLEANUP(gw_closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd >= 0 && fsync(fd) == 0 ? GW_OK : gw_err_from_errno(errno);
@@ -193,7 +194,17 @@ static enum gw_err allocate(struct gw_store *store, bool is_new) {
     if (fsync(fd) != 0) {
         return gw_err_from_errno(errno);
     }
-    return flush_folder(store->path);
+    char parent[PATH_MAX];
+    enum gw_err err = path_in(store->path, "..", parent);
+    if (!err) {
+        err = flush_folder(store->path);
+    }
+    if (err) {
+        return err;
+    }
+    /* A parent we may not read was made by somebody else, long before. */
+    err = flush_folder(parent);
+    return err == GW_ERR_DENIED ? GW_OK : err;
 }
 
 static void remove_new_files(const char *folder) {
@@ -363,14 +374,24 @@ enum gw_err gw_store_check_path(const struct gw_store *store) {
 }
 
 enum gw_err gw_store_place(const struct gw_store *store, char *dst, size_t dst_size) {
+    char path[PATH_MAX];
     struct statfs fs;
-    if (statfs(store->path, &fs) != 0) {
+    struct statx file;
+    enum gw_err err = path_in(store->path, "data.mdb", path);
+    if (err) {
+        return err;
+    }
+    if (statfs(path, &fs) != 0
+        || statx(AT_FDCWD, path, 0, STATX_BASIC_STATS | STATX_BTIME, &file) != 0) {
         return gw_err_from_errno(errno);
     }
     uint32_t id[2];
     _Static_assert(sizeof(id) == sizeof(fs.f_fsid), "f_fsid is two words on Linux");
     memcpy(id, &fs.f_fsid, sizeof(id));
-    int len = snprintf(dst, dst_size, "fs-%08x%08x-inode-%llu", id[0], id[1],
-                       (unsigned long long) store->inode);
+    bool has_birth = file.stx_mask & STATX_BTIME;
+    int len = snprintf(dst, dst_size, "fs-%08x%08x-inode-%llu-born-%lld.%09u", id[0], id[1],
+                       (unsigned long long) file.stx_ino,
+                       has_birth ? (long long) file.stx_btime.tv_sec : 0LL,
+                       has_birth ? file.stx_btime.tv_nsec : 0U);
     return len < 0 || (size_t) len >= dst_size ? GW_ERR_FULL : GW_OK;
 }

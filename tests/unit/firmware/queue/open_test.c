@@ -7,9 +7,10 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -350,6 +351,60 @@ static void a_store_interrupted_before_its_first_commit_is_new(void **state) {
     assert_int_equal(f->opening.origin, GW_QUEUE_CREATED);
 }
 
+/* The system refuses bytes beyond `bytes` of any file. */
+static void limit_file_size(rlim_t bytes) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void without_room_for_the_whole_map_a_smaller_store_is_made(void **state) {
+    struct gw_queue_fixture *f = *state;
+    gw_queue_fixture_close(f);
+    remove_store(f);
+    (void) signal(SIGXFSZ, SIG_IGN);
+    limit_file_size(MAP_BYTES / 2 + 4096);
+    enum gw_err err = gw_queue_fixture_open(f);
+    limit_file_size(RLIM_INFINITY);
+    assert_int_equal(err, GW_OK);
+    assert_int_equal(f->opening.origin, GW_QUEUE_CREATED);
+    assert_int_equal(gw_queue_fixture_figures(f).map_bytes, MAP_BYTES / 2);
+    gw_queue_fixture_append(f, GW_CLASS_BUSINESS, 1, 100);
+    /* With room again the store grows to what it should be. */
+    assert_int_equal(gw_queue_fixture_open(f), GW_OK);
+    assert_int_equal(f->opening.origin, GW_QUEUE_REOPENED);
+    assert_int_equal(gw_queue_fixture_figures(f).map_bytes, MAP_BYTES);
+    assert_int_equal(gw_queue_fixture_figures(f).classes[0].range.last, 100);
+}
+
+/* Not an injected error: the system's own, in the middle of LMDB's flush. */
+static void a_write_error_of_the_system_fails_its_group_only(void **state) {
+    struct gw_queue_fixture *f = *state;
+    gw_queue_fixture_append(f, GW_CLASS_BUSINESS, 1, 10);
+    (void) signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t limit = 0; limit < 100000; limit += 4096) {
+        uint64_t before = f->told_count;
+        uint64_t last = gw_queue_fixture_figures(f).classes[0].range.last;
+        for (uint64_t i = 1; i <= 40; i++) {
+            assert_int_equal(gw_queue_fixture_submit(f, GW_CLASS_BUSINESS, last + i), GW_OK);
+        }
+        limit_file_size(limit);
+        enum gw_err err = gw_queue_commit(f->writer);
+        limit_file_size(RLIM_INFINITY);
+        assert_int_equal(f->told_count, before + 40);
+        assert_int_equal(f->told_errs[f->told_count - 1], err);
+        assert_int_equal(gw_queue_fixture_figures(f).classes[0].range.last,
+                         err ? last : last + 40);
+    }
+    assert_true(gw_queue_fixture_figures(f).commit_failures > 5);
+    uint64_t last = gw_queue_fixture_figures(f).classes[0].range.last;
+    gw_queue_fixture_append(f, GW_CLASS_BUSINESS, last + 1, 10);
+    assert_int_equal(gw_queue_fixture_open(f), GW_OK);
+    assert_int_equal(f->opening.origin, GW_QUEUE_REOPENED);
+    assert_int_equal(gw_queue_fixture_figures(f).classes[0].range.last, last + 10);
+}
+
 /* A folder in which nothing can be made: the one case in which open fails. */
 static void no_folder_no_start(void **state) {
     struct gw_queue_fixture *f = *state;
@@ -386,6 +441,8 @@ int main(void) {
         TEST(an_orderly_close_is_no_death),
         TEST(closing_commits_what_is_pending),
         TEST(a_store_interrupted_before_its_first_commit_is_new),
+        TEST(without_room_for_the_whole_map_a_smaller_store_is_made),
+        TEST(a_write_error_of_the_system_fails_its_group_only),
         TEST(no_folder_no_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -409,7 +409,7 @@ static void another_file_at_the_path_is_noticed(void **state) {
 
 static void a_copy_stands_in_another_place(void **state) {
     struct fixture *f = *state;
-    char before[64], after[64], aside[GW_TEMP_PATH_BYTES];
+    char before[96], after[96], aside[GW_TEMP_PATH_BYTES];
     assert_int_equal(gw_store_place(f->store, before, sizeof(before)), GW_OK);
     assert_int_equal(reopen(f, false), GW_OK);
     assert_int_equal(gw_store_place(f->store, after, sizeof(after)), GW_OK);
