@@ -150,10 +150,11 @@ static enum gw_err open_rest(struct gw_collectd *collectd, struct gw_buf *errors
         return err;
     }
     read_boot_id(collectd);
-    err = gw_collectd_renew_activities(collectd, collectd->config);
-    if (!err) {
-        err = gw_collectd_open_queue(collectd, errors);
+    collectd->activities = gw_collectd_make_activities(collectd->config);
+    if (!collectd->activities) {
+        return GW_ERR_NOMEM;
     }
+    err = gw_collectd_open_queue(collectd, errors);
     if (!err) {
         err = gw_collectd_load_chain(collectd);
     }
@@ -259,8 +260,25 @@ static int64_t next_mono_ms(const struct gw_collectd *collectd) {
     return next;
 }
 
+/* All of them or none: what was opened is closed again and tried with the rest. */
+static void open_sources(struct gw_collectd *collectd) {
+    enum gw_err err = gw_collectd_open_brokers(collectd);
+    if (!err) {
+        err = gw_collectd_open_buses(collectd);
+    }
+    collectd->are_sources_open = err == GW_OK;
+    if (err) {
+        gw_collectd_close_brokers(collectd);
+        gw_collectd_close_buses(collectd);
+    }
+}
+
 /* The sources wait until gateway.started is stored: it is the first event. */
 static enum gw_err start_sources(struct gw_collectd *collectd) {
+    if (collectd->is_started) {
+        open_sources(collectd);
+        return GW_OK;
+    }
     enum gw_err err = gw_collectd_tell_started(collectd);
     if (err) {
         gw_log_warning(GW_COLLECTD_ROOM, "gateway.started not stored, trying again err=%s",
@@ -268,12 +286,8 @@ static enum gw_err start_sources(struct gw_collectd *collectd) {
         return err == GW_ERR_FATAL ? err : GW_OK;
     }
     collectd->is_started = true;
-    err = gw_collectd_open_brokers(collectd);
-    if (!err) {
-        err = gw_collectd_open_buses(collectd);
-    }
-    /* What could be opened runs; the log has named what could not. */
-    return err == GW_ERR_FATAL ? err : GW_OK;
+    open_sources(collectd);
+    return GW_OK;
 }
 
 static void settle_health(struct gw_collectd *collectd, int64_t now_mono_ms) {
@@ -295,7 +309,7 @@ static enum gw_err every_second(struct gw_collectd *collectd) {
         return GW_OK;
     }
     collectd->next_second_mono_ms = now_mono_ms + GW_COLLECTD_SECOND_MS;
-    if (!collectd->is_started) {
+    if (!collectd->are_sources_open) {
         enum gw_err err = start_sources(collectd);
         if (err) {
             return err;

@@ -52,7 +52,8 @@ struct gw_collectd {
     int doorbell_fd;
 
     /* sources */
-    bool is_started; /* gateway.started is stored, the sources are open */
+    bool is_started; /* gateway.started is stored */
+    bool are_sources_open;
     struct gw_device_activity *activities;
     struct gw_broker **brokers;
     size_t broker_count;
@@ -129,9 +130,9 @@ enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd);
 /* Nothing of them may be uncommitted: gw_queue_commit before. */
 void gw_collectd_close_brokers(struct gw_collectd *collectd);
 void gw_collectd_close_buses(struct gw_collectd *collectd);
-/* A new, zeroed table of activities for `config`. NOMEM. */
-enum gw_err gw_collectd_renew_activities(struct gw_collectd *collectd,
-                                         const struct gw_config *config);
+/* A zeroed table of activities for the devices of `config`; the caller frees it,
+ * or gives it to `collectd->activities`. NULL without memory. */
+struct gw_device_activity *gw_collectd_make_activities(const struct gw_config *config);
 /* The device table as brokers take it; valid until the next reload. */
 struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd);
 /* Write loss records that are due. */

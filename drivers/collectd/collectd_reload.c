@@ -10,13 +10,17 @@
  */
 #include "drivers/collectd/collectd_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "firmware/base/cleanup.h"
 #include "firmware/base/log.h"
 
 #define KEEP_GOOD_AFTER_MS 30000
 /* Where the process lives: only a restart changes that. */
 #define NEEDS_RESTART (GW_PART_PATHS | GW_PART_STORE | GW_PART_CLASSES)
+
+GW_DEFINE_CLEANUP(struct gw_config *, gw_config_close, close_configp)
 
 static void reject(struct gw_collectd *collectd, struct gw_str findings) {
     size_t line_end = gw_str_find(findings, '\n', 0);
@@ -45,9 +49,7 @@ static void point_brokers(struct gw_collectd *collectd) {
     }
 }
 
-/* After this `collectd->config` is the fresh one and nothing points to the old. */
-static enum gw_err switch_to(struct gw_collectd *collectd, struct gw_config *fresh,
-                             unsigned changed) {
+static void close_changed(struct gw_collectd *collectd, unsigned changed) {
     /* Sources are closed between commits only. */
     (void) !gw_queue_commit(collectd->queue);
     if (changed & GW_PART_BROKERS) {
@@ -56,31 +58,45 @@ static enum gw_err switch_to(struct gw_collectd *collectd, struct gw_config *fre
     if (changed & GW_PART_BUSES) {
         gw_collectd_close_buses(collectd);
     }
+}
+
+static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) {
+    const struct gw_config_gateway *gateway = &collectd->config->gateway;
     enum gw_err err = GW_OK;
-    if (changed & GW_PART_DEVICES) {
-        err = gw_collectd_renew_activities(collectd, fresh);
+    if (changed & GW_PART_GATEWAY) {
+        err = gw_queue_set_context(collectd->queue, gw_str_from_cstr(gateway->site),
+                                   gw_str_from_cstr(gateway->owner),
+                                   gw_str_from_cstr(gateway->zone));
     }
-    collectd->config = fresh;
-    if (!err && (changed & GW_PART_GATEWAY)) {
-        err = gw_queue_set_context(collectd->queue, gw_str_from_cstr(fresh->gateway.site),
-                                   gw_str_from_cstr(fresh->gateway.owner),
-                                   gw_str_from_cstr(fresh->gateway.zone));
+    if (!collectd->are_sources_open) {
+        return err; /* they are about to be opened, from the fresh document */
     }
-    point_brokers(collectd);
-    if (!err && collectd->is_started && (changed & GW_PART_BROKERS)) {
+    if (!err && (changed & GW_PART_BROKERS)) {
         err = gw_collectd_open_brokers(collectd);
     }
-    if (!err && collectd->is_started && (changed & GW_PART_BUSES)) {
+    if (!err && (changed & GW_PART_BUSES)) {
         err = gw_collectd_open_buses(collectd);
+    }
+    if (err) {
+        close_changed(collectd, GW_PART_BROKERS | GW_PART_BUSES);
+        collectd->are_sources_open = false; /* tried again each second */
     }
     return err;
 }
 
+/* From the second line on `fresh` is the configuration, whatever is answered. */
 static enum gw_err apply(struct gw_collectd *collectd, struct gw_config *fresh,
-                         unsigned changed) {
+                         struct gw_device_activity *activities, unsigned changed) {
     struct gw_config *old = collectd->config;
-    enum gw_err err = switch_to(collectd, fresh, changed);
+    close_changed(collectd, changed);
+    collectd->config = fresh;
+    if (activities) {
+        free(collectd->activities);
+        collectd->activities = activities;
+    }
+    point_brokers(collectd);
     gw_config_close(old);
+    enum gw_err err = open_changed(collectd, changed);
     collectd->fell_back = false;
     collectd->keep_good_mono_ms = gw_clock_mono_ms(&collectd->clock) + KEEP_GOOD_AFTER_MS;
     gw_health_clear(collectd->health, GW_ISSUE_CONFIG_REJECTED, (struct gw_str){0});
@@ -93,23 +109,37 @@ static enum gw_err apply(struct gw_collectd *collectd, struct gw_config *fresh,
     return err;
 }
 
-enum gw_err gw_collectd_reload_parts(struct gw_collectd *collectd, struct gw_buf *errors,
-                                     unsigned *ret_changed) {
-    struct gw_config *fresh = NULL;
-    size_t before = errors->len;
+static enum gw_err load(struct gw_collectd *collectd, struct gw_buf *errors,
+                        struct gw_config **ret_fresh) {
+    GW_CLEANUP(close_configp) struct gw_config *fresh = NULL;
     enum gw_err err = gw_config_load(collectd->options.config_path, errors, &fresh);
     if (!err) {
         err = check_identity(collectd, fresh, errors);
     }
+    if (!err) {
+        *ret_fresh = GW_TAKE(fresh);
+    }
+    return err;
+}
+
+enum gw_err gw_collectd_reload_parts(struct gw_collectd *collectd, struct gw_buf *errors,
+                                     unsigned *ret_changed) {
+    GW_CLEANUP(close_configp) struct gw_config *fresh = NULL;
+    size_t before = errors->len;
+    enum gw_err err = load(collectd, errors, &fresh);
     if (err) {
-        if (fresh) {
-            gw_config_close(fresh);
-        }
         reject(collectd, gw_str_sub(gw_buf_str(errors), before, SIZE_MAX));
         return err;
     }
     unsigned changed = gw_config_diff(collectd->config, fresh);
-    err = apply(collectd, fresh, changed);
+    struct gw_device_activity *activities = NULL;
+    if (changed & GW_PART_DEVICES) {
+        activities = gw_collectd_make_activities(fresh);
+        if (!activities) {
+            return GW_ERR_NOMEM;
+        }
+    }
+    err = apply(collectd, GW_TAKE(fresh), activities, changed);
     if (err) {
         gw_buf_printf(errors, "applied in part: %s\n", gw_err_name(err));
         return err;

@@ -27,16 +27,8 @@ struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd)
                                       .count = collectd->config->device_count};
 }
 
-enum gw_err gw_collectd_renew_activities(struct gw_collectd *collectd,
-                                         const struct gw_config *config) {
-    struct gw_device_activity *fresh =
-        calloc(config->device_count + 1, sizeof *collectd->activities);
-    if (!fresh) {
-        return GW_ERR_NOMEM;
-    }
-    free(collectd->activities);
-    collectd->activities = fresh;
-    return GW_OK;
+struct gw_device_activity *gw_collectd_make_activities(const struct gw_config *config) {
+    return calloc(config->device_count + 1, sizeof(struct gw_device_activity));
 }
 
 enum gw_err gw_collectd_open_brokers(struct gw_collectd *collectd) {

@@ -123,6 +123,17 @@ static const char *what_failed(enum gw_err err) {
     }
 }
 
+/* Two clients with one id throw each other out for ever: name it, and step back. */
+static void note_twin(struct gw_broker *broker) {
+    if (broker->client && gw_mqtt_client_was_taken_over(broker->client)) {
+        broker->was_taken_over = true;
+        broker->refused = true;
+        gw_health_raise(broker->options.health, GW_ISSUE_BROKER_REFUSED, name_of(broker),
+                        "another client uses our client id \"%s\": a cloned gateway?",
+                        broker->options.config->client_id);
+    }
+}
+
 /* Hard end: the socket goes, no byte is written, the session stays. */
 static void drop(struct gw_broker *broker, enum gw_err err) {
     const struct gw_config_broker *config = broker->options.config;
@@ -131,6 +142,7 @@ static void drop(struct gw_broker *broker, enum gw_err err) {
     const char *why = err == GW_ERR_NOCONN && broker->client
                           ? gw_mqtt_client_reason(broker->client)
                           : what_failed(err);
+    note_twin(broker);
     if (!broker->refused) {
         gw_health_raise(broker->options.health, GW_ISSUE_BROKER_DOWN, name_of(broker),
                         "%s:%u: %s", config->host, (unsigned) config->port, why);
@@ -187,7 +199,9 @@ static void on_connected(void *context, bool session_present, struct gw_str refu
     broker->connected_mono_ms = now_of(broker);
     broker->next_beat_mono_ms = broker->connected_mono_ms + BEAT_MS;
     gw_health_clear(broker->options.health, GW_ISSUE_BROKER_DOWN, name_of(broker));
-    gw_health_clear(broker->options.health, GW_ISSUE_BROKER_REFUSED, name_of(broker));
+    if (!broker->was_taken_over) {
+        gw_health_clear(broker->options.health, GW_ISSUE_BROKER_REFUSED, name_of(broker));
+    }
     gw_broker_session_begin(broker, session_present);
 }
 
@@ -277,6 +291,13 @@ static void settle_rate_issues(struct gw_broker *broker, int64_t now_mono_ms) {
     }
 }
 
+static void settle_twin(struct gw_broker *broker, int64_t now_mono_ms) {
+    if (broker->was_taken_over && now_mono_ms - broker->connected_mono_ms >= GOOD_AFTER_MS) {
+        broker->was_taken_over = false;
+        gw_health_clear(broker->options.health, GW_ISSUE_BROKER_REFUSED, name_of(broker));
+    }
+}
+
 static enum gw_err beat(struct gw_broker *broker, int64_t now_mono_ms) {
     if (now_mono_ms < broker->next_beat_mono_ms) {
         return GW_OK;
@@ -286,6 +307,14 @@ static enum gw_err beat(struct gw_broker *broker, int64_t now_mono_ms) {
     }
     broker->next_beat_mono_ms = now_mono_ms + BEAT_MS;
     settle_rate_issues(broker, now_mono_ms);
+    settle_twin(broker, now_mono_ms);
+    /* Our silence must not outlast the broker's patience, which is half as long
+     * again as the keep-alive. */
+    if (broker->uncommitted > 0
+        && now_mono_ms - broker->uncommitted_since_mono_ms
+               >= (int64_t) broker->options.config->keepalive_s * 1000) {
+        gw_broker_ask_commit(broker);
+    }
     return gw_mqtt_client_keep_alive(broker->client);
 }
 

@@ -52,6 +52,7 @@ struct gw_broker {
 
     enum gw_broker_state state;
     bool refused;
+    bool was_taken_over; /* by another client with our id, and not quiet since */
     int64_t since_wall_ms;
     int64_t connected_mono_ms;
     int64_t deadline_mono_ms;  /* of the state: retry, or give up connecting */
@@ -71,6 +72,8 @@ struct gw_broker {
      * unit's token says which windows it adds to, so that completions, which come
      * in submit order, move the marks exactly. */
     uint64_t uncommitted;
+    int64_t uncommitted_since_mono_ms;
+    bool commit_asked;
     struct {
         uint64_t sent, event_ids, retained;
     } mark;
@@ -95,6 +98,8 @@ void gw_broker_on_message(void *context, const struct gw_mqtt_message *message);
  * completion; take it back and drop the connection if the intake refused it. */
 struct gw_unit gw_broker_begin_unit(struct gw_broker *broker, uint64_t token);
 void gw_broker_submitted(struct gw_broker *broker, enum gw_err err);
+/* Let the open group be committed at the next tick. */
+void gw_broker_ask_commit(struct gw_broker *broker);
 
 /* ---- broker_session.c ---- */
 

@@ -56,7 +56,10 @@ static void completed(void *context, uint64_t token, enum gw_err err) {
 }
 
 struct gw_unit gw_broker_begin_unit(struct gw_broker *broker, uint64_t token) {
-    broker->uncommitted++;
+    if (broker->uncommitted++ == 0) {
+        broker->uncommitted_since_mono_ms = gw_clock_mono_ms(broker->options.clock);
+        broker->commit_asked = false;
+    }
     uint32_t window = broker->options.config->receive_maximum;
     return (struct gw_unit){
         .completed = completed,
@@ -72,6 +75,16 @@ void gw_broker_submitted(struct gw_broker *broker, enum gw_err err) {
         broker->uncommitted--;
         broker->drop_err = err;
     }
+}
+
+void gw_broker_ask_commit(struct gw_broker *broker) {
+    if (broker->commit_asked) {
+        return;
+    }
+    broker->commit_asked = true;
+    struct gw_unit unit = gw_broker_begin_unit(broker, 0);
+    unit.urgent = true;
+    gw_broker_submitted(broker, gw_intake_submit(&broker->options.intake, &unit));
 }
 
 /* ---- what it is ---- */

@@ -334,6 +334,10 @@ void gw_mqtt_client_disconnect(struct gw_mqtt_client *client) {
     (void) mosquitto_disconnect(client->mosq);
 }
 
+bool gw_mqtt_client_was_taken_over(const struct gw_mqtt_client *client) {
+    return client->reason == MQTT_RC_SESSION_TAKEN_OVER;
+}
+
 const char *gw_mqtt_client_reason(const struct gw_mqtt_client *client) {
     if (client->reason >= 128) { /* MQTT 5 reason code of a DISCONNECT */
         return mosquitto_reason_string(client->reason);

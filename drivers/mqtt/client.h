@@ -66,6 +66,8 @@ enum gw_err gw_mqtt_client_unsubscribe(struct gw_mqtt_client *client, char **fil
                                        size_t count);
 /* Queue DISCONNECT: the orderly end, once everything is acknowledged. */
 void gw_mqtt_client_disconnect(struct gw_mqtt_client *client);
+/* The broker said that another client took the session over (MQTT 5 only). */
+bool gw_mqtt_client_was_taken_over(const struct gw_mqtt_client *client);
 /* Why the connection ended, for a technician. Static storage. */
 const char *gw_mqtt_client_reason(const struct gw_mqtt_client *client);
 

@@ -112,6 +112,10 @@ class Microscope:
         body += payload
         self._sock.sendall(bytes([head]) + _varint(len(body)) + body)
 
+    def say_disconnect(self, reason):
+        """MQTT 5: the broker's own DISCONNECT."""
+        self._sock.sendall(bytes([DISCONNECT << 4, 2, reason, 0]))
+
     # -- inside
 
     def _serve(self):
