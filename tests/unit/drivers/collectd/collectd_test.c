@@ -320,8 +320,8 @@ static void a_submitted_entry_is_stored_once(void **state) {
 static void what_happens_on_the_floor_cannot_be_submitted(void **state) {
     struct rig *rig = *state;
     static const char *const bodies[] = {
-        "{\"id\":\"a\",\"events\":[{\"type\":\"io.gangway.scan.observed.v1\","
-        "\"data\":{\"raw\":\"x\"}}]}",
+        ("{\"id\":\"a\",\"events\":[{\"type\":\"io.gangway.scan.observed.v1\","
+         "\"data\":{\"raw\":\"x\"}}]}"),
         "{\"id\":\"a\",\"events\":[{\"type\":\"io.gangway.audit.recorded.v1\",\"data\":{}}]}",
         "{\"id\":\"a\",\"events\":[{\"type\":\"io.gangway.gateway.started.v1\",\"data\":{}}]}",
     };
@@ -342,10 +342,10 @@ static void malformed_submissions_are_refused(void **state) {
         "{\"id\":\"a\",\"events\":{}}",
         "{\"id\":\"a\",\"events\":[{}]}",
         "{\"id\":\"a\",\"events\":[{\"type\":\"io.gangway.gateway.heartbeat.v1\"}]}",
-        "{\"id\":\"a\",\"events\":[{\"type\":\"io.gangway.gateway.heartbeat.v1\","
-        "\"data\":{\"x\":1.5}}]}",
-        "{\"id\":\"a\",\"events\":[{\"type\":\"io.gangway.gateway.heartbeat.v1\","
-        "\"class\":\"none\",\"data\":{}}]}",
+        ("{\"id\":\"a\",\"events\":[{\"type\":\"io.gangway.gateway.heartbeat.v1\","
+         "\"data\":{\"x\":1.5}}]}"),
+        ("{\"id\":\"a\",\"events\":[{\"type\":\"io.gangway.gateway.heartbeat.v1\","
+         "\"class\":\"none\",\"data\":{}}]}"),
         "{\"id\":\"a\",\"audit\":{\"actor\":\"x\"}}",
         "not json",
         "[]",
