@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,6 +158,7 @@ static pid_t start(struct gw_queue_fixture *f, unsigned steps, unsigned groups, 
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
         (void) close(ends[0]);
         struct child child = {.f = f, .tell = ends[1], .steps_left = steps};
         _exit(work(&child, groups));

@@ -6,15 +6,17 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "firmware/queue/queue_internal.h"
 #include "tests/fakes/queue_fixture.h"
 
-#define MAP_BYTES (UINT64_C(8) << 20)
+#define MAP_BYTES (UINT64_C(16) << 20)
 #define MAX_ENTRIES 500
 
 static struct gw_queue_fixture fixture;
@@ -279,6 +281,7 @@ static void a_reader_in_another_process_sees_whole_ordered_records(void **state)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
         _exit(follow_the_writer(f->path));
     }
     assert_int_equal(gw_queue_fixture_open(f), GW_OK);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,6 +82,7 @@ static struct child start_child(struct fixture *f, child_work *work) {
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
         (void) close(ends[0]);
         _exit(work(f, ends[1]));
     }
