@@ -104,6 +104,9 @@ static void set_state(struct gw_broker *broker, enum gw_broker_state state) {
 }
 
 static void wait_to_retry(struct gw_broker *broker, const struct gw_backoff_limits *limits) {
+    if (broker->state != GW_BROKER_CONNECTED) {
+        broker->family = broker->family == GW_MQTT_ANY ? GW_MQTT_IPV4 : GW_MQTT_ANY;
+    }
     uint64_t random = 0;
     gw_random_bytes(&random, sizeof random);
     broker->backoff_ms = gw_backoff_next(limits, broker->backoff_ms, random);
@@ -165,8 +168,8 @@ static void drop(struct gw_broker *broker, enum gw_err err) {
 static void connect_now(struct gw_broker *broker) {
     broker->refused = false;
     ++*broker->counters.connects;
-    enum gw_err err =
-        gw_mqtt_client_open(broker->options.config, &broker->handlers, &broker->client);
+    enum gw_err err = gw_mqtt_client_open(broker->options.config, &broker->handlers,
+                                          broker->family, &broker->client);
     if (err) {
         const struct gw_config_broker *config = broker->options.config;
         gw_health_raise(

@@ -58,6 +58,7 @@ struct gw_broker {
     int64_t deadline_mono_ms;  /* of the state: retry, or give up connecting */
     int64_t next_beat_mono_ms; /* keep-alive, handshake poll */
     uint32_t backoff_ms;
+    enum gw_mqtt_family family; /* the other one is tried after each failure */
     int watched_fd;
     unsigned watched;
 

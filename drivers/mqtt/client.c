@@ -23,7 +23,10 @@
  * UNKNOWN and the broker source stores rather than drops.
  *
  * Connecting is asynchronous but for the name: getaddrinfo blocks. Configure
- * addresses, or names from /etc/hosts; gw-collectd bounds the resolver.
+ * addresses, or names from /etc/hosts; gw-collectd bounds the resolver. Of several
+ * addresses the library tries the first only, which for "localhost" may be ::1
+ * where the broker listens on 127.0.0.1. A bind address of one family makes it skip
+ * the addresses of the other: that is how the caller gets at the next one.
  */
 #include "drivers/mqtt/client.h"
 
@@ -31,6 +34,7 @@
 #include <mqtt_protocol.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -50,7 +54,8 @@ struct gw_mqtt_client {
     bool is_mqtt5;
     size_t log_prefix_len; /* of "Client <id> " */
     enum gw_mqtt_dup next_dup;
-    int reason; /* MOSQ_ERR_..., or an MQTT 5 reason code from 128 on */
+    char last_error[160]; /* what the library said of it, mostly TLS; "" = nothing */
+    int reason;           /* MOSQ_ERR_..., or an MQTT 5 reason code from 128 on */
 };
 
 /* ---- callbacks ---- */
@@ -107,6 +112,10 @@ static void on_log(struct mosquitto *mosq, void *object, int level, const char *
     (void) mosq;
     struct gw_mqtt_client *client = object;
     static const char publish[] = "received PUBLISH (d";
+    if (level == MOSQ_LOG_ERR) {
+        (void) snprintf(client->last_error, sizeof client->last_error, "%s", text);
+        return;
+    }
     if (level != MOSQ_LOG_DEBUG
         || strnlen(text, client->log_prefix_len) < client->log_prefix_len) {
         return;
@@ -235,6 +244,7 @@ GW_DEFINE_CLEANUP(struct gw_mqtt_client *, gw_mqtt_client_close, client_closep)
 
 enum gw_err gw_mqtt_client_open(const struct gw_config_broker *config,
                                 const struct gw_mqtt_handlers *handlers,
+                                enum gw_mqtt_family family,
                                 struct gw_mqtt_client **ret_client) {
     if (mosquitto_lib_init()) {
         return GW_ERR_NOMEM;
@@ -256,8 +266,9 @@ enum gw_err gw_mqtt_client_open(const struct gw_config_broker *config,
     if (err) {
         return err;
     }
-    client->reason = mosquitto_connect_async(client->mosq, config->host, config->port,
-                                             (int) config->keepalive_s);
+    client->reason = mosquitto_connect_bind_async(client->mosq, config->host, config->port,
+                                                  (int) config->keepalive_s,
+                                                  family == GW_MQTT_IPV4 ? "0.0.0.0" : NULL);
     if (client->reason) {
         return from_mosquitto(client->reason);
     }
@@ -339,6 +350,9 @@ bool gw_mqtt_client_was_taken_over(const struct gw_mqtt_client *client) {
 }
 
 const char *gw_mqtt_client_reason(const struct gw_mqtt_client *client) {
+    if (client->last_error[0] != '\0') {
+        return client->last_error;
+    }
     if (client->reason >= 128) { /* MQTT 5 reason code of a DISCONNECT */
         return mosquitto_reason_string(client->reason);
     }

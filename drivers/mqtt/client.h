@@ -38,12 +38,15 @@ struct gw_mqtt_handlers {
     void *context;
 };
 
+/* Which of a name's addresses to try: the resolver's first, or the first of IPv4. */
+enum gw_mqtt_family { GW_MQTT_ANY, GW_MQTT_IPV4 };
+
 /* Start to connect; reads the password file now. `handlers` must outlive the
  * client. NOENT, DENIED, RANGE (password file), INVALID (options
  * the library refuses), NOCONN (no such host, nobody listens), NOMEM. */
 enum gw_err gw_mqtt_client_open(const struct gw_config_broker *config,
                                 const struct gw_mqtt_handlers *handlers,
-                                struct gw_mqtt_client **ret_client);
+                                enum gw_mqtt_family family, struct gw_mqtt_client **ret_client);
 /* Drop the connection as said above. NULL is allowed. */
 void gw_mqtt_client_close(struct gw_mqtt_client *client);
 
@@ -68,7 +71,7 @@ enum gw_err gw_mqtt_client_unsubscribe(struct gw_mqtt_client *client, char **fil
 void gw_mqtt_client_disconnect(struct gw_mqtt_client *client);
 /* The broker said that another client took the session over (MQTT 5 only). */
 bool gw_mqtt_client_was_taken_over(const struct gw_mqtt_client *client);
-/* Why the connection ended, for a technician. Static storage. */
+/* Why the connection ended, for a technician. Lives as long as the client. */
 const char *gw_mqtt_client_reason(const struct gw_mqtt_client *client);
 
 #endif

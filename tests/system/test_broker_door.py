@@ -12,6 +12,7 @@ import time
 
 import pytest
 from mqtt_microscope import DISCONNECT, PINGREQ, SUBSCRIBE, Microscope
+from paho.mqtt import publish
 from rig_ipc import Refused
 from rig_process import wait_until
 
@@ -467,6 +468,7 @@ def raised(rig, issue):
         return False
 
 
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS")  # paho 1 on Debian 12
 @pytest.mark.parametrize("mqtt5", [True, False], ids=["mqtt5", "mqtt311"])
 def test_tls_and_password(make_rig, pki, mqtt5):
     rig = make_rig()
@@ -474,9 +476,9 @@ def test_tls_and_password(make_rig, pki, mqtt5):
     rig.configure(brokers=[secure_entry(rig, pki, mqtt5=mqtt5)])
     rig.collectd.start()
     rig.wait_connected()
-    subprocess.run(["mosquitto_pub", "-h", "localhost", "-p", str(rig.mqtt_port), "--cafile",
-                    f"{pki}/ca.crt", "-u", "gateway", "-P", "secret", "-q", "1", "-t",
-                    "floor/scanner-1", "-m", "over TLS"], check=True)
+    publish.single("floor/scanner-1", "over TLS", qos=1, hostname="localhost",
+                   port=rig.mqtt_port, tls={"ca_certs": f"{pki}/ca.crt"},
+                   auth={"username": "gateway", "password": "secret"})
     wait_until(lambda: rig.counter("mqtt.stored") == 1, 10, "it is stored")
     rig.broker.restart()
     wait_until(lambda: rig.counter("mqtt.connects") >= 2, 20, "it tries again")

@@ -143,4 +143,7 @@ async def run(bus, host, port, control_port, folder, interval_s, ready):
     control = await Control(plc, line).serve(control_port)
     ready(server.sockets[0].getsockname()[1], control.sockets[0].getsockname()[1])
     async with server, control:
-        await line.run()
+        try:
+            await line.run()
+        finally:
+            plc.drop_all()  # since Python 3.12 closing waits for every connection
