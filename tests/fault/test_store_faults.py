@@ -171,6 +171,39 @@ def test_a_store_that_went_back_in_time_starts_a_new_epoch_without_conflicts(mak
     assert rig.centre_counter("events_conflict") == 0
 
 
+def test_salvage_sends_what_a_store_set_aside_still_held_and_names_the_rest(make_rig):
+    rig = make_rig().start()
+    rig.send(200)
+    rig.assert_ledger_matches()
+    rig.wait_drained()
+    rig.wan.cut()
+    rig.send(1000, rate=5000, burst=100)
+    rig.collectd.stop()
+    copy = rig.folder / "copy"
+    shutil.copytree(store(rig), copy)
+    rig.collectd.start()
+    rig.wait_connected()
+    rig.send(500, rate=5000, burst=100)
+    wait_until(lambda: "heads 1700 " in (rig.folder / "linkd/progress").read_text(), 30,
+               "linkd has written the heads down")
+    rig.linkd.stop()
+    rig.collectd.kill()
+    shutil.rmtree(store(rig))
+    shutil.copytree(copy, store(rig))
+    start_again(rig)
+    done = gwctl(rig, "queue", "salvage", str(set_aside(rig)))
+    assert done.returncode == 0, done.stderr + done.stdout
+    wait_until(lambda: len(raws(rig)) >= 1200, 60, "salvaged events arrive", every=0.2)
+    assert len(set(raws(rig))) == len(raws(rig)) == 1200
+    assert rig.centre_counter("events_conflict") == 0
+
+    def named():
+        old = next(epoch for epoch in epochs(rig) if epoch.get("superseded_by"))
+        return [(t["first"], t["last"], t["reason"]) for t in old["classes"]["business"]["tombstones"]]
+
+    wait_until(lambda: named() == [(1201, 1700, "corrupt")], 30, "the lost range is named", every=0.2)
+
+
 def test_a_store_of_another_gateway_is_not_sent_as_ours(make_rig):
     first = make_rig().start()
     first.wan.cut()
