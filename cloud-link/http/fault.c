@@ -51,6 +51,18 @@ static const struct {
     {"alert", GW_HTTP_TLS},
 };
 
+/* A connection that broke during the handshake says nothing about certificates. */
+static bool was_dropped(CURLcode code, const char *text) {
+    static const char *const marks[] = {"SSL_ERROR_SYSCALL", "Connection reset by peer",
+                                        "Broken pipe", "Connection timed out"};
+    for (size_t i = 0; i < GW_ARRAY_LEN(marks); i++) {
+        if (code == CURLE_SSL_CONNECT_ERROR && strstr(text, marks[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool may_carry_alert(CURLcode code) {
     return code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR
            || code == CURLE_SEND_ERROR;
@@ -63,6 +75,9 @@ enum gw_http_fault gw_http_fault_of(CURLcode code, const char *text) {
                 return alerts[i].fault;
             }
         }
+    }
+    if (was_dropped(code, text)) {
+        return GW_HTTP_UNREACHABLE;
     }
     for (size_t i = 0; i < GW_ARRAY_LEN(faults); i++) {
         if (faults[i].code == code) {
