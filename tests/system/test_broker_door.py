@@ -528,8 +528,8 @@ def test_kill_9_between_reading_and_acknowledging_under_load(make_rig):
 
 
 def test_a_full_store_withholds_and_loses_nothing(make_rig):
-    """8 MiB and a cut WAN: what does not fit stays at the broker, unacknowledged."""
-    rig = make_rig(changes={"store": {"size_mb": 8, "ring_percent": 5, "quarantine_mb": 1}}).start()
+    """4 MiB and a cut WAN: what does not fit stays at the broker, unacknowledged."""
+    rig = make_rig(changes={"store": {"size_mb": 4, "ring_percent": 5, "quarantine_mb": 1}}).start()
     rig.wan.cut()
     scanners = rig.simulate("scanners", "--rate", "5000", "--burst", "100")
     wait_until(lambda: rig.counter("mqtt.withheld") > 0, 60, "messages are withheld")
