@@ -318,13 +318,11 @@ static enum gw_err every_second(struct gw_collectd *collectd) {
     gw_collectd_watch_clock(collectd, now_mono_ms);
     gw_collectd_watch_queue(collectd, now_mono_ms);
     gw_collectd_flush_refusals(collectd, now_mono_ms);
-    if (collectd->is_started) {
-        gw_collectd_beat(collectd, now_mono_ms);
-    }
+    enum gw_err beaten = collectd->is_started ? gw_collectd_beat(collectd, now_mono_ms) : GW_OK;
     gw_issue_log_update(&collectd->issue_log, collectd->health);
     gw_collectd_write_status(collectd);
     settle_health(collectd, now_mono_ms);
-    return GW_OK;
+    return beaten;
 }
 
 enum gw_err gw_collectd_round(struct gw_collectd *collectd, int64_t deadline_mono_ms) {

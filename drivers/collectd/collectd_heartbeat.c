@@ -147,11 +147,11 @@ static void put_heartbeat(struct gw_collectd *collectd, int64_t now_mono_ms) {
     gw_buf_put_char(buf, '}');
 }
 
-void gw_collectd_beat(struct gw_collectd *collectd, int64_t now_mono_ms) {
+enum gw_err gw_collectd_beat(struct gw_collectd *collectd, int64_t now_mono_ms) {
     int verdict = gw_health_verdict(collectd->health);
     if (now_mono_ms < collectd->next_heartbeat_mono_ms
         && verdict == collectd->heartbeat_verdict) {
-        return;
+        return GW_OK;
     }
     put_heartbeat(collectd, now_mono_ms);
     struct gw_collectd_event event = {.type = GW_EVENT_GATEWAY_HEARTBEAT,
@@ -163,4 +163,5 @@ void gw_collectd_beat(struct gw_collectd *collectd, int64_t now_mono_ms) {
     }
     collectd->heartbeat_verdict = verdict;
     collectd->next_heartbeat_mono_ms = now_mono_ms + HEARTBEAT_MS;
+    return err == GW_ERR_FATAL ? err : GW_OK;
 }

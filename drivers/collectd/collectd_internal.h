@@ -142,8 +142,9 @@ void gw_collectd_flush_refusals(struct gw_collectd *collectd, int64_t now_mono_m
 
 /* gateway.started, durable when OK. */
 enum gw_err gw_collectd_tell_started(struct gw_collectd *collectd);
-/* Each second: heartbeat if due or the verdict changed. */
-void gw_collectd_beat(struct gw_collectd *collectd, int64_t now_mono_ms);
+/* Each second: heartbeat if due or the verdict changed. FATAL if the store cannot be
+ * written any more by this process; everything else is only logged. */
+enum gw_err gw_collectd_beat(struct gw_collectd *collectd, int64_t now_mono_ms);
 
 /* ---- collectd_clock.c ---- */
 
