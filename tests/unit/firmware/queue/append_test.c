@@ -297,8 +297,8 @@ static void open_failing(struct gw_queue_fixture *f, struct failing *failing,
 
 static void sequences_are_taken_back_when_a_commit_fails(void **state) {
     struct gw_queue_fixture *f = *state;
-    struct failing failing;
-    struct gw_store_probe probe;
+    static struct failing failing; /* the teardown still asks it */
+    static struct gw_store_probe probe;
     gw_queue_fixture_append(f, GW_CLASS_BUSINESS, 1, 3);
     open_failing(f, &failing, &probe);
     uint64_t used = gw_queue_fixture_figures(f).used_bytes;
@@ -324,8 +324,8 @@ static void sequences_are_taken_back_when_a_commit_fails(void **state) {
 
 static void a_failed_put_fails_the_group_and_refuses_the_unit(void **state) {
     struct gw_queue_fixture *f = *state;
-    struct failing failing;
-    struct gw_store_probe probe;
+    static struct failing failing; /* the teardown still asks it */
+    static struct gw_store_probe probe;
     open_failing(f, &failing, &probe);
     f->told_count = 0;
     assert_int_equal(gw_queue_fixture_submit(f, GW_CLASS_BUSINESS, 1), GW_OK);
@@ -363,8 +363,8 @@ static void submit_again(void *context, uint64_t token, enum gw_err err) {
 
 static void a_completion_may_submit_again(void **state) {
     struct gw_queue_fixture *f = *state;
-    struct failing failing;
-    struct gw_store_probe probe;
+    static struct failing failing; /* the teardown still asks it */
+    static struct gw_store_probe probe;
     open_failing(f, &failing, &probe);
     uint8_t bytes[1024];
     struct gw_buf storage;
@@ -420,8 +420,8 @@ static void assert_state(struct gw_queue_fixture *f, const char *table, const ch
 
 static void state_is_as_durable_as_the_events_of_its_unit(void **state) {
     struct gw_queue_fixture *f = *state;
-    struct failing failing;
-    struct gw_store_probe probe;
+    static struct failing failing; /* the teardown still asks it */
+    static struct gw_store_probe probe;
     open_failing(f, &failing, &probe);
     assert_int_equal(submit_state(f, "mqtt", "a", "one"), GW_OK);
     assert_state(f, "mqtt", "a", NULL);

@@ -452,7 +452,8 @@ static enum gw_err refuse_deletes(void *self, enum gw_store_step step) {
 
 static void a_failing_trim_shrinks_until_it_passes(void **state) {
     struct gw_queue_fixture *f = *state;
-    unsigned left = 0;
+    static unsigned left; /* the store keeps the probe until the teardown */
+    left = 0;
     struct gw_store_probe probe = {refuse_deletes, &left};
     f->options.probe = &probe;
     f->options.ring_ms = 0;
