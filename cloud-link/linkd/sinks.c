@@ -72,7 +72,8 @@ static enum gw_err open_uplink(struct gw_linkd_sink *sink) {
         .starts_at_once = linkd->is_reload,
         .random = draw,
     };
-    if (gw_link_store_is_new(linkd->store)) {
+    /* A sink that a reload brings in has acknowledged nothing yet. */
+    if (gw_link_store_is_new(linkd->store) && !linkd->is_reload) {
         options.known = linkd->progress;
         options.known_count = linkd->progress_count;
     }

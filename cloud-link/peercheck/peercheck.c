@@ -134,10 +134,12 @@ static void list_names(X509 *leaf, char *dst, size_t dst_size) {
                             (const char *) ASN1_STRING_get0_data(name->d.dNSName));
         } else if (name->type == GEN_IPADD) {
             int len = ASN1_STRING_length(name->d.iPAddress);
-            (void) snprintf(text, sizeof(text), "IP:");
-            (void) inet_ntop(len == 4 ? AF_INET : AF_INET6,
-                             ASN1_STRING_get0_data(name->d.iPAddress), text + 3,
-                             sizeof(text) - 3);
+            (void) snprintf(text, sizeof(text), "IP:?");
+            if (len == 4 || len == 16) {
+                (void) inet_ntop(len == 4 ? AF_INET : AF_INET6,
+                                 ASN1_STRING_get0_data(name->d.iPAddress), text + 3,
+                                 sizeof(text) - 3);
+            }
         }
         int n = snprintf(dst + used, dst_size - used, "%s%s", used ? ", " : "", text);
         used += n > 0 ? (size_t) n : 0;

@@ -27,10 +27,14 @@ void gw_pace_init(struct gw_pace *pace, int64_t now_mono_ms, uint32_t first_jitt
     };
 }
 
+static int64_t later(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
 void gw_pace_succeed(struct gw_pace *pace, int64_t now_mono_ms) {
     pace->state = GW_SINK_UP;
     pace->last_ok_mono_ms = now_mono_ms;
-    pace->not_before_mono_ms = now_mono_ms;
+    pace->not_before_mono_ms = later(now_mono_ms, pace->told_wait_mono_ms);
     pace->delay_ms = 0;
     pace->failures = 0;
 }
@@ -46,7 +50,11 @@ void gw_pace_fail(struct gw_pace *pace, int64_t now_mono_ms, uint64_t retry_afte
     }
     pace->state = GW_SINK_WAITING;
     pace->failures++;
-    pace->not_before_mono_ms = now_mono_ms + delay_ms;
+    if (retry_after_ms > 0) {
+        int64_t told = now_mono_ms + gw_backoff_with_retry_after(retry_after_ms, 0);
+        pace->told_wait_mono_ms = later(told, pace->told_wait_mono_ms);
+    }
+    pace->not_before_mono_ms = later(now_mono_ms + delay_ms, pace->told_wait_mono_ms);
 }
 
 void gw_pace_stop(struct gw_pace *pace, int64_t now_mono_ms, uint32_t at_least_ms,

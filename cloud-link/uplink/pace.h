@@ -31,9 +31,11 @@ const char *gw_sink_state_name(enum gw_sink_state state);
 struct gw_pace {
     enum gw_sink_state state;
     int64_t not_before_mono_ms;
-    int64_t last_ok_mono_ms; /* or the start */
-    uint32_t delay_ms;       /* the last one, input of the next */
-    unsigned failures;       /* in a row */
+    int64_t told_wait_mono_ms; /* the centre's Retry-After: holds whatever another class
+                                  hears meanwhile */
+    int64_t last_ok_mono_ms;   /* or the start */
+    uint32_t delay_ms;         /* the last one, input of the next */
+    unsigned failures;         /* in a row */
     uint32_t first_jitter_ms;
     /* token bucket in thousandths of an event; rate 0 = no limit */
     uint32_t configured_rate, credit_rate;

@@ -39,7 +39,7 @@ def _epochs(cursor, serial):
         if epoch.previous in by_name:
             before = by_name[epoch.previous]
             before.superseded_by = epoch.name
-            before.tail_known = epoch.previous_exact
+            before.tail_known = before.tail_known and epoch.previous_exact
     heads_of_chains = [epoch for epoch in epochs if epoch.superseded_by is None]
     for epoch in heads_of_chains[:-1]:  # nobody speaks of it, and there is a newer one
         epoch.superseded_by = heads_of_chains[-1].name

@@ -235,7 +235,10 @@ class _Taking:
         if type(previous) is not str or not EPOCH.match(previous) \
                 or previous == self._batch.epoch:
             previous = None
-        exact = 1 if previous and data.get("previousexact") is True else 0
+        heads = _heads_of(data.get("previousheads"))
+        # Exact is a statement on every class, or it is none.
+        exact = 1 if previous and data.get("previousexact") is True \
+            and set(heads) == set(CLASSES) else 0
         # A restart on the same epoch names no predecessor: it takes nothing back.
         self._cursor.execute(
             "UPDATE epochs SET store_origin = COALESCE(store_origin, ?),"
@@ -246,7 +249,7 @@ class _Taking:
             self._cursor.execute(
                 "INSERT INTO epochs(gateway, epoch, first_seen, last_seen) VALUES(?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING", (self._batch.serial, previous, self._now, self._now))
-            self._remember_heads(previous, _heads_of(data.get("previousheads")))
+            self._remember_heads(previous, heads)
 
 
 def _heads_of(value):

@@ -66,6 +66,18 @@ static void attempts_in_a_long_outage_are_spread_further(void **state) {
                 > T0 + GW_PACE_LONG_OUTAGE_MS + 1 + pace.delay_ms + 29000);
 }
 
+static void retry_after_holds_whatever_another_class_hears(void **state) {
+    (void) state;
+    struct gw_pace pace;
+    gw_pace_init(&pace, 0, 0, 0, 0);
+    gw_pace_fail(&pace, 1000, 60000, 1);
+    gw_pace_succeed(&pace, 1500);
+    assert_false(gw_pace_may_send(&pace, 60900, 0));
+    gw_pace_fail(&pace, 2000, 0, 1);
+    assert_false(gw_pace_may_send(&pace, 60900, 0));
+    assert_true(gw_pace_may_send(&pace, 200000, 0));
+}
+
 static void retry_after_is_a_least_delay(void **state) {
     (void) state;
     struct gw_pace pace;
@@ -204,6 +216,7 @@ int main(void) {
         cmocka_unit_test(delays_grow_to_their_cap_and_start_over_after_success),
         cmocka_unit_test(attempts_in_a_long_outage_are_spread_further),
         cmocka_unit_test(retry_after_is_a_least_delay),
+        cmocka_unit_test(retry_after_holds_whatever_another_class_hears),
         cmocka_unit_test(a_stopped_sink_is_probed_slowly),
         cmocka_unit_test(without_a_rate_there_is_no_limit),
         cmocka_unit_test(a_rate_bounds_the_drain),
