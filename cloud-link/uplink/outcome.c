@@ -205,8 +205,11 @@ static bool is_all_unproved(const struct exchange *x, const struct gw_track *tra
 
 static void hold(struct exchange *x, enum gw_held_cause cause) {
     struct gw_track *track = x->lane->track;
-    enum gw_err err =
-        gw_track_hold(track, cause, x->uplink->accepted, x->reply.code, x->reply.detail);
+    enum gw_err err = gw_track_hold(track, x->lane->batch.first, cause, x->uplink->accepted,
+                                    x->reply.code, x->reply.detail);
+    if (err == GW_ERR_NOENT) {
+        return; /* trimmed meanwhile: the answer is about nothing that can be sent */
+    }
     bool is_full = err || track->held_count == GW_TRACK_HELD_MAX;
     if (is_full && is_all_unproved(x, track)) {
         gw_track_forgive(track);
@@ -235,7 +238,7 @@ static void close_letter(struct exchange *x) {
 static void bisect_forward(struct exchange *x, enum gw_held_cause cause) {
     struct gw_lane *lane = x->lane;
     if (lane->batch.count > 1) {
-        gw_track_bisect(lane->track, lane->batch.count);
+        gw_track_bisect(lane->track, lane->batch.first, lane->batch.count);
     } else if (lane->batch.slots[0].is_tombstone) {
         on_config_fault(x); /* a tombstone cannot be given up */
     } else {

@@ -82,13 +82,17 @@ void gw_track_settle(struct gw_track *track, uint64_t slots, uint64_t last) {
     if (slots == 0) {
         return;
     }
-    track->next = last + 1;
+    if (track->next <= last) {
+        track->next = last + 1; /* a trim may have been faster */
+    }
     track->faults = 0;
     track->bad_slots = track->bad_slots > slots ? track->bad_slots - slots : 0;
 }
 
-void gw_track_bisect(struct gw_track *track, uint64_t slots) {
-    track->bad_slots = slots;
+void gw_track_bisect(struct gw_track *track, uint64_t first, uint64_t slots) {
+    if (first == track->next) {
+        track->bad_slots = slots;
+    }
 }
 
 void gw_track_stop_bisecting(struct gw_track *track) {
@@ -119,13 +123,16 @@ static void note_refusal(struct gw_held *held, enum gw_held_cause cause, uint64_
     copy_text(detail, held->detail, sizeof(held->detail));
 }
 
-enum gw_err gw_track_hold(struct gw_track *track, enum gw_held_cause cause, uint64_t accepted,
-                          struct gw_str code, struct gw_str detail) {
+enum gw_err gw_track_hold(struct gw_track *track, uint64_t sequence, enum gw_held_cause cause,
+                          uint64_t accepted, struct gw_str code, struct gw_str detail) {
+    if (sequence != track->next) {
+        return GW_ERR_NOENT;
+    }
     if (track->held_count == GW_TRACK_HELD_MAX) {
         return GW_ERR_FULL;
     }
     struct gw_held *held = &track->held[track->held_count++];
-    *held = (struct gw_held){.sequence = track->next, .cause = cause};
+    *held = (struct gw_held){.sequence = sequence, .cause = cause};
     note_refusal(held, cause, accepted, code, detail);
     track->next++;
     gw_track_stop_bisecting(track);

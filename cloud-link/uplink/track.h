@@ -92,17 +92,19 @@ uint64_t gw_track_backlog(const struct gw_track *track);
 /* What to send next; `accepted` is the sink's count of accepted events. */
 struct gw_plan gw_track_plan(const struct gw_track *track, uint64_t accepted);
 
-/* `slots` slots up to `last` of the batch that began at `next` are settled. */
+/* `slots` slots up to `last` of the batch that began at `next` are settled. A trim
+ * since then may have moved `next` beyond them: it never goes back. */
 void gw_track_settle(struct gw_track *track, uint64_t slots, uint64_t last);
-/* A batch of `slots` (> 1) slots at `next` holds an offender. */
-void gw_track_bisect(struct gw_track *track, uint64_t slots);
+/* A batch of `slots` (> 1) slots from `first` on holds an offender. Nothing happens
+ * if `first` is not `next` any more: the batch was trimmed while it was asked about. */
+void gw_track_bisect(struct gw_track *track, uint64_t first, uint64_t slots);
 /* Give the bisection up: it was not an event's fault. */
 void gw_track_stop_bisecting(struct gw_track *track);
 
-/* The event at `next` was refused alone: hold it and go on. FULL if no more can
- * be held. Texts are cut. */
-enum gw_err gw_track_hold(struct gw_track *track, enum gw_held_cause cause, uint64_t accepted,
-                          struct gw_str code, struct gw_str detail);
+/* The event `sequence`, at `next`, was refused alone: hold it and go on. FULL if no
+ * more can be held; NOENT if it is not at `next` any more (trimmed). Texts are cut. */
+enum gw_err gw_track_hold(struct gw_track *track, uint64_t sequence, enum gw_held_cause cause,
+                          uint64_t accepted, struct gw_str code, struct gw_str detail);
 /* The held event was refused once more. */
 void gw_track_refuse_again(struct gw_track *track, uint64_t sequence, enum gw_held_cause cause,
                            uint64_t accepted, struct gw_str code, struct gw_str detail);

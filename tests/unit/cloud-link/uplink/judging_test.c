@@ -348,6 +348,27 @@ static void records_trimmed_between_look_and_read_are_no_loss(void **state) {
     rig_close(&rig);
 }
 
+static void a_refusal_of_a_trimmed_event_does_not_hit_the_next_one(void **state) {
+    (void) state;
+    struct rig rig;
+    struct gw_letter letter;
+    struct centre centre = {.status = 422};
+    rig_open(&rig);
+    set_head(&rig, GW_CLASS_BUSINESS, 1);
+    accept(&rig, 0);
+    set_head(&rig, GW_CLASS_BUSINESS, 2);
+    pending_is(&rig, 0, "business", 2, 2);
+    gw_fake_queue_epoch(&rig.queue, GW_EPOCH_INDEX_OWN)->ranges[0].first = 5;
+    set_head(&rig, GW_CLASS_BUSINESS, 10);
+    answer_problem(&rig, 0, 422, "schema");
+    pending_is(&rig, 0, "business", 5, 10);
+    serve(&rig, &centre, 1000);
+    assert_int_equal(acked(&rig, GW_CLASS_BUSINESS), 10);
+    assert_int_equal(find_letter(&rig, 5, &letter), GW_ERR_NOENT);
+    assert_int_equal(centre.tombstones, 0);
+    rig_close(&rig);
+}
+
 static void a_tombstone_that_grew_is_sent_from_where_it_was_left(void **state) {
     (void) state;
     struct rig rig;
@@ -379,6 +400,7 @@ int main(void) {
         cmocka_unit_test(a_corrupt_record_goes_out_as_the_same_tombstone_each_time),
         cmocka_unit_test(a_hole_is_a_loss_only_if_it_outlives_a_look),
         cmocka_unit_test(records_trimmed_between_look_and_read_are_no_loss),
+        cmocka_unit_test(a_refusal_of_a_trimmed_event_does_not_hit_the_next_one),
         cmocka_unit_test(a_tombstone_that_grew_is_sent_from_where_it_was_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,9 @@ static void plan_is(const struct gw_track *track, uint64_t accepted, enum gw_pla
 }
 
 static void hold(struct gw_track *track, enum gw_held_cause cause, uint64_t accepted) {
-    assert_int_equal(gw_track_hold(track, cause, accepted, GW_STR("code"), GW_STR("why")),
-                     GW_OK);
+    assert_int_equal(
+        gw_track_hold(track, track->next, cause, accepted, GW_STR("code"), GW_STR("why")),
+        GW_OK);
 }
 
 static void it_starts_behind_its_cursor_or_at_the_oldest_record(void **state) {
@@ -77,15 +78,30 @@ static void trimming_under_a_slow_sink_skips_what_is_gone(void **state) {
     assert_int_equal(gw_track_set_range(&track, (struct gw_queue_range){4, 12}), 0);
 }
 
+static void an_answer_about_what_was_trimmed_meanwhile_decides_nothing(void **state) {
+    (void) state;
+    struct gw_track track = track_of(1, 10); /* 1..3 are in flight */
+    assert_int_equal(gw_track_set_range(&track, (struct gw_queue_range){6, 12}), 5);
+    gw_track_bisect(&track, 1, 3);
+    plan_is(&track, 0, GW_PLAN_FORWARD, 6, 0);
+    assert_int_equal(gw_track_hold(&track, 1, GW_HELD_REFUSED, 0, GW_STR("c"), GW_STR("d")),
+                     GW_ERR_NOENT);
+    assert_int_equal(track.held_count, 0);
+    assert_int_equal(track.next, 6);
+    gw_track_settle(&track, 3, 3);
+    assert_int_equal(track.next, 6);
+    assert_int_equal(gw_track_cursor(&track), 5);
+}
+
 static void bisection_halves_down_to_the_offender(void **state) {
     (void) state;
     /* slot 6 of 1..8 is bad */
     struct gw_track track = track_of(1, 8);
-    gw_track_bisect(&track, 8);
+    gw_track_bisect(&track, 1, 8);
     plan_is(&track, 0, GW_PLAN_FORWARD, 1, 4);
     gw_track_settle(&track, 4, 4);
     plan_is(&track, 4, GW_PLAN_FORWARD, 5, 2);
-    gw_track_bisect(&track, 2);
+    gw_track_bisect(&track, 5, 2);
     plan_is(&track, 4, GW_PLAN_FORWARD, 5, 1);
     gw_track_settle(&track, 1, 5);
     plan_is(&track, 5, GW_PLAN_FORWARD, 6, 1); /* asked about alone, not inferred */
@@ -160,8 +176,9 @@ static void no_more_than_a_few_are_held(void **state) {
     for (int i = 0; i < GW_TRACK_HELD_MAX; i++) {
         hold(&track, GW_HELD_REFUSED, 0);
     }
-    assert_int_equal(gw_track_hold(&track, GW_HELD_REFUSED, 0, GW_STR(""), GW_STR("")),
-                     GW_ERR_FULL);
+    assert_int_equal(
+        gw_track_hold(&track, track.next, GW_HELD_REFUSED, 0, GW_STR(""), GW_STR("")),
+        GW_ERR_FULL);
     plan_is(&track, 0, GW_PLAN_NOTHING, 0, 0);
 }
 
@@ -174,7 +191,7 @@ static void long_texts_are_cut_between_characters(void **state) {
         text[i + 1] = '\xa9';
     }
     struct gw_str view = {text, sizeof(text)};
-    assert_int_equal(gw_track_hold(&track, GW_HELD_REFUSED, 0, view, view), GW_OK);
+    assert_int_equal(gw_track_hold(&track, 1, GW_HELD_REFUSED, 0, view, view), GW_OK);
     assert_true(gw_str_is_utf8(gw_str_from_cstr(track.held[0].code)));
     assert_true(gw_str_is_utf8(gw_str_from_cstr(track.held[0].detail)));
     assert_int_equal(gw_str_from_cstr(track.held[0].code).len, GW_HELD_CODE_MAX - 2);
@@ -187,6 +204,7 @@ int main(void) {
         cmocka_unit_test(an_empty_class_has_nothing_to_send),
         cmocka_unit_test(settling_moves_the_cursor),
         cmocka_unit_test(trimming_under_a_slow_sink_skips_what_is_gone),
+        cmocka_unit_test(an_answer_about_what_was_trimmed_meanwhile_decides_nothing),
         cmocka_unit_test(bisection_halves_down_to_the_offender),
         cmocka_unit_test(the_cursor_stays_before_a_held_slot),
         cmocka_unit_test(guilt_needs_an_acceptance_before_and_after),
