@@ -23,7 +23,8 @@
 #define HEAD_KEY GW_STR("head")
 #define HEAD_BYTES (8 + GW_SHA256_BYTES)
 #define ENTRIES_MAX 10000
-#define ENTRY_MAX_BYTES 4096
+/* So that ENTRIES_MAX of them stay below the quota of the state table (16 MiB). */
+#define ENTRY_MAX_BYTES 1500
 
 enum gw_err gw_collectd_load_chain(struct gw_collectd *collectd) {
     uint8_t storage[HEAD_BYTES];

@@ -159,6 +159,10 @@ static enum gw_err get_type(const struct gw_json *event, struct gw_event_draft *
     if (!err && name.len > 0) {
         err = gw_flow_class_parse(name, &draft->class);
     }
+    /* Business is never evicted: nobody but the floor may fill the store with it. */
+    if (!err && draft->class == GW_CLASS_BUSINESS) {
+        return GW_ERR_DENIED;
+    }
     return err ? GW_ERR_SCHEMA : GW_OK;
 }
 

@@ -242,6 +242,9 @@ static enum gw_err write_if_allowed(struct gw_broker *broker) {
             return err;
         }
     }
+    if (broker->drop_err) {
+        return broker->drop_err; /* a group failed: its PUBACKs are in the queue too */
+    }
     return gw_mqtt_client_wants_write(broker->client) ? gw_mqtt_client_write(broker->client)
                                                       : GW_OK;
 }

@@ -151,8 +151,8 @@ static bool is_retained_repeat(struct handling *handling) {
 
 /* The device's own event id: the same id with the same payload is one event; with
  * another payload nobody can know, so it is kept and marked. An id that is not in
- * the window was not stored: then a redelivery is no possible duplicate either,
- * since the window reaches further back than what can be in flight. */
+ * the window takes no mark away: after a restart or a new store the window may begin
+ * later than what is in flight. */
 static bool is_device_duplicate(struct handling *handling,
                                 const struct gw_observation *observation) {
     struct gw_broker *broker = handling->broker;
@@ -165,7 +165,6 @@ static bool is_device_duplicate(struct handling *handling,
         gw_fingerprint(device, gw_bytes_from_str(observation->device_event_id));
     uint64_t stored = 0;
     if (!gw_window_find(&broker->windows.event_ids, handling->event_id, &stored)) {
-        handling->flags &= ~(unsigned) GW_EVENT_POSSIBLE_DUPLICATE;
         return false;
     }
     if (stored == handling->payload) {

@@ -118,20 +118,37 @@ static struct issue *find_issue(const struct gw_health *health, enum gw_issue_co
     return NULL;
 }
 
+/* A free place, else the least severe and oldest issue, if that is less severe: many
+ * small complaints must not hide a great one. */
+static struct issue *find_place(struct gw_health *health, enum gw_severity severity) {
+    struct issue *least = NULL;
+    for (size_t i = 0; i < health->max_issues; i++) {
+        struct issue *issue = &health->issues[i];
+        if (!issue->info) {
+            return issue;
+        }
+        if (!least || issue->info->severity < least->info->severity
+            || (issue->info->severity == least->info->severity
+                && issue->since_wall_ms < least->since_wall_ms)) {
+            least = issue;
+        }
+    }
+    return least && least->info->severity < severity ? least : NULL;
+}
+
 static struct issue *take_issue(struct gw_health *health, enum gw_issue_code code,
                                 struct gw_str subject) {
     const struct gw_issue_info *info = gw_issue_find(code);
-    for (size_t i = 0; info && i < health->max_issues; i++) {
-        struct issue *issue = &health->issues[i];
-        if (!issue->info) {
-            issue->info = info;
-            issue->since_wall_ms = gw_clock_wall_ms(&health->clock);
-            put_field(subject, issue->subject, sizeof issue->subject);
-            health->revision++;
-            return issue;
-        }
+    struct issue *issue = info ? find_place(health, info->severity) : NULL;
+    if (!issue) {
+        return NULL;
     }
-    return NULL;
+    health->issues_not_kept += issue->info != NULL;
+    issue->info = info;
+    issue->since_wall_ms = gw_clock_wall_ms(&health->clock);
+    put_field(subject, issue->subject, sizeof issue->subject);
+    health->revision++;
+    return issue;
 }
 
 void gw_health_raise(struct gw_health *health, enum gw_issue_code code, struct gw_str subject,

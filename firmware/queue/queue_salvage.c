@@ -120,6 +120,9 @@ static enum gw_err take_context(struct salvage *salvage, uint64_t key, struct gw
         return GW_OK; /* damaged: salvage_put_context stands in */
     }
     enum gw_err err = salvage_epoch_for(salvage, context.epoch, &epoch);
+    if (err == GW_ERR_DUPLICATE) {
+        return GW_OK; /* of an epoch that another salvage has brought back already */
+    }
     return err ? err : put_context(salvage, epoch, (uint32_t) key, value);
 }
 
@@ -225,7 +228,7 @@ static enum gw_err take_record(struct salvage *salvage, struct gw_bytes key,
         err = settle_context(salvage, epoch, &record);
     }
     if (err) {
-        return err == GW_ERR_NOENT ? GW_OK : err;
+        return err == GW_ERR_NOENT || err == GW_ERR_DUPLICATE ? GW_OK : err;
     }
     return put_record(salvage, &epoch, &record, value);
 }

@@ -158,6 +158,18 @@ static void issues_beyond_the_room_are_counted(void **state) {
     assert_true(gw_health_is_raised(f->health, GW_ISSUE_UNKNOWN_TOPIC, GW_STR("e")));
 }
 
+static void a_great_issue_takes_the_place_of_a_small_one(void **state) {
+    struct fixture *f = *state;
+    static const char *const subjects[] = {"a", "b", "c", "d"};
+    for (size_t i = 0; i < 4; i++) {
+        gw_health_raise(f->health, GW_ISSUE_UNKNOWN_TOPIC, gw_str_from_cstr(subjects[i]), "x");
+    }
+    gw_health_raise(f->health, GW_ISSUE_STORE_FULL, GW_STR(""), "x");
+    assert_true(gw_health_is_raised(f->health, GW_ISSUE_STORE_FULL, GW_STR("")));
+    assert_text(snapshot(f, NULL), "/verdict", "critical");
+    assert_number(snapshot(f, NULL), "/issues_not_kept", 1);
+}
+
 /* Topics and error texts of strangers end up here. */
 static void strange_subjects_and_details_stay_valid_json_and_are_found_again(void **state) {
     struct fixture *f = *state;
@@ -281,6 +293,7 @@ int main(void) {
         TEST(raising_again_keeps_the_beginning_and_takes_the_new_detail),
         TEST(worst_issue_comes_first_and_is_the_verdict),
         TEST(issues_beyond_the_room_are_counted),
+        TEST(a_great_issue_takes_the_place_of_a_small_one),
         TEST(strange_subjects_and_details_stay_valid_json_and_are_found_again),
         TEST(sections_of_the_daemon_are_members_of_the_snapshot),
         TEST(open_issues_can_be_walked_through),

@@ -18,6 +18,8 @@ def send(gateway, numbers, epoch, heads):
 
 
 def start(gateway, epoch, previous=None, heads=None, exact=None):
+    if heads is not None:
+        heads = {"business": 0, "state": 0, "telemetry": 0, "audit": 0, **heads}
     event = make_started(1, epoch, previous, heads, exact)
     assert gateway.post([event], "state", epoch, heads="state=1")[0] == 200
 
@@ -53,6 +55,13 @@ def test_an_exact_predecessor_keeps_the_old_epoch_complete(gateway):
     start(gateway, NEW, OLD, {"business": 5, "state": 0}, exact=True)
     old = of_epoch(gateway.completeness(), OLD)
     assert old["verdict"] == "complete" and old["superseded_by"] == NEW
+
+
+def test_exact_without_a_head_for_every_class_is_no_statement(gateway):
+    send(gateway, range(1, 6), OLD, "business=5")
+    event = make_started(1, NEW, OLD, {"business": 5, "state": 0}, True)
+    assert gateway.post([event], "state", NEW, heads="state=1")[0] == 200
+    assert of_epoch(gateway.completeness(), OLD)["verdict"] == "tail_unknown"
 
 
 def test_exact_heads_show_a_missing_tail(gateway):
