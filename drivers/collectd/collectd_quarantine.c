@@ -286,24 +286,6 @@ static void put_counts(struct gw_buf *buf, const char *name,
     gw_buf_put_char(buf, '}');
 }
 
-/* What linkd knows of the epoch that was lost, if it still does. */
-static bool find_progress(const struct gw_collectd *collectd,
-                          struct gw_queue_progress *ret_progress) {
-    struct gw_queue_progress progress[GW_QUEUE_MAX_EPOCHS];
-    size_t count = 0;
-    if (!collectd->opening.has_previous
-        || gw_queue_progress_read(collectd->paths.progress, progress, &count)) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (gw_epoch_eq(progress[i].epoch, collectd->opening.previous_epoch)) {
-            *ret_progress = progress[i];
-            return true;
-        }
-    }
-    return false;
-}
-
 void gw_collectd_verb_salvage(const struct gw_collectd_request *request) {
     struct gw_collectd *collectd = request->collectd;
     struct gw_str path = {0};
@@ -319,12 +301,12 @@ void gw_collectd_verb_salvage(const struct gw_collectd_request *request) {
     if (!err) {
         err = gw_queue_commit(collectd->queue);
     }
-    struct gw_queue_progress progress;
-    bool has_progress = find_progress(collectd, &progress);
+    struct gw_queue_progress progress[GW_QUEUE_MAX_EPOCHS];
+    size_t count = 0; /* stays so when linkd has not written any */
+    (void) gw_queue_progress_read(collectd->paths.progress, progress, &count);
     struct gw_queue_salvage_result result = {0};
     if (!err) {
-        err = gw_queue_salvage(collectd->queue, path_text, has_progress ? &progress : NULL,
-                               &result);
+        err = gw_queue_salvage(collectd->queue, path_text, progress, count, &result);
     }
     if (err) {
         gw_collectd_refuse(request, err, "not salvaged: %s", gw_err_name(err));

@@ -217,9 +217,10 @@ enum gw_err gw_queue_quarantine_list(struct gw_queue_writer *writer, uint64_t nu
 enum gw_err gw_queue_quarantine_drop(struct gw_queue_writer *writer, uint64_t number);
 
 /* Re-submit the readable records of a store that was set aside, under their
- * old ids, as closed older epochs of this store; holes up to the last known
- * head become tombstones with reason "corrupt". Records at or below
- * `acked` (when its epoch matches; NULL = nothing known) are left out. Commits of
+ * old ids, as closed older epochs of this store; holes up to the last known head
+ * (of the old store, of `progress`, or of the opening that set it aside) become
+ * tombstones with reason "corrupt". Records that `progress` (`count` epochs, NULL
+ * if 0) says are acknowledged are left out. Commits of
  * its own; readers see an epoch when it is complete. A call that failed half-way
  * (FULL, IO) may be repeated. NOENT (no store there), CORRUPT (nothing readable),
  * SCHEMA (newer format), DUPLICATE (its epoch is here already), FULL. */
@@ -229,7 +230,7 @@ struct gw_queue_salvage_result {
     uint64_t already_acked;
 };
 enum gw_err gw_queue_salvage(struct gw_queue_writer *writer, const char *path,
-                             const struct gw_queue_progress *acked,
+                             const struct gw_queue_progress *progress, size_t count,
                              struct gw_queue_salvage_result *ret_result);
 
 /* ---- reader ---- */

@@ -78,10 +78,20 @@ enum gw_err salvage_epoch_for(struct salvage *salvage, struct gw_epoch epoch,
     return GW_OK;
 }
 
+const struct gw_queue_progress *salvage_progress_of(const struct salvage *salvage,
+                                                    struct gw_epoch epoch) {
+    for (size_t i = 0; i < salvage->progress_count; i++) {
+        if (gw_epoch_eq(salvage->progress[i].epoch, epoch)) {
+            return &salvage->progress[i];
+        }
+    }
+    return NULL;
+}
+
 uint64_t salvage_acked(const struct salvage *salvage, struct gw_epoch epoch,
                        enum gw_flow_class class) {
-    const struct gw_queue_progress *acked = salvage->acked;
-    return acked && gw_epoch_eq(acked->epoch, epoch) ? acked->acked[class] : 0;
+    const struct gw_queue_progress *progress = salvage_progress_of(salvage, epoch);
+    return progress ? progress->acked[class] : 0;
 }
 
 /* ---- contexts ---- */
@@ -325,7 +335,7 @@ static enum gw_err run(struct salvage *salvage, const char *path) {
 }
 
 enum gw_err gw_queue_salvage(struct gw_queue_writer *writer, const char *path,
-                             const struct gw_queue_progress *acked,
+                             const struct gw_queue_progress *progress, size_t count,
                              struct gw_queue_salvage_result *ret_result) {
     enum gw_err err = queue_commit(writer);
     if (err) {
@@ -336,7 +346,8 @@ enum gw_err gw_queue_salvage(struct gw_queue_writer *writer, const char *path,
         return GW_ERR_NOMEM;
     }
     salvage->writer = writer;
-    salvage->acked = acked;
+    salvage->progress = progress;
+    salvage->progress_count = count;
     err = run(salvage, path);
     if (err) {
         return err;

@@ -13,7 +13,8 @@ struct salvage_epoch {
 
 struct salvage {
     struct gw_queue_writer *writer;
-    const struct gw_queue_progress *acked;
+    const struct gw_queue_progress *progress;
+    size_t progress_count;
     struct gw_queue_salvage_result result;
     struct salvage_epoch old[GW_QUEUE_MAX_EPOCHS]; /* 0 = its own, then its salvaged */
     uint64_t batch;
@@ -25,6 +26,9 @@ struct salvage {
  * that epoch is complete here, or is our own; FULL if there are too many. */
 enum gw_err salvage_epoch_for(struct salvage *salvage, struct gw_epoch epoch,
                               struct epoch_books **ret_books);
+/* What the reader says of an old epoch; NULL if it says nothing. */
+const struct gw_queue_progress *salvage_progress_of(const struct salvage *salvage,
+                                                    struct gw_epoch epoch);
 /* What of an old epoch is known to be acknowledged. */
 uint64_t salvage_acked(const struct salvage *salvage, struct gw_epoch epoch,
                        enum gw_flow_class class);

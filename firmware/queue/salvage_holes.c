@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The holes of a salvaged epoch: every sequence up to the last known head must be
- * an event or lie under a tombstone. The head is what the old books, the reader and
- * the records themselves know; the start is what was acknowledged, else the old
- * books' first sequence, else the first record found.
+ * an event or lie under a tombstone. The head is what the old books, the reader, the
+ * opening that set the store aside and the records themselves know; the start is what was
+ * acknowledged, else the old books' first sequence, else the first record found.
  */
 #include "firmware/queue/salvage.h"
 
@@ -45,24 +45,37 @@ struct extent {
     uint64_t start, head; /* what must be there: [start, head] */
 };
 
+/* What our own epoch says of the head of the one it follows: durable, where the
+ * reader's word lives only until the reader forgets that epoch. */
+static uint64_t head_followed(const struct salvage *salvage, struct gw_epoch epoch,
+                              enum gw_flow_class class) {
+    const struct epoch_books *own = &salvage->writer->pending.epochs[0];
+    bool follows = own->has_previous && gw_epoch_eq(own->previous_epoch, epoch);
+    return follows ? own->previous_heads[class] : 0;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
 static struct extent extent_of(const struct salvage *salvage, const struct epoch_books *epoch,
                                enum gw_flow_class class) {
     const struct class_books *here = &epoch->classes[class];
     const struct salvage_epoch *old = old_by_epoch(salvage, epoch->epoch);
     const struct class_books *books = old && old->has_books ? &old->books.classes[class] : NULL;
-    const struct gw_queue_progress *acked = salvage->acked;
-    bool told = acked && gw_epoch_eq(acked->epoch, epoch->epoch);
+    const struct gw_queue_progress *progress = salvage_progress_of(salvage, epoch->epoch);
     struct extent extent = {
         .start = here->count > 0 ? here->first : UINT64_MAX,
-        .head = here->count > 0 ? here->last : 0,
+        .head = max_u64(here->count > 0 ? here->last : 0,
+                        head_followed(salvage, epoch->epoch, class)),
     };
     if (books) {
         extent.start = books->first;
-        extent.head = books->last > extent.head ? books->last : extent.head;
+        extent.head = max_u64(extent.head, books->last);
     }
-    if (told) {
-        extent.head = acked->heads[class] > extent.head ? acked->heads[class] : extent.head;
-        extent.start = acked->acked[class] + 1;
+    if (progress) {
+        extent.start = progress->acked[class] + 1;
+        extent.head = max_u64(extent.head, progress->heads[class]);
     }
     /* A record across the start, a tombstone, belongs to it. */
     if (here->count > 0 && here->first < extent.start) {

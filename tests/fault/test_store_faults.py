@@ -201,7 +201,8 @@ def test_salvage_sends_what_a_store_set_aside_still_held_and_names_the_rest(make
         old = next(epoch for epoch in epochs(rig) if epoch.get("superseded_by"))
         return [(t["first"], t["last"], t["reason"]) for t in old["classes"]["business"]["tombstones"]]
 
-    wait_until(lambda: named() == [(1201, 1700, "corrupt")], 30, "the lost range is named", every=0.2)
+    wait_until(named, 30, "the lost range is named", every=0.2)
+    assert named() == [(1201, 1700, "corrupt")]
 
 
 def test_a_store_of_another_gateway_is_not_sent_as_ours(make_rig):

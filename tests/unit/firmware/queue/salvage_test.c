@@ -143,7 +143,7 @@ static void all_that_was_not_acknowledged_comes_back_under_its_old_ids(void **st
     struct gw_queue_progress acked = set_aside(f, aside);
     gw_queue_fixture_append(f, GW_CLASS_BUSINESS, 1, 5);
     struct gw_queue_salvage_result result;
-    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, &result), GW_OK);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, 1, &result), GW_OK);
     assert_int_equal(result.recovered[GW_CLASS_BUSINESS], BUSINESS_EVENTS - ACKED_BUSINESS);
     assert_int_equal(result.recovered[GW_CLASS_STATE], STATE_EVENTS);
     assert_int_equal(result.already_acked, ACKED_BUSINESS);
@@ -167,7 +167,7 @@ static void a_salvaged_epoch_that_is_acknowledged_whole_disappears(void **state)
     struct gw_queue_progress acked = set_aside(f, aside);
     struct gw_queue_salvage_result result;
     uint64_t before = gw_queue_fixture_figures(f).used_bytes;
-    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, &result), GW_OK);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, 1, &result), GW_OK);
     acked.acked[GW_CLASS_BUSINESS] = BUSINESS_EVENTS;
     acked.acked[GW_CLASS_STATE] = STATE_EVENTS - 1;
     gw_queue_set_progress(f->writer, &acked);
@@ -188,10 +188,11 @@ static void the_same_store_is_salvaged_once(void **state) {
     char aside[GW_TEMP_PATH_BYTES];
     struct gw_queue_progress acked = set_aside(f, aside);
     struct gw_queue_salvage_result result;
-    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, &result), GW_OK);
-    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, &result), GW_ERR_DUPLICATE);
-    assert_int_equal(gw_queue_salvage(f->writer, "/nowhere", &acked, &result), GW_ERR_NOENT);
-    assert_int_equal(gw_queue_salvage(f->writer, f->path, &acked, &result), GW_ERR_DUPLICATE);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, 1, &result), GW_OK);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, 1, &result), GW_ERR_DUPLICATE);
+    assert_int_equal(gw_queue_salvage(f->writer, "/nowhere", &acked, 1, &result), GW_ERR_NOENT);
+    assert_int_equal(gw_queue_salvage(f->writer, f->path, &acked, 1, &result),
+                     GW_ERR_DUPLICATE);
     assert_int_equal(list_epochs(f), 2);
 }
 
@@ -201,7 +202,7 @@ static void another_gateways_store_is_denied(void **state) {
     f->options.serial = GW_STR("GW-0002");
     (void) set_aside(f, aside);
     struct gw_queue_salvage_result result;
-    assert_int_equal(gw_queue_salvage(f->writer, aside, NULL, &result), GW_ERR_DENIED);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, NULL, 0, &result), GW_ERR_DENIED);
     assert_int_equal(list_epochs(f), 1);
     gw_queue_fixture_append(f, GW_CLASS_AUDIT, 1, 1);
 }
@@ -224,7 +225,7 @@ static void a_damaged_record_becomes_a_tombstone_that_says_corrupt(void **state)
     gw_temp_flip(data, find_in_file(data, "\"n\":\"333\"", 9) + 6, 1);
     gw_temp_flip(data, find_in_file(data, "\"n\":\"334\"", 9) + 6, 1);
     struct gw_queue_salvage_result result;
-    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, &result), GW_OK);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, 1, &result), GW_OK);
     assert_int_equal(result.lost[GW_CLASS_BUSINESS], 2);
     assert_int_equal(list_epochs(f), 2);
     struct seen seen = check_epoch_class(f, 0, GW_CLASS_BUSINESS);
@@ -242,10 +243,30 @@ static void heads_that_only_the_reader_saw_become_tombstones(void **state) {
     struct gw_queue_progress acked = set_aside(f, aside);
     acked.heads[GW_CLASS_BUSINESS] = BUSINESS_EVENTS + 20;
     struct gw_queue_salvage_result result;
-    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, &result), GW_OK);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, 1, &result), GW_OK);
     assert_int_equal(result.lost[GW_CLASS_BUSINESS], 20);
     assert_int_equal(list_epochs(f), 2);
     assert_int_equal(views[0].ranges[GW_CLASS_BUSINESS].last, BUSINESS_EVENTS + 20);
+    assert_int_equal(check_epoch_class(f, 0, GW_CLASS_BUSINESS).buried, 20);
+}
+
+/* The reader has forgotten the epoch, the opening that set it aside has not. */
+static void heads_that_the_opening_was_told_become_tombstones(void **state) {
+    struct gw_queue_fixture *f = *state;
+    char aside[GW_TEMP_PATH_BYTES];
+    struct gw_queue_progress before = gw_queue_fixture_progress(f);
+    f->witness =
+        (struct gw_queue_witness){.known = true,
+                                  .epoch = before.epoch,
+                                  .heads = {[GW_CLASS_BUSINESS] = BUSINESS_EVENTS + 20}};
+    (void) set_aside(f, aside);
+    assert_true(f->opening.has_previous);
+    assert_int_equal(gw_queue_fixture_open(f),
+                     GW_OK); /* and it is not forgotten by a restart */
+    struct gw_queue_salvage_result result;
+    assert_int_equal(gw_queue_salvage(f->writer, aside, NULL, 0, &result), GW_OK);
+    assert_int_equal(result.lost[GW_CLASS_BUSINESS], 20);
+    assert_int_equal(list_epochs(f), 2);
     assert_int_equal(check_epoch_class(f, 0, GW_CLASS_BUSINESS).buried, 20);
 }
 
@@ -267,12 +288,12 @@ static void a_salvage_that_ran_out_of_room_goes_on_later(void **state) {
     gw_queue_set_progress(f->writer, &own);
     struct gw_queue_salvage_result result;
     f->writer->options.ring_ms = 0;
-    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, &result), GW_ERR_FULL);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, 1, &result), GW_ERR_FULL);
     assert_int_equal(list_epochs(f), 1); /* not to be seen yet */
     assert_int_equal(gw_queue_fixture_open(f), GW_OK);
     assert_int_equal(f->opening.origin, GW_QUEUE_REOPENED);
     gw_queue_fixture_ack_all(f);
-    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, &result), GW_OK);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, 1, &result), GW_OK);
     assert_int_equal(result.recovered[GW_CLASS_BUSINESS], 300);
     assert_int_equal(list_epochs(f), 2);
     assert_int_equal(check_epoch_class(f, 0, GW_CLASS_BUSINESS).events, 300);
@@ -284,13 +305,13 @@ static void a_salvaged_epoch_survives_the_next_setting_aside(void **state) {
     char aside[GW_TEMP_PATH_BYTES], again[GW_TEMP_PATH_BYTES];
     struct gw_queue_progress acked = set_aside(f, aside);
     struct gw_queue_salvage_result result;
-    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, &result), GW_OK);
+    assert_int_equal(gw_queue_salvage(f->writer, aside, &acked, 1, &result), GW_OK);
     f->filling_bytes = 10;
     gw_queue_fixture_append(f, GW_CLASS_BUSINESS, 1, 30);
     gw_queue_fixture_close(f);
     assert_int_equal(rename(f->path, gw_temp_path(&f->folder, "again", again)), 0);
     assert_int_equal(gw_queue_fixture_open(f), GW_OK);
-    assert_int_equal(gw_queue_salvage(f->writer, again, NULL, &result), GW_OK);
+    assert_int_equal(gw_queue_salvage(f->writer, again, NULL, 0, &result), GW_OK);
     assert_int_equal(list_epochs(f), 3);
     unsigned events = 0;
     for (size_t i = 0; i < 2; i++) {
@@ -343,7 +364,7 @@ static void open_and_use(struct gw_queue_fixture *f, const struct gw_queue_progr
     assert_int_equal(f->opening.origin, GW_QUEUE_SET_ASIDE);
     tally->aside++;
     struct gw_queue_salvage_result result;
-    enum gw_err err = gw_queue_salvage(f->writer, f->opening.set_aside_path, acked, &result);
+    enum gw_err err = gw_queue_salvage(f->writer, f->opening.set_aside_path, acked, 1, &result);
     if (err) {
         tally->nothing++;
         assert_true(err == GW_ERR_CORRUPT || err == GW_ERR_SCHEMA || err == GW_ERR_NOENT);
@@ -429,6 +450,7 @@ int main(void) {
         TEST(another_gateways_store_is_denied),
         TEST(a_damaged_record_becomes_a_tombstone_that_says_corrupt),
         TEST(heads_that_only_the_reader_saw_become_tombstones),
+        TEST(heads_that_the_opening_was_told_become_tombstones),
         TEST(a_salvage_that_ran_out_of_room_goes_on_later),
         TEST(a_salvaged_epoch_survives_the_next_setting_aside),
         TEST(one_flipped_byte_anywhere_is_survived),
