@@ -8,15 +8,35 @@
 /* Room for an issue that ends a while after the last refusal. */
 #define REFUSED_SHOWN_MS 600000
 
-static void on_refused(void *context, struct gw_str device, enum gw_flow_class class,
-                       uint64_t count) {
-    struct gw_collectd *collectd = context;
-    gw_refusals_add(&collectd->refusals, device, class, count,
-                    gw_clock_wall_ms(&collectd->clock));
+static void count_refused(struct gw_collectd *collectd, const struct gw_refused *refused) {
+    gw_refusals_add(&collectd->refusals, refused, gw_clock_wall_ms(&collectd->clock));
     collectd->refused_mono_ms = gw_clock_mono_ms(&collectd->clock);
     gw_health_raise(collectd->health, GW_ISSUE_CAPTURE_REFUSED, (struct gw_str){0},
                     "%llu observations that could not be held back were lost since the start",
                     (unsigned long long) collectd->refusals.total);
+}
+
+static void on_refused(void *context, struct gw_str device, enum gw_flow_class class,
+                       uint64_t count) {
+    struct gw_refused refused = {device, class, GW_REFUSED_FULL, count};
+    count_refused(context, &refused);
+}
+
+static void on_commit_failed(void *context, struct gw_str device, enum gw_flow_class class,
+                             uint64_t count) {
+    struct gw_refused refused = {device, class, GW_REFUSED_FAILED, count};
+    count_refused(context, &refused);
+}
+
+static void on_bus_refused(void *context, struct gw_str device, enum gw_flow_class class,
+                           enum gw_modbus_refusal why, uint64_t count) {
+    static const enum gw_refusal_reason reasons[] = {
+        [GW_MODBUS_REFUSED_FULL] = GW_REFUSED_FULL,
+        [GW_MODBUS_REFUSED_INVALID] = GW_REFUSED_INVALID,
+        [GW_MODBUS_REFUSED_STOPPED] = GW_REFUSED_STOPPED,
+    };
+    struct gw_refused refused = {device, class, reasons[why], count};
+    count_refused(context, &refused);
 }
 
 /* ---- brokers ---- */
@@ -46,6 +66,7 @@ enum gw_err gw_collectd_open_brokers(struct gw_collectd *collectd) {
             .clock = &collectd->clock,
             .health = collectd->health,
             .refused = on_refused,
+            .commit_failed = on_commit_failed,
             .refused_context = collectd,
         };
         enum gw_err err = gw_broker_open(&options, &collectd->brokers[collectd->broker_count]);
@@ -83,7 +104,7 @@ enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd) {
             .loop = collectd->loop,
             .clock = &collectd->clock,
             .health = collectd->health,
-            .refused = on_refused,
+            .refused = on_bus_refused,
             .refused_context = collectd,
         };
         enum gw_err err = gw_modbus_bus_open(&options, &collectd->buses[collectd->bus_count]);
@@ -97,7 +118,16 @@ enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd) {
     return GW_OK;
 }
 
+/* All are told before the first is waited for: together they take as long as the
+ * slowest. */
 void gw_collectd_close_buses(struct gw_collectd *collectd) {
+    for (size_t i = 0; i < collectd->bus_count; i++) {
+        gw_modbus_bus_stop(collectd->buses[i]);
+    }
+    for (size_t i = 0; i < collectd->bus_count; i++) {
+        gw_modbus_bus_drain(collectd->buses[i]);
+    }
+    (void) !gw_queue_commit(collectd->queue);
     for (size_t i = 0; i < collectd->bus_count; i++) {
         gw_modbus_bus_close(collectd->buses[i]);
     }
@@ -108,23 +138,56 @@ void gw_collectd_close_buses(struct gw_collectd *collectd) {
 
 /* ---- loss records ---- */
 
-static enum gw_err store_refusal(struct gw_collectd *collectd,
-                                 const struct gw_refusal *refusal) {
+static void note_told(void *context, uint64_t token, enum gw_err err) {
+    (void) token;
+    struct gw_collectd *collectd = context;
+    gw_refusals_end(&collectd->refusals, err == GW_OK);
+}
+
+/* Drafts of all rows, their data in collectd->data. */
+static enum gw_err draft_refusals(struct gw_collectd *collectd,
+                                  struct gw_event_draft drafts[static GW_REFUSALS_MAX]) {
+    const struct gw_refusals *refusals = &collectd->refusals;
     gw_buf_clear(&collectd->data);
-    enum gw_err err = gw_refusal_put_data(refusal, &collectd->data);
-    if (err) {
-        return err;
+    for (size_t i = 0; i < refusals->count; i++) {
+        size_t before = collectd->data.len;
+        enum gw_err err = gw_refusal_put_data(&refusals->rows[i], &collectd->data);
+        if (err) {
+            return err;
+        }
+        drafts[i] = (struct gw_event_draft){
+            .type = GW_EVENT_CAPTURE_REFUSED,
+            .class = gw_event_type_find(GW_EVENT_CAPTURE_REFUSED)->default_class,
+            .time_wall_ms = gw_clock_wall_ms(&collectd->clock),
+            .device = gw_str_from_cstr(refusals->rows[i].device),
+            .data = gw_str_sub(gw_buf_str(&collectd->data), before, SIZE_MAX),
+        };
     }
-    struct gw_collectd_event event = {.type = GW_EVENT_CAPTURE_REFUSED,
-                                      .device = gw_str_from_cstr(refusal->device),
-                                      .data = gw_buf_str(&collectd->data)};
-    return gw_collectd_submit_event(collectd, &event);
+    return GW_OK;
+}
+
+/* A row is taken out when the commit that holds its record has succeeded; else it
+ * is told again in a second. */
+static void tell_refusals(struct gw_collectd *collectd) {
+    struct gw_event_draft drafts[GW_REFUSALS_MAX];
+    if (draft_refusals(collectd, drafts)) {
+        return;
+    }
+    struct gw_unit unit = {.events = drafts,
+                           .event_count = collectd->refusals.count,
+                           .completed = note_told,
+                           .context = collectd};
+    /* Before the submit: completions may run inside it. */
+    gw_refusals_begin(&collectd->refusals);
+    if (gw_intake_submit(&collectd->intake, &unit)) {
+        gw_refusals_end(&collectd->refusals, false);
+    }
 }
 
 void gw_collectd_flush_refusals(struct gw_collectd *collectd, int64_t now_mono_ms) {
     struct gw_refusals *refusals = &collectd->refusals;
-    while (refusals->count > 0 && !store_refusal(collectd, &refusals->rows[0])) {
-        gw_refusals_remove(refusals, 0);
+    if (refusals->count > 0 && !refusals->is_telling) {
+        tell_refusals(collectd);
     }
     if (refusals->count == 0 && collectd->refused_mono_ms != 0
         && now_mono_ms - collectd->refused_mono_ms > REFUSED_SHOWN_MS) {

@@ -3,11 +3,14 @@
 
 #include <stdlib.h>
 
+#include "drivers/modbus/pending.h"
 #include "drivers/modbus/worker.h"
 #include "firmware/base/arena.h"
 #include "firmware/base/cleanup.h"
 
 #define RING_READINGS 1024
+/* Taken from the ring and in no commit yet, while the bus runs. */
+#define PENDING_READINGS 1024
 #define RETRY_MS 200
 /* Readings taken before the loop gets its turn again. */
 #define TAKE_MAX 500
@@ -39,10 +42,9 @@ struct gw_modbus_bus {
     struct gw_poller *poller;
     struct gw_handover *handover;
     struct gw_modbus_worker *worker;
-    struct gw_modbus_reading held; /* the queue refused it */
-    bool has_held;
-    int64_t retry_mono_ms;
-    uint64_t uncommitted;
+    struct gw_pending pending;
+    bool is_stalled;       /* full of what waits for a commit */
+    int64_t retry_mono_ms; /* GW_NEVER_MS = the worker's bell is enough */
     bool was_connected;
     int64_t since_wall_ms;
     uint64_t events;
@@ -54,35 +56,57 @@ GW_DEFINE_CLEANUP(struct gw_modbus_bus *, gw_modbus_bus_close, closep)
 
 /* ---- submitting ---- */
 
-static void completed(void *context, uint64_t token, enum gw_err err) {
-    (void) token;
-    struct gw_modbus_bus *bus = context;
-    bus->uncommitted--;
-    if (!err) {
-        return;
-    }
-    ++*bus->commits_failed;
-    for (size_t i = 0; i < bus->point_count; i++) {
-        bus->points[i].has_before = false;
-    }
-    gw_handover_ask_resync(bus->handover);
+static int64_t now_of(const struct gw_modbus_bus *bus) {
+    return gw_clock_mono_ms(bus->options.clock);
 }
 
-static void tell_refused(struct gw_modbus_bus *bus, const struct gw_modbus_reading *reading,
+/* `token` is the point. */
+static void completed(void *context, uint64_t token, enum gw_err err) {
+    struct gw_modbus_bus *bus = context;
+    gw_pending_completed(&bus->pending, err);
+    if (err) {
+        ++*bus->commits_failed;
+        bus->retry_mono_ms = now_of(bus) + RETRY_MS;
+        return;
+    }
+    bus->events++;
+    ++*bus->stored;
+    bus->points[token].events++;
+    if (bus->is_stalled) {
+        bus->is_stalled = false;
+        bus->retry_mono_ms = now_of(bus);
+    }
+}
+
+static void tell_refused(struct gw_modbus_bus *bus, size_t point, enum gw_modbus_refusal why,
                          uint64_t count) {
     *bus->refused += count;
     if (bus->options.refused) {
-        bus->options.refused(bus->options.refused_context, bus->points[reading->point].device,
-                             bus->configs[reading->point].class, count);
+        bus->options.refused(bus->options.refused_context, bus->points[point].device,
+                             bus->configs[point].class, why, count);
     }
 }
 
-static enum gw_err submit(struct gw_modbus_bus *bus, const struct gw_modbus_reading *reading) {
+/* What it stands for is told once it is certain that it stands for it. */
+static void tell_replaced(struct gw_modbus_bus *bus, struct gw_modbus_reading *reading) {
+    if (reading->replaced > 0) {
+        tell_refused(bus, reading->point, GW_MODBUS_REFUSED_FULL, reading->replaced);
+        reading->replaced = 0;
+    }
+}
+
+static enum gw_err submit(struct gw_modbus_bus *bus, struct gw_pending_reading *pending) {
+    const struct gw_modbus_reading *reading = &pending->reading;
     struct point *point = &bus->points[reading->point];
+    if (!pending->is_begun) {
+        pending->is_begun = true;
+        pending->has_before = point->has_before;
+        pending->before = point->before;
+    }
     struct gw_point_input input = {
         .point = &bus->configs[reading->point],
         .device = point->device,
-        .before = point->has_before ? &point->before : NULL,
+        .before = pending->has_before ? &pending->before : NULL,
         .now = &reading->value,
         .time_wall_ms = reading->time_wall_ms,
     };
@@ -93,49 +117,65 @@ static enum gw_err submit(struct gw_modbus_bus *bus, const struct gw_modbus_read
     if (err) {
         return GW_ERR_RANGE;
     }
-    struct gw_unit unit = {
-        .events = &draft, .event_count = 1, .completed = completed, .context = bus};
-    err = gw_intake_submit(&bus->options.intake, &unit);
-    if (err) {
-        return err;
-    }
-    bus->uncommitted++;
-    bus->events++;
-    ++*bus->stored;
+    struct gw_unit unit = {.events = &draft,
+                           .event_count = 1,
+                           .completed = completed,
+                           .context = bus,
+                           .token = reading->point};
+    return gw_intake_submit(&bus->options.intake, &unit);
+}
+
+static void note_submitted(struct gw_modbus_bus *bus, const struct gw_modbus_reading *reading) {
+    struct point *point = &bus->points[reading->point];
     point->before = reading->value;
     point->has_before = true;
     point->last_wall_ms = reading->time_wall_ms;
-    point->events++;
-    return GW_OK;
+    if (gw_pending_submitted(&bus->pending)) {
+        /* Older readings come after this one: let every point speak once more, so
+         * that the last word is the right one. */
+        gw_handover_ask_resync(bus->handover);
+    }
 }
 
-/* True if it is settled: stored, or nothing can ever be made of it. */
-static bool settle(struct gw_modbus_bus *bus, const struct gw_modbus_reading *reading) {
-    enum gw_err err = submit(bus, reading);
-    bool is_hopeless = err == GW_ERR_RANGE || err == GW_ERR_SCHEMA || err == GW_ERR_PARSE;
-    if (err && !is_hopeless) {
+/* True if it is settled: in a unit, or nothing can ever be made of it. */
+static bool settle(struct gw_modbus_bus *bus, struct gw_pending_reading *pending) {
+    struct gw_modbus_reading reading = pending->reading;
+    enum gw_err err = submit(bus, pending);
+    if (!err) {
+        tell_replaced(bus, &pending->reading);
+        note_submitted(bus, &reading);
+        return true;
+    }
+    if (err != GW_ERR_RANGE && err != GW_ERR_SCHEMA && err != GW_ERR_PARSE) {
         return false;
     }
-    uint64_t lost = (uint64_t) reading->replaced + is_hopeless;
-    if (lost > 0) {
-        tell_refused(bus, reading, lost);
-    }
+    tell_replaced(bus, &pending->reading);
+    tell_refused(bus, reading.point, GW_MODBUS_REFUSED_INVALID, 1);
+    gw_pending_drop(&bus->pending);
     return true;
 }
 
-static void take_readings(struct gw_modbus_bus *bus) {
+/* One more from the worker; false if there is none, or no room. */
+static bool fetch(struct gw_modbus_bus *bus, size_t max_pending) {
+    bus->is_stalled = gw_pending_count(&bus->pending) >= max_pending;
+    struct gw_modbus_reading reading;
+    return !bus->is_stalled && gw_handover_take(bus->handover, &reading)
+           && !gw_pending_push(&bus->pending, &reading);
+}
+
+static void take_readings(struct gw_modbus_bus *bus, size_t max_pending) {
     for (unsigned i = 0; i < TAKE_MAX; i++) {
-        if (!bus->has_held && !gw_handover_take(bus->handover, &bus->held)) {
+        struct gw_pending_reading *next = gw_pending_next(&bus->pending);
+        if (!next && !fetch(bus, max_pending)) {
             bus->retry_mono_ms = GW_NEVER_MS;
             return;
         }
-        bus->has_held = !settle(bus, &bus->held);
-        if (bus->has_held) {
-            bus->retry_mono_ms = gw_clock_mono_ms(bus->options.clock) + RETRY_MS;
+        if (next && !settle(bus, next)) {
+            bus->retry_mono_ms = now_of(bus) + RETRY_MS;
             return;
         }
     }
-    bus->retry_mono_ms = gw_clock_mono_ms(bus->options.clock);
+    bus->retry_mono_ms = now_of(bus);
 }
 
 /* ---- conditions ---- */
@@ -214,8 +254,8 @@ static void on_handover(void *context, int fd, unsigned events) {
     struct gw_modbus_bus *bus = context;
     gw_handover_drain_fd(bus->handover);
     settle_conditions(bus);
-    if (!bus->has_held) {
-        take_readings(bus);
+    if (bus->retry_mono_ms == GW_NEVER_MS && !bus->is_stalled) {
+        take_readings(bus, PENDING_READINGS);
     }
 }
 
@@ -224,8 +264,8 @@ int64_t gw_modbus_bus_next_mono_ms(const struct gw_modbus_bus *bus) {
 }
 
 void gw_modbus_bus_tick(struct gw_modbus_bus *bus) {
-    if (bus->retry_mono_ms <= gw_clock_mono_ms(bus->options.clock)) {
-        take_readings(bus);
+    if (bus->retry_mono_ms <= now_of(bus)) {
+        take_readings(bus, PENDING_READINGS);
     }
 }
 
@@ -318,6 +358,10 @@ static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *
         err = gw_handover_open(bus->point_count + 1, bus->unit_count + 1, RING_READINGS,
                                &bus->handover);
     }
+    if (!err) {
+        err = gw_pending_open(&bus->pending,
+                              PENDING_READINGS + RING_READINGS + bus->point_count + 1);
+    }
     if (err) {
         return err;
     }
@@ -374,17 +418,45 @@ static void clear_issues(struct gw_modbus_bus *bus) {
     }
 }
 
+void gw_modbus_bus_stop(struct gw_modbus_bus *bus) {
+    gw_modbus_worker_signal(bus->worker);
+    gw_modbus_tcp_interrupt(bus->tcp);
+}
+
+void gw_modbus_bus_drain(struct gw_modbus_bus *bus) {
+    gw_modbus_bus_stop(bus);
+    gw_modbus_worker_stop(bus->worker);
+    bus->worker = NULL;
+    size_t turns = bus->pending.capacity / TAKE_MAX + 2;
+    for (size_t i = 0; i < turns; i++) {
+        take_readings(bus, bus->pending.capacity);
+    }
+}
+
+/* What was read and is in no commit will not be any more. */
+static void tell_left(struct gw_modbus_bus *bus) {
+    struct gw_modbus_reading reading;
+    while (gw_pending_take(&bus->pending, &reading)
+           || (bus->handover && gw_handover_take(bus->handover, &reading))) {
+        tell_refused(bus, reading.point, GW_MODBUS_REFUSED_STOPPED,
+                     (uint64_t) reading.replaced + 1);
+    }
+}
+
 void gw_modbus_bus_close(struct gw_modbus_bus *bus) {
     if (!bus) {
         return;
     }
+    gw_modbus_tcp_interrupt(bus->tcp);
     gw_modbus_worker_stop(bus->worker);
+    tell_left(bus);
     if (bus->handover) {
         gw_loop_unwatch(bus->options.loop, gw_handover_fd(bus->handover));
     }
     clear_issues(bus);
     gw_poller_close(bus->poller);
     gw_handover_close(bus->handover);
+    gw_pending_close(&bus->pending);
     gw_modbus_tcp_close(bus->tcp);
     free(bus->arena.data);
     free(bus);

@@ -6,8 +6,12 @@
  * State semantics: what a PLC shows can be read again, so nothing is held back
  * and no device waits for an acknowledgement. While the queue refuses, readings
  * wait (handover.h); beyond that the newest of each point replaces the older
- * ones, which are told to `refused`. After a failed commit every point is
- * reported anew.
+ * ones, which are told to `refused`. What a failed commit held is submitted again
+ * (pending.h). Whatever was read and is not stored when the bus is closed is told
+ * to `refused` too.
+ *
+ * To end several buses without waiting for each: _stop all, then _drain all, commit,
+ * _close all.
  *
  * Reading only; safe writes are a later room.
  */
@@ -19,9 +23,15 @@
 #include "firmware/health/health.h"
 #include "firmware/intake/intake.h"
 
+enum gw_modbus_refusal {
+    GW_MODBUS_REFUSED_FULL,    /* newer readings took their place while they waited */
+    GW_MODBUS_REFUSED_INVALID, /* no event can be made of them */
+    GW_MODBUS_REFUSED_STOPPED, /* not stored when the bus was closed */
+};
+
 /* `count` readings of `device` could not be kept: for a loss record. */
 typedef void gw_modbus_refused(void *context, struct gw_str device, enum gw_flow_class class,
-                               uint64_t count);
+                               enum gw_modbus_refusal why, uint64_t count);
 
 struct gw_modbus_bus_options {
     const struct gw_config_bus *config; /* copied */
@@ -39,8 +49,12 @@ struct gw_modbus_bus;
  * configuration must outlive the bus. NOMEM, IO, INVALID. */
 enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
                                struct gw_modbus_bus **ret_bus);
-/* Stop the worker (waits for the request under way) and free. Submit what it
- * handed over and commit before; no unit of it may be uncommitted. NULL is
+/* Tell the worker to stop and shut its socket; does not wait. */
+void gw_modbus_bus_stop(struct gw_modbus_bus *bus);
+/* Wait for the worker (worker.h says how long) and submit what it handed over.
+ * Commit then. */
+void gw_modbus_bus_drain(struct gw_modbus_bus *bus);
+/* Stop, if that was not done, and free. No unit of it may be uncommitted. NULL is
  * allowed. */
 void gw_modbus_bus_close(struct gw_modbus_bus *bus);
 

@@ -6,19 +6,27 @@
  * what does not fit comes back as CORRUPT. It cannot tell a late answer from a
  * wrong one, so after a time-out or a corrupt answer the caller disconnects.
  * Error recovery of the library is off: it would sleep and reconnect by itself.
+ *
+ * The lock is for gw_modbus_tcp_interrupt alone: another thread may shut the socket
+ * down, which ends a recv, but only while the descriptor is certain to be ours.
  */
 #include "drivers/modbus/transport.h"
 
 #include <errno.h>
 #include <modbus.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "firmware/base/cleanup.h"
 
 struct gw_modbus_tcp {
     modbus_t *modbus;
-    bool is_connected;
+    uint32_t timeout_ms;
+    pthread_mutex_t lock;
+    bool is_connected; /* the two under the lock */
+    bool is_interrupted;
     uint8_t bits[GW_MODBUS_MAX_BITS];
 };
 
@@ -46,12 +54,20 @@ static enum gw_err from_modbus_errno(int error_number, unsigned *ret_exception) 
     }
 }
 
+/* For answers; the library takes it for a connect too. */
+static int set_timeout(struct gw_modbus_tcp *tcp, uint32_t timeout_ms) {
+    return modbus_set_response_timeout(tcp->modbus, timeout_ms / 1000,
+                                       timeout_ms % 1000 * 1000);
+}
+
 enum gw_err gw_modbus_tcp_open(const char *host, uint16_t port, uint32_t timeout_ms,
                                struct gw_modbus_tcp **ret_tcp) {
     GW_CLEANUP(closep) struct gw_modbus_tcp *tcp = calloc(1, sizeof *tcp);
     if (!tcp) {
         return GW_ERR_NOMEM;
     }
+    (void) pthread_mutex_init(&tcp->lock, NULL);
+    tcp->timeout_ms = timeout_ms;
     char service[8];
     (void) snprintf(service, sizeof service, "%u", (unsigned) port);
     tcp->modbus = modbus_new_tcp_pi(host, service);
@@ -59,12 +75,9 @@ enum gw_err gw_modbus_tcp_open(const char *host, uint16_t port, uint32_t timeout
         return errno == ENOMEM ? GW_ERR_NOMEM : GW_ERR_INVALID;
     }
     (void) modbus_set_error_recovery(tcp->modbus, MODBUS_ERROR_RECOVERY_NONE);
-    uint32_t s = timeout_ms / 1000;
-    uint32_t us = timeout_ms % 1000 * 1000;
     /* The byte time-out is per piece of an answer; with 0 the response time-out
      * holds for the whole of it. */
-    if (modbus_set_response_timeout(tcp->modbus, s, us)
-        || modbus_set_byte_timeout(tcp->modbus, 0, 0)) {
+    if (set_timeout(tcp, timeout_ms) || modbus_set_byte_timeout(tcp->modbus, 0, 0)) {
         return GW_ERR_INVALID;
     }
     *ret_tcp = GW_TAKE(tcp);
@@ -79,24 +92,61 @@ void gw_modbus_tcp_close(struct gw_modbus_tcp *tcp) {
         modbus_close(tcp->modbus);
         modbus_free(tcp->modbus);
     }
+    (void) pthread_mutex_destroy(&tcp->lock);
     free(tcp);
+}
+
+void gw_modbus_tcp_interrupt(struct gw_modbus_tcp *tcp) {
+    if (!tcp) {
+        return;
+    }
+    (void) pthread_mutex_lock(&tcp->lock);
+    tcp->is_interrupted = true;
+    if (tcp->is_connected) {
+        (void) shutdown(modbus_get_socket(tcp->modbus), SHUT_RDWR);
+    }
+    (void) pthread_mutex_unlock(&tcp->lock);
+}
+
+static bool is_interrupted(struct gw_modbus_tcp *tcp) {
+    (void) pthread_mutex_lock(&tcp->lock);
+    bool interrupted = tcp->is_interrupted;
+    (void) pthread_mutex_unlock(&tcp->lock);
+    return interrupted;
+}
+
+/* Under the lock, so that no interrupt falls between the two. */
+static void set_connected(struct gw_modbus_tcp *tcp) {
+    (void) pthread_mutex_lock(&tcp->lock);
+    tcp->is_connected = true;
+    if (tcp->is_interrupted) {
+        (void) shutdown(modbus_get_socket(tcp->modbus), SHUT_RDWR);
+    }
+    (void) pthread_mutex_unlock(&tcp->lock);
 }
 
 static enum gw_err tcp_connect(void *self) {
     struct gw_modbus_tcp *tcp = self;
-    if (modbus_connect(tcp->modbus)) {
+    if (is_interrupted(tcp)) {
+        return GW_ERR_NOCONN;
+    }
+    bool is_long = tcp->timeout_ms > GW_MODBUS_CONNECT_MAX_MS;
+    if (set_timeout(tcp, is_long ? GW_MODBUS_CONNECT_MAX_MS : tcp->timeout_ms)
+        || modbus_connect(tcp->modbus) || set_timeout(tcp, tcp->timeout_ms)) {
         return errno == ETIMEDOUT ? GW_ERR_TIMEOUT : GW_ERR_NOCONN;
     }
-    tcp->is_connected = true;
+    set_connected(tcp);
     return GW_OK;
 }
 
 static void tcp_disconnect(void *self) {
     struct gw_modbus_tcp *tcp = self;
+    (void) pthread_mutex_lock(&tcp->lock);
     if (tcp->is_connected) {
         modbus_close(tcp->modbus);
         tcp->is_connected = false;
     }
+    (void) pthread_mutex_unlock(&tcp->lock);
 }
 
 static int read_bits(struct gw_modbus_tcp *tcp, const struct gw_modbus_request *request,

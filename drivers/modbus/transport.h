@@ -32,12 +32,18 @@ struct gw_modbus_transport {
 
 struct gw_modbus_tcp;
 
+/* Nobody waits longer for one address to answer a connect. */
+#define GW_MODBUS_CONNECT_MAX_MS 2000
+
 /* A TCP connection to host:port, not opened yet. `host` is copied. Used by one
  * thread at a time. NOMEM, INVALID. */
 enum gw_err gw_modbus_tcp_open(const char *host, uint16_t port, uint32_t timeout_ms,
                                struct gw_modbus_tcp **ret_tcp);
 /* NULL is allowed. */
 void gw_modbus_tcp_close(struct gw_modbus_tcp *tcp);
+/* For good: a request under way fails soon, later ones at once. From any thread.
+ * NULL is allowed. */
+void gw_modbus_tcp_interrupt(struct gw_modbus_tcp *tcp);
 /* As the seam; valid as long as `tcp`. */
 struct gw_modbus_transport gw_modbus_tcp_transport(struct gw_modbus_tcp *tcp);
 

@@ -69,12 +69,18 @@ enum gw_err gw_modbus_worker_start(struct gw_poller *poller, const struct gw_clo
     return GW_OK;
 }
 
+void gw_modbus_worker_signal(struct gw_modbus_worker *worker) {
+    if (worker) {
+        (void) !eventfd_write(worker->stop_fd, 1);
+    }
+}
+
 void gw_modbus_worker_stop(struct gw_modbus_worker *worker) {
     if (!worker) {
         return;
     }
     if (worker->is_started) {
-        (void) !eventfd_write(worker->stop_fd, 1);
+        gw_modbus_worker_signal(worker);
         (void) pthread_join(worker->thread, NULL);
     }
     gw_closep(&worker->stop_fd);

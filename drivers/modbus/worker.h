@@ -11,8 +11,12 @@ struct gw_modbus_worker;
  * handover, until _stop returns. NOMEM, IO. */
 enum gw_err gw_modbus_worker_start(struct gw_poller *poller, const struct gw_clock *clock,
                                    struct gw_modbus_worker **ret_worker);
-/* Tell it to stop, wait for the request under way (at most the bus's time-out,
- * a name that is being looked up not counted), free it. NULL is allowed. */
+/* Tell it to stop; does not wait. NULL is allowed. */
+void gw_modbus_worker_signal(struct gw_modbus_worker *worker);
+/* Tell it to stop, wait for what is under way, free it. NULL is allowed. After
+ * gw_modbus_tcp_interrupt a request ends at once, a connect at the latest after
+ * GW_MODBUS_CONNECT_MAX_MS for each address, a name that is being looked up not
+ * counted. */
 void gw_modbus_worker_stop(struct gw_modbus_worker *worker);
 
 #endif

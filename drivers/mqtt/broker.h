@@ -21,7 +21,7 @@
  * acknowledged to a device and did not hand over yet is the broker's promise.
  * Retained messages are marked; the same one is not stored twice in a run.
  * QoS 0 messages (published so) cannot be held back: what the queue refuses of
- * them is told to `refused`.
+ * them is told to `refused`, what a commit that failed held to `commit_failed`.
  *
  * The room is one thread: everything here runs in the loop thread.
  */
@@ -64,6 +64,7 @@ struct gw_broker_options {
     const struct gw_clock *clock;
     struct gw_health *health;
     gw_broker_refused *refused;
+    gw_broker_refused *commit_failed; /* may be NULL, as the one before */
     void *refused_context;
 };
 

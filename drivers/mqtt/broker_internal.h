@@ -31,7 +31,16 @@ struct gw_broker_windows {
     struct gw_window retained;  /* topic -> topic and payload */
 };
 
-enum gw_broker_token { GW_TOKEN_SENT = 1, GW_TOKEN_EVENT_ID = 2, GW_TOKEN_RETAINED = 4 };
+/* A unit's token: these flags, and from bit GW_TOKEN_DEVICE_SHIFT on the device
+ * (index plus 1). Devices change between commits only. */
+enum gw_broker_token {
+    GW_TOKEN_SENT = 1,
+    GW_TOKEN_EVENT_ID = 2,
+    GW_TOKEN_RETAINED = 4,
+    GW_TOKEN_QOS_0 = 8, /* nobody will send it again */
+    GW_TOKEN_SESSION = 16,
+};
+#define GW_TOKEN_DEVICE_SHIFT 8
 
 struct gw_topic_cache_slot {
     uint64_t topic;  /* fingerprint */

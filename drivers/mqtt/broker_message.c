@@ -37,6 +37,17 @@ void gw_broker_set_marks(struct gw_broker *broker) {
     broker->mark.retained = gw_window_position(&broker->windows.retained);
 }
 
+static void tell_lost(struct gw_broker *broker, gw_broker_refused *lost, uint64_t device) {
+    const struct gw_broker_devices *devices = &broker->options.devices;
+    const struct gw_config_device *config =
+        device > 0 && device <= devices->count ? &devices->configs[device - 1] : NULL;
+    ++*broker->counters.refused_qos0;
+    if (lost) {
+        lost(broker->options.refused_context, gw_str_from_cstr(config ? config->id : NULL),
+             config ? config->class : GW_CLASS_BUSINESS, 1);
+    }
+}
+
 /* May run inside the submit of a later unit, when the queue closes a group. */
 static void completed(void *context, uint64_t token, enum gw_err err) {
     struct gw_broker *broker = context;
@@ -53,6 +64,9 @@ static void completed(void *context, uint64_t token, enum gw_err err) {
     gw_window_rollback(&broker->windows.event_ids, broker->mark.event_ids);
     gw_window_rollback(&broker->windows.retained, broker->mark.retained);
     broker->drop_err = err;
+    if (token & GW_TOKEN_QOS_0) {
+        tell_lost(broker, broker->options.commit_failed, token >> GW_TOKEN_DEVICE_SHIFT);
+    }
 }
 
 struct gw_unit gw_broker_begin_unit(struct gw_broker *broker, uint64_t token) {
@@ -178,7 +192,8 @@ static bool is_device_duplicate(struct handling *handling,
 /* ---- where it goes ---- */
 
 static uint64_t token_of(const struct handling *handling) {
-    return (handling->message->packet_id != 0 ? GW_TOKEN_SENT : 0u)
+    return (uint64_t) handling->device << GW_TOKEN_DEVICE_SHIFT
+           | (handling->message->packet_id != 0 ? GW_TOKEN_SENT : GW_TOKEN_QOS_0)
            | (handling->event_id != 0 ? GW_TOKEN_EVENT_ID : 0u)
            | (handling->message->retained ? GW_TOKEN_RETAINED : 0u);
 }
@@ -219,18 +234,14 @@ static const struct gw_config_device *device_of(const struct handling *handling)
 /* The queue took nothing of it. */
 static void withhold(struct handling *handling, enum gw_err err) {
     struct gw_broker *broker = handling->broker;
-    const struct gw_config_device *device = device_of(handling);
     if (handling->message->packet_id != 0) {
         ++*broker->counters.withheld;
         broker->drop_err = err;
         return;
     }
-    ++*broker->counters.refused_qos0;
-    if (broker->options.refused) {
-        broker->options.refused(broker->options.refused_context,
-                                gw_str_from_cstr(device ? device->id : NULL),
-                                device ? device->class : GW_CLASS_BUSINESS, 1);
-    }
+    tell_lost(broker,
+              err == GW_ERR_FULL ? broker->options.refused : broker->options.commit_failed,
+              handling->device);
 }
 
 static void quarantine(struct handling *handling, struct gw_str reason) {
@@ -357,17 +368,21 @@ static void handle_observed(struct handling *handling) {
 void gw_broker_on_message(void *context, const struct gw_mqtt_message *message) {
     struct gw_broker *broker = context;
     broker->handled++;
-    if (broker->drop_err) {
-        return; /* this connection is lost already, nothing of it counts */
-    }
-    broker->received++;
-    ++*broker->counters.received;
     struct handling handling = {
         .broker = broker,
         .message = message,
         .now_wall_ms = gw_clock_wall_ms(broker->options.clock),
     };
     handling.topic = gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(message->topic));
+    if (broker->drop_err) {
+        /* This connection is lost already: the broker keeps what it can keep. */
+        if (message->packet_id == 0) {
+            tell_lost(broker, broker->options.commit_failed, find_device(&handling));
+        }
+        return;
+    }
+    broker->received++;
+    ++*broker->counters.received;
     handling.payload = gw_fingerprint(handling.topic, message->payload);
     if (message->packet_id != 0 && is_known_redelivery(&handling)) {
         return;

@@ -15,6 +15,7 @@
 #include "firmware/base/file.h"
 #include "firmware/json/json.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_intake.h"
 #include "tests/fakes/temp_folder.h"
 
 struct rig {
@@ -509,11 +510,33 @@ static void the_last_good_configuration_starts_when_the_current_is_broken(void *
 
 static void what_was_refused_becomes_a_loss_record(void **state) {
     struct rig *rig = *state;
-    gw_refusals_add(&rig->collectd->refusals, GW_STR("s1"), GW_CLASS_BUSINESS, 4,
-                    rig->fake.wall_ms);
+    struct gw_refused refused = {GW_STR("s1"), GW_CLASS_BUSINESS, GW_REFUSED_FULL, 4};
+    gw_refusals_add(&rig->collectd->refusals, &refused, rig->fake.wall_ms);
     pass_seconds(rig, 2);
     assert_int_equal(count_events(rig, GW_EVENT_CAPTURE_REFUSED), 1);
     assert_int_equal(rig->collectd->refusals.count, 0);
+}
+
+static void a_loss_record_is_told_until_its_commit_succeeds(void **state) {
+    struct rig *rig = *state;
+    struct gw_collectd *collectd = rig->collectd;
+    struct gw_intake real = collectd->intake;
+    struct gw_fake_intake *fake = gw_fake_intake_open();
+    struct gw_refused refused = {GW_STR("s1"), GW_CLASS_BUSINESS, GW_REFUSED_FULL, 4};
+    gw_refusals_add(&collectd->refusals, &refused, rig->fake.wall_ms);
+    collectd->intake = gw_fake_intake(fake);
+    gw_collectd_flush_refusals(collectd, rig->fake.mono_ms);
+    gw_collectd_flush_refusals(collectd, rig->fake.mono_ms);
+    assert_int_equal(fake->pending, 1); /* not a second one while one is under way */
+    gw_fake_intake_commit(fake, GW_ERR_IO);
+    assert_int_equal(collectd->refusals.count, 1);
+    assert_int_equal(collectd->refusals.rows[0].count, 4);
+    gw_collectd_flush_refusals(collectd, rig->fake.mono_ms);
+    assert_int_equal(fake->pending, 1);
+    gw_fake_intake_commit(fake, GW_OK);
+    assert_int_equal(collectd->refusals.count, 0);
+    collectd->intake = real;
+    gw_fake_intake_close(fake);
 }
 
 /* ---- status ---- */
@@ -561,6 +584,7 @@ int main(void) {
         RIG_TEST(another_serial_needs_a_restart),
         RIG_TEST(the_last_good_configuration_starts_when_the_current_is_broken),
         RIG_TEST(what_was_refused_becomes_a_loss_record),
+        RIG_TEST(a_loss_record_is_told_until_its_commit_succeeds),
         RIG_TEST(the_snapshot_is_written_and_is_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@ struct plc {
     atomic_bool stop, mute;
     atomic_uint illegal; /* address no read may touch; 65536 = none */
     atomic_ushort registers[64];
+    atomic_uint swallowed; /* requests that got no answer */
 };
 
 static uint16_t get16(const uint8_t *src) {
@@ -59,7 +60,11 @@ static bool answer(struct plc *plc, int fd, const uint8_t *request) {
     }
     out[4] = 0;
     out[5] = (uint8_t) (len - 6);
-    return atomic_load(&plc->mute) || send(fd, out, len, MSG_NOSIGNAL) == (ssize_t) len;
+    if (atomic_load(&plc->mute)) {
+        atomic_fetch_add(&plc->swallowed, 1);
+        return true;
+    }
+    return send(fd, out, len, MSG_NOSIGNAL) == (ssize_t) len;
 }
 
 static void serve(struct plc *plc, int fd) {
@@ -119,14 +124,14 @@ struct rig {
     struct gw_config_point points[3];
     struct gw_config_bus config;
     struct gw_modbus_bus *bus;
-    uint64_t refused;
+    uint64_t refused[3]; /* by why */
 };
 
 static void on_refused(void *context, struct gw_str device, enum gw_flow_class class,
-                       uint64_t count) {
+                       enum gw_modbus_refusal why, uint64_t count) {
     (void) device;
     (void) class;
-    ((struct rig *) context)->refused += count;
+    ((struct rig *) context)->refused[why] += count;
 }
 
 static void open_bus(struct rig *rig) {
@@ -274,12 +279,95 @@ static void a_refused_address_names_its_point(void **state) {
     assert_false(gw_health_is_raised(rig->health, GW_ISSUE_MODBUS_CONFIG, GW_STR("plc.a")));
 }
 
-static void a_failed_commit_makes_every_point_come_again(void **state) {
+static bool counter_moved_on(struct rig *rig) {
+    const struct gw_fake_unit *unit = last_of(rig, "plc.c");
+    return unit && strstr(unit->data, "\"value\":\"48\"") != NULL;
+}
+
+static bool is_retried_and_more(struct rig *rig) {
+    const struct gw_fake_unit *unit = last_of(rig, "plc.a");
+    return unit && strstr(unit->data, "\"value\":\"1\"") != NULL;
+}
+
+static bool three_read(struct rig *rig) {
+    struct gw_modbus_bus_figures figures;
+    gw_modbus_bus_get_figures(rig->bus, &figures);
+    return figures.polls > 2;
+}
+
+static bool request_is_swallowed(struct rig *rig) {
+    return atomic_load(&rig->plc.swallowed) > 0;
+}
+
+/* The 47 cannot be read any more when the commit fails. */
+static void what_a_failed_commit_held_is_submitted_again(void **state) {
     struct rig *rig = *state;
     run_until(rig, three_pending);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    atomic_store(&rig->plc.registers[2], 47);
+    run_until(rig, counter_changed);
+    atomic_store(&rig->plc.registers[2], 48);
+    run_until(rig, counter_moved_on);
+    size_t failed = rig->fake->pending;
+    char first[GW_FAKE_INTAKE_DATA_BYTES];
+    memcpy(first, rig->fake->units[rig->fake->committed].data, sizeof first);
+    assert_non_null(strstr(first, "\"delta\""));
     gw_fake_intake_commit(rig->fake, GW_ERR_IO);
+    atomic_store(&rig->plc.registers[0], 1);
+    run_until(rig, is_retried_and_more);
+    assert_true(rig->fake->pending > failed);
+    assert_string_equal(rig->fake->units[rig->fake->committed].data, first);
+    assert_non_null(
+        strstr(rig->fake->units[rig->fake->committed + failed - 1].data, "\"value\":\"48\""));
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_drain(rig->bus);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_close(rig->bus);
+    rig->bus = NULL;
+    assert_int_equal(rig->refused[GW_MODBUS_REFUSED_STOPPED], 0);
+}
+
+static void what_is_left_at_the_end_is_told(void **state) {
+    struct rig *rig = *state;
+    rig->fake->accept = 0;
+    rig->fake->submit_err = GW_ERR_FULL;
+    run_until(rig, three_read);
+    gw_modbus_bus_stop(rig->bus);
+    gw_modbus_bus_drain(rig->bus);
+    gw_modbus_bus_close(rig->bus);
+    rig->bus = NULL;
+    assert_int_equal(rig->refused[GW_MODBUS_REFUSED_STOPPED], 3);
+}
+
+static void what_waits_at_the_end_is_submitted(void **state) {
+    struct rig *rig = *state;
+    rig->fake->accept = 0;
+    rig->fake->submit_err = GW_ERR_FULL;
+    run_until(rig, three_read);
+    rig->fake->accept = -1;
+    gw_modbus_bus_drain(rig->bus);
+    assert_int_equal(rig->fake->pending, 3);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_close(rig->bus);
+    rig->bus = NULL;
+    assert_int_equal(rig->refused[GW_MODBUS_REFUSED_STOPPED], 0);
+}
+
+/* Its time-out is a minute: only the shut socket ends the read. */
+static void a_request_under_way_does_not_hold_up_the_end(void **state) {
+    struct rig *rig = *state;
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_close(rig->bus);
+    rig->config.timeout_ms = 60000;
+    open_bus(rig);
     run_until(rig, three_pending);
-    assert_null(strstr(last_of(rig, "plc.a")->data, "previous"));
+    atomic_store(&rig->plc.mute, true);
+    run_until(rig, request_is_swallowed);
+    int64_t began_mono_ms = gw_clock_mono_ms(&rig->clock);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_close(rig->bus);
+    rig->bus = NULL;
+    assert_true(gw_clock_mono_ms(&rig->clock) - began_mono_ms < 30000);
 }
 
 static void while_the_queue_is_full_the_newest_value_survives(void **state) {
@@ -306,7 +394,10 @@ int main(void) {
         RIG_TEST(every_point_is_reported_and_then_its_changes),
         RIG_TEST(a_silent_plc_is_down_and_comes_back),
         RIG_TEST(a_refused_address_names_its_point),
-        RIG_TEST(a_failed_commit_makes_every_point_come_again),
+        RIG_TEST(what_a_failed_commit_held_is_submitted_again),
+        RIG_TEST(what_is_left_at_the_end_is_told),
+        RIG_TEST(what_waits_at_the_end_is_submitted),
+        RIG_TEST(a_request_under_way_does_not_hold_up_the_end),
         RIG_TEST(while_the_queue_is_full_the_newest_value_survives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

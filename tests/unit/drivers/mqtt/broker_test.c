@@ -144,8 +144,15 @@ struct rig {
     struct gw_config_device device;
     struct gw_device_activity activity;
     struct gw_broker *broker;
-    uint64_t refused;
+    uint64_t refused, failed;
 };
+
+static void on_commit_failed(void *context, struct gw_str device, enum gw_flow_class class,
+                             uint64_t count) {
+    assert_true(gw_str_eq(device, GW_STR("s1")));
+    assert_int_equal(class, GW_CLASS_BUSINESS);
+    ((struct rig *) context)->failed += count;
+}
 
 static void on_refused(void *context, struct gw_str device, enum gw_flow_class class,
                        uint64_t count) {
@@ -163,6 +170,7 @@ static void open_broker(struct rig *rig) {
         .clock = &rig->clock,
         .health = rig->health,
         .refused = on_refused,
+        .commit_failed = on_commit_failed,
         .refused_context = rig,
     };
     assert_int_equal(gw_broker_open(&options, &rig->broker), GW_OK);
@@ -367,6 +375,20 @@ static void qos_0_that_finds_no_room_is_told(void **state) {
     assert_true(rig->tiny.fd >= 0);
 }
 
+static void qos_0_of_a_commit_that_failed_is_told(void **state) {
+    struct rig *rig = *state;
+    connect_broker(rig);
+    tiny_publish(&rig->tiny, 0, "a", false);
+    tiny_publish(&rig->tiny, 7, "b", false);
+    tiny_publish(&rig->tiny, 0, "c", false);
+    turn(rig);
+    assert_int_equal(rig->fake->pending, 3);
+    commit(rig, GW_ERR_IO);
+    assert_int_equal(rig->failed, 2); /* the other one comes again */
+    assert_int_equal(rig->refused, 0);
+    assert_int_equal(*gw_health_counter(rig->health, "mqtt.refused_qos0"), 2);
+}
+
 static void what_cannot_be_decoded_is_kept_and_acknowledged(void **state) {
     struct rig *rig = *state;
     connect_broker(rig);
@@ -465,6 +487,7 @@ int main(void) {
         RIG_TEST(a_full_queue_withholds_everything_read_on_the_connection),
         RIG_TEST(a_connection_lost_before_the_commit_stores_once),
         RIG_TEST(qos_0_that_finds_no_room_is_told),
+        RIG_TEST(qos_0_of_a_commit_that_failed_is_told),
         RIG_TEST(what_cannot_be_decoded_is_kept_and_acknowledged),
         RIG_TEST(an_event_the_queue_calls_wrong_goes_to_the_quarantine),
         RIG_TEST(a_restart_knows_what_was_stored),
