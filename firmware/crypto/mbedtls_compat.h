@@ -28,7 +28,9 @@
     (mbedtls_pk_check_pair)(public, private)
 #define MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
 #define MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE MBEDTLS_ERR_SSL_NO_CIPHER_CHOSEN
+#define mbedtls_ecp_keypair_get_group_id(pair) ((pair)->grp.id)
 #else
+#define MBEDTLS_ERR_SSL_NO_USABLE_CIPHERSUITE MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3)
 #define GW_TLS_HAS_1_3 1
 #else

@@ -10,6 +10,9 @@
 /* Read ahead: 15 records of a 200-byte event by one system call, where mbedTLS
  * alone asks twice per record. */
 #define GW_TLS_AHEAD_BYTES 4096
+/* What one call takes from the socket at most: records that carry nothing, such as
+ * warning alerts, must not hold the listener's one thread as long as they come. */
+#define GW_TLS_CALL_BYTES (64U << 10)
 /* Content type, version, length, alert level, alert description: RFC 8446, 5.1
  * and 6. */
 #define GW_TLS_ALERT_RECORD_BYTES 7
@@ -37,10 +40,10 @@ struct gw_tls_server {
 struct gw_tls_wire {
     int fd;
     int error_number;   /* of the last send or recv that failed */
-    bool ended;         /* recv said 0 */
     bool no_tls;        /* the very first byte is not a handshake record's */
     bool started;       /* a byte came */
     uint8_t first_byte; /* of the connection */
+    size_t budget;      /* bytes this call may still take */
     size_t unsent;      /* bytes of mbedTLS's output buffer the socket did not take */
     size_t ahead_used;
     size_t ahead_len;
@@ -78,9 +81,11 @@ enum gw_err gw_tls_stream_explain(struct gw_tls_stream *stream, int code);
 /* Text for what gw_tls_peer_check and mbedTLS found wrong with `crt`. */
 void gw_tls_explain_certificate(struct gw_tls_stream *stream, const mbedtls_x509_crt *crt);
 
-/* tls_sessions.c: the table, and the callbacks of `server` that use it. NOMEM. */
+/* tls_sessions.c: an empty table. NOMEM. */
 enum gw_err gw_tls_sessions_open(struct gw_tls_sessions **ret_sessions);
+/* Wipe all secrets and free. NULL is allowed. */
 void gw_tls_sessions_close(struct gw_tls_sessions *sessions);
+/* Let the handshakes of `server` write to its table and resume from it. */
 void gw_tls_sessions_attach(struct gw_tls_server *server);
 
 /* getrandom(2) as mbedTLS wants it. */

@@ -47,8 +47,7 @@ static const struct {
      "needs exactly one common name, 1 to 127 bytes of UTF-8 without control characters"},
     {MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK,
      "has a weak or unknown signature"},
-    {MBEDTLS_X509_BADCERT_BAD_KEY,
-     "has a key that is too short or of a curve that is not allowed"},
+    {MBEDTLS_X509_BADCERT_BAD_KEY, "has a key that is too short or not of curve P-256"},
 };
 
 static void put_dates(struct gw_buf *text, const mbedtls_x509_crt *crt) {
@@ -102,13 +101,17 @@ static const struct {
 };
 
 /* Only an alert that is not encrypted can be read here. */
+static bool got_plain_alert(const struct gw_tls_wire *wire) {
+    const uint8_t *last = wire->last;
+    return last[0] == 0x15 && last[1] == 3 && last[3] == 0 && last[4] == 2;
+}
+
 static void explain_alert(struct gw_tls_stream *stream) {
-    const uint8_t *last = stream->wire.last;
-    bool plain = last[0] == 0x15 && last[1] == 3 && last[3] == 0 && last[4] == 2;
-    for (size_t i = 0; plain && i < GW_ARRAY_LEN(alerts); i++) {
-        if (alerts[i].number == last[6]) {
+    uint8_t number = stream->wire.last[6];
+    for (size_t i = 0; got_plain_alert(&stream->wire) && i < GW_ARRAY_LEN(alerts); i++) {
+        if (alerts[i].number == number) {
             set_reason(stream, "the client refused with the alert %s (%d)", alerts[i].text,
-                       last[6]);
+                       number);
             return;
         }
     }
@@ -180,6 +183,7 @@ static const struct {
     {MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, GW_ERR_DENIED, explain_verify},
     {MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION, GW_ERR_DENIED, explain_version},
     {MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE, GW_ERR_DENIED, explain_suite},
+    {MBEDTLS_ERR_SSL_NO_USABLE_CIPHERSUITE, GW_ERR_DENIED, explain_suite},
     {MBEDTLS_ERR_SSL_ALLOC_FAILED, GW_ERR_NOMEM, explain_memory},
 };
 
@@ -190,6 +194,12 @@ enum gw_err gw_tls_stream_explain(struct gw_tls_stream *stream, int code) {
     if (stream->wire.no_tls) {
         explain_no_tls(stream);
         return GW_ERR_PARSE;
+    }
+    /* Clients of mbedTLS 3.6 send this alert in the clear where TLS 1.3 wants it
+     * encrypted, and the server's side of 3.6 cannot read it. */
+    if (code == MBEDTLS_ERR_SSL_INVALID_MAC && !stream->ready
+        && got_plain_alert(&stream->wire)) {
+        code = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
     }
     for (size_t i = 0; i < GW_ARRAY_LEN(meanings); i++) {
         if (meanings[i].code == code) {

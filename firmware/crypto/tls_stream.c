@@ -90,6 +90,7 @@ enum gw_err gw_tls_stream_handshake(struct gw_tls_stream *stream) {
     if (stream->failed || stream->ready) {
         return stream->failed;
     }
+    stream->wire.budget = GW_TLS_CALL_BYTES;
     stream->server->current = stream;
     int code = mbedtls_ssl_handshake(&stream->ssl);
     stream->server->current = NULL;
@@ -104,6 +105,7 @@ enum gw_err gw_tls_stream_read(struct gw_tls_stream *stream, uint8_t *dst, size_
     if (!stream->ready || cap == 0) {
         return GW_ERR_INVALID;
     }
+    stream->wire.budget = GW_TLS_CALL_BYTES;
     int n = mbedtls_ssl_read(&stream->ssl, dst, cap);
     if (n <= 0) {
         return answer(stream, n == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : n);

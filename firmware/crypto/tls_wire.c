@@ -45,6 +45,9 @@ static int judge_first_byte(struct gw_tls_wire *wire, uint8_t byte) {
 
 static int receive(struct gw_tls_wire *wire, uint8_t *dst, size_t cap) {
     ssize_t n;
+    if (wire->budget == 0) {
+        return MBEDTLS_ERR_SSL_WANT_READ; /* level-triggered epoll comes back at once */
+    }
     do {
         n = recv(wire->fd, dst, cap, MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
@@ -55,7 +58,7 @@ static int receive(struct gw_tls_wire *wire, uint8_t *dst, size_t cap) {
         wire->error_number = errno;
         return MBEDTLS_ERR_NET_CONN_RESET;
     }
-    wire->ended = n == 0;
+    wire->budget -= (size_t) n < wire->budget ? (size_t) n : wire->budget;
     if (n > 0 && !wire->started) {
         int bad = judge_first_byte(wire, dst[0]);
         if (bad) {

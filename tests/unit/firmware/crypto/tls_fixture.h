@@ -4,6 +4,8 @@
 #ifndef GW_TESTS_CRYPTO_TLS_FIXTURE_H
 #define GW_TESTS_CRYPTO_TLS_FIXTURE_H
 
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS /* a forged session needs its secret changed */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +45,11 @@ struct client_wish {
     const char *certificate; /* "bad/expired": .crt and .key in the PKI; NULL = none */
     enum version version;
     const int *suites; /* NULL = the library's */
+    bool only_p384;    /* knows no other curve */
     bool distrusts;    /* knows another CA than the server's */
+    bool credulous;    /* takes any server */
+    bool no_tickets;   /* TLS 1.2: session ids only */
+    bool renegotiates; /* may ask for it */
 };
 
 struct client {
@@ -53,8 +59,11 @@ struct client {
     mbedtls_x509_crt chain;
     mbedtls_pk_context key;
     int fd;
-    size_t piece; /* bytes per send, 0 = all */
-    int code;     /* of the last handshake step */
+    bool stutters; /* one byte, then a pause */
+    bool paused;
+    size_t budget; /* bytes it sends before it falls silent */
+    size_t sent;
+    int code; /* of the last handshake step */
 };
 
 struct pair {
@@ -65,17 +74,46 @@ struct pair {
     enum gw_err err; /* of the last step of our handshake */
 };
 
+/* send(2) of the server side: the linker takes this one for the room. */
+static struct {
+    bool limited;
+    size_t room;      /* bytes it takes before EAGAIN */
+    int error_number; /* what it answers instead */
+} send_script;
+
+ssize_t send(int fd, const void *bytes, size_t len, int flags);
+ssize_t send(int fd, const void *bytes, size_t len, int flags) {
+    if (!(flags & MSG_NOSIGNAL) || !(flags & MSG_DONTWAIT)) {
+        abort();
+    }
+    if (send_script.error_number || (send_script.limited && send_script.room == 0)) {
+        errno = send_script.error_number ? send_script.error_number : EAGAIN;
+        return -1;
+    }
+    size_t part = send_script.limited && send_script.room < len ? send_script.room : len;
+    ssize_t n = sendto(fd, bytes, part, flags, NULL, 0);
+    send_script.room -= send_script.limited && n > 0 ? (size_t) n : 0;
+    return n;
+}
+
 static inline int client_random(void *self, unsigned char *dst, size_t len) {
     (void) self;
     gw_random_bytes(dst, len);
     return 0;
 }
 
+/* sendto and recvfrom, since tests replace send and recv of the server side. */
 static inline int client_send(void *self, const unsigned char *bytes, size_t len) {
     struct client *client = self;
-    size_t part = client->piece && client->piece < len ? client->piece : len;
-    ssize_t n = send(client->fd, bytes, part, MSG_NOSIGNAL | MSG_DONTWAIT);
+    client->paused = client->stutters && !client->paused;
+    if (client->paused || client->sent >= client->budget) {
+        return MBEDTLS_ERR_SSL_WANT_WRITE;
+    }
+    size_t left = client->budget - client->sent;
+    size_t part = client->stutters ? 1 : left < len ? left : len;
+    ssize_t n = sendto(client->fd, bytes, part, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
     if (n >= 0) {
+        client->sent += (size_t) n;
         return (int) n;
     }
     return errno == EAGAIN ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_NET_CONN_RESET;
@@ -83,26 +121,47 @@ static inline int client_send(void *self, const unsigned char *bytes, size_t len
 
 static inline int client_recv(void *self, unsigned char *dst, size_t cap) {
     struct client *client = self;
-    size_t part = client->piece && client->piece < cap ? client->piece : cap;
-    ssize_t n = recv(client->fd, dst, part, MSG_DONTWAIT);
+    ssize_t n = recvfrom(client->fd, dst, client->stutters ? 1 : cap, MSG_DONTWAIT, NULL, NULL);
     if (n >= 0) {
         return (int) n;
     }
     return errno == EAGAIN ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_NET_CONN_RESET;
 }
 
-static inline void client_set_version(mbedtls_ssl_config *config, enum version version) {
 #if MBEDTLS_VERSION_MAJOR >= 3
-    if (version == TLS_1_2) {
+
+static inline void client_configure(mbedtls_ssl_config *config,
+                                    const struct client_wish *wish) {
+    static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+                                      MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+    assert_int_equal(psa_crypto_init(), PSA_SUCCESS);
+    if (wish->version == TLS_1_2) {
         mbedtls_ssl_conf_max_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
-    } else if (version == TLS_1_3) {
+    } else if (wish->version == TLS_1_3) {
         mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_3);
     }
-#else
-    assert_int_not_equal(version, TLS_1_3);
-    (void) config;
+    if (wish->only_p384) {
+        mbedtls_ssl_conf_groups(config, groups);
+    }
+#if HAS_TLS_1_3
+    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+        config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
 #endif
 }
+
+#else
+
+static inline void client_configure(mbedtls_ssl_config *config,
+                                    const struct client_wish *wish) {
+    static const mbedtls_ecp_group_id curves[] = {MBEDTLS_ECP_DP_SECP384R1,
+                                                  MBEDTLS_ECP_DP_NONE};
+    assert_int_not_equal(wish->version, TLS_1_3);
+    if (wish->only_p384) {
+        mbedtls_ssl_conf_curves(config, curves);
+    }
+}
+
+#endif
 
 static inline void client_load(struct client *client, struct gw_test_pki *pki,
                                const char *certificate) {
@@ -125,10 +184,7 @@ static inline void client_load(struct client *client, struct gw_test_pki *pki,
 
 static inline void client_open(struct client *client, struct gw_test_pki *pki,
                                const struct client_wish *wish, int fd) {
-    *client = (struct client){.fd = fd};
-#if MBEDTLS_VERSION_MAJOR >= 3
-    assert_int_equal(psa_crypto_init(), PSA_SUCCESS);
-#endif
+    *client = (struct client){.fd = fd, .budget = SIZE_MAX};
     mbedtls_ssl_init(&client->ssl);
     mbedtls_ssl_config_init(&client->config);
     mbedtls_x509_crt_init(&client->ca);
@@ -144,7 +200,12 @@ static inline void client_open(struct client *client, struct gw_test_pki *pki,
                                                                             : "ca.crt")),
                      0);
     mbedtls_ssl_conf_ca_chain(&client->config, &client->ca, NULL);
-    client_set_version(&client->config, wish->version);
+    client_configure(&client->config, wish);
+    mbedtls_ssl_conf_session_tickets(&client->config, !wish->no_tickets);
+    mbedtls_ssl_conf_renegotiation(&client->config, wish->renegotiates);
+    if (wish->credulous) {
+        mbedtls_ssl_conf_authmode(&client->config, MBEDTLS_SSL_VERIFY_NONE);
+    }
     if (wish->suites) {
         mbedtls_ssl_conf_ciphersuites(&client->config, wish->suites);
     }
