@@ -89,6 +89,18 @@ static int64_t oldest_age_ms(struct gw_uplink *uplink, const struct gw_track *tr
     return age > 0 ? age : 0;
 }
 
+static void put_replay(const struct gw_replay *replay, struct gw_buf *buf) {
+    if (replay->is_active) {
+        gw_buf_printf(buf, ",\"replay_left\":%llu",
+                      (unsigned long long) gw_replay_left(replay));
+    }
+    if (replay->refusal[0]) {
+        gw_buf_printf(buf, ",\"replay_left_out\":%llu,\"replay_refusal\":",
+                      (unsigned long long) replay->left_out);
+        gw_buf_put_json_str(buf, gw_str_from_cstr(replay->refusal));
+    }
+}
+
 static void put_class(struct gw_uplink *uplink, enum gw_flow_class class, struct gw_buf *buf) {
     const struct gw_track *track = own_track(uplink, class);
     const struct gw_lane *lane = &uplink->lanes[class];
@@ -101,10 +113,7 @@ static void put_class(struct gw_uplink *uplink, enum gw_flow_class class, struct
     gw_buf_printf(buf, ",\"oldest_age_ms\":%lld,\"in_flight\":%u",
                   (long long) (track ? oldest_age_ms(uplink, track) : 0),
                   lane->in_flight ? (unsigned) lane->batch.count : 0);
-    if (lane->replay.is_active) {
-        gw_buf_printf(buf, ",\"replay_left\":%llu",
-                      (unsigned long long) (lane->replay.to - lane->replay.next + 1));
-    }
+    put_replay(&lane->replay, buf);
     gw_buf_put_char(buf, '}');
 }
 

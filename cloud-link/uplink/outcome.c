@@ -10,9 +10,6 @@
 
 /* A request that fails this often in a row with 500 is taken apart. */
 #define FAULTS_TO_ISOLATE 3
-/* Batches are not halved below this by time-outs. */
-#define LEAST_BATCH_EVENTS 8
-#define LEAST_BATCH_BYTES 4096
 
 struct exchange {
     struct gw_lane *lane;
@@ -20,43 +17,6 @@ struct exchange {
     const struct gw_http_answer *answer;
     struct gw_reply reply;
 };
-
-/* ---- batch sizes ---- */
-
-static void rest(struct gw_lane *lane) {
-    lane->batch_events = lane->uplink->sink->batch_events;
-    lane->batch_bytes = (size_t) lane->uplink->sink->batch_kib * 1024;
-}
-
-static void grow(struct gw_lane *lane) {
-    const struct gw_config_sink *sink = lane->uplink->sink;
-    size_t max_bytes = (size_t) sink->batch_kib_max * 1024;
-    lane->batch_events = lane->batch_events * 2 < sink->batch_events_max
-                             ? lane->batch_events * 2
-                             : sink->batch_events_max;
-    lane->batch_bytes = lane->batch_bytes * 2 < max_bytes ? lane->batch_bytes * 2 : max_bytes;
-}
-
-static void shrink(struct gw_lane *lane) {
-    if (lane->batch_events / 2 >= LEAST_BATCH_EVENTS) {
-        lane->batch_events /= 2;
-    }
-    if (lane->batch_bytes / 2 >= LEAST_BATCH_BYTES) {
-        lane->batch_bytes /= 2;
-    }
-}
-
-static void size_after_success(struct gw_lane *lane) {
-    const struct gw_config_sink *sink = lane->uplink->sink;
-    if (lane->job != GW_JOB_FORWARD && lane->job != GW_JOB_REPLAY) {
-        return;
-    }
-    if (lane->batch.was_cut) {
-        grow(lane);
-    } else if (lane->batch_events > sink->batch_events) {
-        rest(lane);
-    }
-}
 
 /* ---- no answer ---- */
 
@@ -73,7 +33,7 @@ static void not_answered(struct exchange *x) {
     gw_uplink_note_error(x->uplink, "%s: %s", gw_http_fault_name(x->answer->fault),
                          x->answer->text);
     if (x->answer->fault == GW_HTTP_TIMED_OUT || x->answer->fault == GW_HTTP_BAD_ANSWER) {
-        shrink(x->lane); /* a slow link or a large answer: ask for less at once */
+        gw_lane_shrink(x->lane); /* a slow link or a large answer: ask for less at once */
     }
     gw_uplink_fail(x->uplink, issue_of_fault[x->answer->fault], 0);
 }
@@ -118,7 +78,7 @@ static void taken(struct exchange *x, size_t count) {
     }
     if (count == whole) {
         lane->delay_ms = 0;
-        size_after_success(lane);
+        gw_lane_size_after_success(lane);
         return;
     }
     lane->delay_ms = count > 0 ? 0 : lane->delay_ms;
@@ -183,16 +143,6 @@ static void on_no_ack(struct exchange *x) {
     gw_uplink_fail(x->uplink, GW_ISSUE_UPLINK_BAD_ANSWER, retry_after_ms(x));
 }
 
-static void on_halve_batch(struct exchange *x) {
-    struct gw_lane *lane = x->lane;
-    if (lane->batch.count == 1) {
-        on_config_fault(x);
-        return;
-    }
-    x->uplink->cap_events = lane->batch.count / 2;
-    x->uplink->cap_bytes = lane->body_bytes / 2;
-}
-
 /* Nothing was accepted since suspects were taken aside: it is not the events. */
 static bool is_all_unproved(const struct exchange *x, const struct gw_track *track) {
     for (unsigned i = 0; i < track->held_count; i++) {
@@ -218,20 +168,48 @@ static void hold(struct exchange *x, enum gw_held_cause cause) {
     }
 }
 
-static void refuse_replay(struct gw_lane *lane) {
+static void refuse_replay(struct gw_lane *lane, const char *reason) {
+    struct gw_replay *replay = &lane->replay;
     if (lane->batch.count > 1) {
-        lane->replay.max_slots = lane->batch.count / 2;
+        replay->max_slots = lane->batch.count / 2;
         return;
     }
     /* what is asked for again and refused again is left out of the replay */
-    lane->replay.next = lane->batch.last + 1;
-    lane->replay.max_slots = 0;
+    replay->left_out++;
+    (void) snprintf(replay->refusal, sizeof(replay->refusal), "%llu: %s",
+                    (unsigned long long) lane->batch.first, reason);
+    replay->next = lane->batch.last + 1;
+    replay->max_slots = 0;
 }
 
 static void close_letter(struct exchange *x) {
     enum gw_err err = gw_lane_close_letter(x->lane, false, x->reply.code, x->reply.detail);
     if (err) {
         gw_lane_back_off(x->lane);
+    }
+}
+
+static void on_halve_batch(struct exchange *x) {
+    struct gw_lane *lane = x->lane;
+    if (lane->batch.count > 1) {
+        gw_lane_learn_cap(lane);
+        return;
+    }
+    switch (lane->job) {
+    case GW_JOB_FORWARD:
+    case GW_JOB_PROBE:
+    case GW_JOB_TOMBSTONE:
+        on_config_fault(x);
+        break;
+    case GW_JOB_REPLAY:
+        refuse_replay(lane, "too large for the centre (HTTP 413)");
+        break;
+    case GW_JOB_LETTER:
+        x->reply.code = x->reply.code.len ? x->reply.code : GW_STR("too_large");
+        x->reply.detail =
+            x->reply.detail.len ? x->reply.detail : GW_STR("HTTP 413 for this event alone");
+        close_letter(x);
+        break;
     }
 }
 
@@ -261,7 +239,7 @@ static void on_bisect(struct exchange *x) {
         on_config_fault(x);
         break;
     case GW_JOB_REPLAY:
-        refuse_replay(lane);
+        refuse_replay(lane, x->uplink->error);
         break;
     case GW_JOB_LETTER:
         close_letter(x);

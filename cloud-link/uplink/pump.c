@@ -120,8 +120,8 @@ static bool find_work(struct gw_lane *lane, struct gw_work *ret_work) {
 
 /* Events waiting in the class, for the share and the allowance. */
 static uint64_t waiting(const struct gw_lane *lane) {
-    uint64_t replay = lane->replay.is_active ? lane->replay.to - lane->replay.next + 1 : 0;
-    return gw_uplink_backlog(lane->uplink, lane->class) + replay + lane->letters_due;
+    return gw_uplink_backlog(lane->uplink, lane->class) + gw_replay_left(&lane->replay)
+           + lane->letters_due;
 }
 
 /* ---- who may ---- */

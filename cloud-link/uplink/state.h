@@ -28,7 +28,15 @@ struct gw_replay {
     struct gw_epoch epoch;
     uint64_t next, to;
     uint64_t max_slots; /* 0 = no limit; halved down to an event that is refused */
+    uint64_t left_out;  /* refused alone, this replay or the last one */
+    char refusal[GW_UPLINK_ERROR_MAX]; /* "42: why" of the last one; "" = none */
 };
+
+/* Sequences of it still to be sent. */
+static inline uint64_t gw_replay_left(const struct gw_replay *replay) {
+    /* a tombstone may reach beyond `to` */
+    return replay->is_active && replay->next <= replay->to ? replay->to - replay->next + 1 : 0;
+}
 
 /* One class: what is in flight and how large the next batch may be. */
 struct gw_lane {
@@ -73,7 +81,8 @@ struct gw_uplink {
     struct gw_track tracks[GW_QUEUE_MAX_EPOCHS][GW_CLASS_COUNT];
     uint64_t cap_events; /* what a 413 taught us; UINT64_MAX at first */
     size_t cap_bytes;
-    uint64_t accepted; /* events the centre holds, since open */
+    unsigned taken_at_cap; /* batches that filled the cap, since it last changed */
+    uint64_t accepted;     /* events the centre holds, since open */
     uint64_t last_hour_letters;
     int64_t hour_began_mono_ms;
     uint64_t letters, conflicts; /* conflicts are letters too */
@@ -149,6 +158,14 @@ enum gw_err gw_lane_send(struct gw_lane *lane, const struct gw_work *work, uint6
 /* outcome.c */
 /* The transport's answer to what a lane had in flight (a gw_http_done). */
 void gw_lane_answered(void *context, const struct gw_http_answer *answer);
+
+/* size.c */
+/* The lane's batch was taken whole: larger or smaller ones from now on. */
+void gw_lane_size_after_success(struct gw_lane *lane);
+/* A slow link or a large answer: ask for less at once. */
+void gw_lane_shrink(struct gw_lane *lane);
+/* The lane's batch (of more than one slot) was larger than the centre allows. */
+void gw_lane_learn_cap(struct gw_lane *lane);
 
 /* settle.c */
 /* Slots [0, count) of the lane's batch have their final verdict; letters are

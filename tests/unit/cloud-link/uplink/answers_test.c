@@ -292,6 +292,111 @@ static void a_413_on_one_event_is_a_configuration_fault(void **state) {
     assert_int_equal(find_letter(rig, 1, &letter), GW_ERR_NOENT);
 }
 
+static void large_events(struct rig *rig, uint64_t first, uint64_t last) {
+    for (uint64_t sequence = first; sequence <= last; sequence++) {
+        gw_fake_queue_add_spot(&rig->queue, GW_FAKE_LARGE, GW_CLASS_BUSINESS, sequence, 50000);
+    }
+}
+
+static void a_413_for_large_events_does_not_make_small_ones_drip(void **state) {
+    struct rig *rig = *state;
+    accept(rig, 0);
+    large_events(rig, 11, 13);
+    set_head(rig, GW_CLASS_BUSINESS, 13);
+    answer_problem(rig, 0, 413, "too_large");
+    pending_is(rig, 0, "business", 11, 11);
+    accept_all(rig);
+    set_head(rig, GW_CLASS_BUSINESS, 73);
+    pending_is(rig, 0, "business", 14, 73);
+}
+
+/* Index of the pending request of `class`. */
+static size_t request_of(struct rig *rig, const char *class) {
+    size_t index = 0;
+    assert_int_equal(rig->transport.pending_count, 2);
+    while (strcmp(header(rig, index, "Gangway-Class"), class) != 0) {
+        index++;
+    }
+    return index;
+}
+
+static void a_late_413_for_an_older_batch_raises_no_cap(void **state) {
+    struct rig *rig = *state;
+    accept(rig, 0);
+    gw_fake_queue_set_head(&rig->queue, GW_CLASS_STATE, 5000);
+    set_head(rig, GW_CLASS_BUSINESS, 5000);
+    rig_advance(rig, 10000); /* both on their way */
+    for (int i = 0; i < 3; i++) {
+        answer_problem(rig, request_of(rig, "state"), 413, "too_large");
+        rig_advance(rig, 10000);
+    }
+    size_t small = rig->transport.pending[request_of(rig, "state")].body_len;
+    size_t large = rig->transport.pending[request_of(rig, "business")].body_len;
+    assert_true(large > 7 * small);
+    answer_problem(rig, request_of(rig, "business"), 413, "too_large"); /* the old one */
+    rig_advance(rig, 10000);
+    large = rig->transport.pending[request_of(rig, "business")].body_len;
+    assert_true(large < small + small / 4);
+}
+
+/* Accept until a batch is larger than `bytes`; how many it took. */
+static unsigned accept_until_larger(struct rig *rig, size_t bytes) {
+    unsigned count = 0;
+    while (rig->transport.pending[0].body_len <= bytes && count < 1000) {
+        accept(rig, 0);
+        assert_int_equal(rig->transport.pending_count, 1);
+        count++;
+    }
+    return count;
+}
+
+static void a_cap_is_lifted_when_many_batches_that_filled_it_were_taken(void **state) {
+    struct rig *rig = *state;
+    accept(rig, 0);
+    set_head(rig, GW_CLASS_BUSINESS, 1000000);
+    size_t whole = rig->transport.pending[0].body_len;
+    answer_problem(rig, 0, 413, "too_large");
+    assert_int_equal(accept_until_larger(rig, whole / 2 + 2), 64);
+    answer_problem(rig, 0, 413, "too_large"); /* it was no good: not before 64 more */
+    assert_int_equal(accept_until_larger(rig, whole / 2 + 2), 64);
+}
+
+static void a_413_for_a_letter_alone_closes_it_and_keeps_the_reason(void **state) {
+    struct rig *rig = *state;
+    struct gw_letter letter;
+    char more[512];
+    (void) snprintf(more, sizeof(more), ",\"results\":[%s]",
+                    result(rig, GW_CLASS_BUSINESS, 2, "rejected"));
+    answer_contract(rig, 0, 200, more);
+    struct gw_letter_key key = own_key(rig, GW_CLASS_BUSINESS, 2);
+    assert_int_equal(gw_uplink_letter_retry(rig->uplink, &key), GW_OK);
+    gw_uplink_tick(rig->uplink);
+    answer_with(rig, 0, 413, "text/html", "<html>413</html>");
+    assert_false(is_raised(rig, GW_ISSUE_UPLINK_CONFIG));
+    assert_int_equal(find_letter(rig, 2, &letter), GW_OK);
+    assert_false(letter.retry_due);
+    assert_true(gw_str_eq(letter.code, GW_STR("too_large")));
+    set_head(rig, GW_CLASS_BUSINESS, 11);
+    pending_is(rig, 0, "business", 11, 11); /* nothing stopped */
+}
+
+static void a_413_for_a_replayed_event_alone_leaves_it_out_and_says_so(void **state) {
+    struct rig *rig = *state;
+    uint64_t events = 0;
+    accept(rig, 0);
+    assert_int_equal(gw_uplink_replay(rig->uplink, GW_CLASS_BUSINESS, 3, 4, &events), GW_OK);
+    gw_uplink_tick(rig->uplink);
+    answer_problem(rig, 0, 413, "too_large");
+    pending_is(rig, 0, "business", 3, 3);
+    answer_problem(rig, 0, 413, "too_large");
+    assert_false(is_raised(rig, GW_ISSUE_UPLINK_CONFIG));
+    pending_is(rig, 0, "business", 4, 4);
+    accept(rig, 0);
+    nothing_pending(rig);
+    assert_non_null(strstr(status_text(rig), "\"replay_left_out\":1,\"replay_refusal\":"
+                                             "\"3: too large for the centre"));
+}
+
 static void transient_statuses_are_tried_again_for_ever(void **state) {
     struct rig *rig = *state;
     static const unsigned statuses[] = {408, 425, 429, 500, 502, 503, 504, 507};
@@ -384,6 +489,11 @@ int main(void) {
         ROW(statuses_that_refuse_the_gateway_stop_the_sink),
         ROW(a_413_halves_the_batch_at_once_and_is_remembered),
         ROW(a_413_on_one_event_is_a_configuration_fault),
+        ROW(a_413_for_large_events_does_not_make_small_ones_drip),
+        ROW(a_late_413_for_an_older_batch_raises_no_cap),
+        ROW(a_cap_is_lifted_when_many_batches_that_filled_it_were_taken),
+        ROW(a_413_for_a_letter_alone_closes_it_and_keeps_the_reason),
+        ROW(a_413_for_a_replayed_event_alone_leaves_it_out_and_says_so),
         ROW(transient_statuses_are_tried_again_for_ever),
         ROW(retry_after_is_obeyed),
         ROW(no_answer_is_tried_again_and_complained_of_the_second_time),
