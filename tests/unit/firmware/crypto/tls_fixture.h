@@ -327,17 +327,22 @@ static inline void client_say(struct client *client, const void *bytes, size_t l
     }
 }
 
-/* One read of the client; tickets of TLS 1.3 are passed over. */
+/* One read of the client. mbedTLS comes back without data for a ticket of TLS 1.3
+ * and for an alert, though there is more to read. */
 static inline int client_hear(struct client *client, void *dst, size_t cap) {
-    for (;;) {
-        int n = mbedtls_ssl_read(&client->ssl, dst, cap);
+    int n = 0;
+    for (int i = 0; i < 5; i++) {
+        n = mbedtls_ssl_read(&client->ssl, dst, cap);
 #if HAS_TLS_1_3
         if (n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
             continue;
         }
 #endif
-        return n;
+        if (n != MBEDTLS_ERR_SSL_WANT_READ) {
+            return n;
+        }
     }
+    return n;
 }
 
 static inline enum gw_err stream_write(struct pair *pair, const void *bytes, size_t len,
