@@ -66,15 +66,6 @@ static void on_status(const struct gw_linkd_request *request) {
     gw_linkd_answer(request);
 }
 
-static const struct {
-    enum gw_config_part part;
-    const char *name;
-} parts[] = {
-    {GW_PART_GATEWAY, "gateway"}, {GW_PART_PATHS, "paths"},     {GW_PART_STORE, "store"},
-    {GW_PART_CLASSES, "classes"}, {GW_PART_BROKERS, "brokers"}, {GW_PART_DEVICES, "devices"},
-    {GW_PART_BUSES, "buses"},     {GW_PART_SINKS, "sinks"},
-};
-
 static void on_reload(const struct gw_linkd_request *request) {
     struct gw_linkd *linkd = request->linkd;
     char text[900];
@@ -89,9 +80,10 @@ static void on_reload(const struct gw_linkd_request *request) {
     }
     gw_buf_printf(&linkd->answer, "{\"revision\":%llu,\"hash\":\"%s\",\"changed\":[",
                   (unsigned long long) linkd->config->revision, linkd->config->hash);
-    for (size_t i = 0; i < GW_ARRAY_LEN(parts); i++) {
-        if (changed & parts[i].part) {
-            gw_buf_printf(&linkd->answer, "%s\"%s\"", is_first ? "" : ",", parts[i].name);
+    for (unsigned part = 1; part < GW_PART_END; part <<= 1) {
+        if (changed & part) {
+            gw_buf_printf(&linkd->answer, "%s\"%s\"", is_first ? "" : ",",
+                          gw_config_part_name(part));
             is_first = false;
         }
     }

@@ -19,8 +19,9 @@
 #include "firmware/base/file.h"
 #include "firmware/base/log.h"
 
-#define LOOP_FDS_MAX 256
-#define COUNTERS_MAX 64
+/* Beside the connections of the front door. */
+#define LOOP_FDS_OTHERS 256
+#define COUNTERS_MAX 96
 #define ISSUES_MAX 64
 /* A configuration is good when the daemon has lived with it; a store is, as soon as
  * it was opened, read and written for a while: power that comes and goes five times
@@ -48,6 +49,7 @@ static enum gw_err make_paths(struct gw_collectd *collectd) {
         const char *folder, *name;
     } table[] = {
         {paths->queue, config->collect_state, "queue"},
+        {paths->credentials, config->collect_state, "devices.credentials"},
         {paths->progress, config->link_state, "progress"},
         {paths->doorbell, config->run, "linkd/doorbell"},
         {paths->status, config->run, "collectd/status.json"},
@@ -132,7 +134,8 @@ static void start_timers(struct gw_collectd *collectd) {
 }
 
 static enum gw_err open_core(struct gw_collectd *collectd) {
-    enum gw_err err = gw_loop_open(LOOP_FDS_MAX, &collectd->loop);
+    enum gw_err err =
+        gw_loop_open(LOOP_FDS_OTHERS + GW_COLLECTD_CONNECTIONS_MAX, &collectd->loop);
     if (!err) {
         err = gw_health_open(&collectd->clock, GW_STR("gw-collectd"), COUNTERS_MAX, ISSUES_MAX,
                              &collectd->health);
@@ -194,6 +197,9 @@ static void acknowledge_all(struct gw_collectd *collectd) {
     for (size_t i = 0; i < collectd->broker_count; i++) {
         gw_broker_tick(collectd->brokers[i]);
     }
+    if (collectd->ingress) {
+        gw_ingress_tick(collectd->ingress);
+    }
 }
 
 static void close_sources(struct gw_collectd *collectd) {
@@ -203,6 +209,7 @@ static void close_sources(struct gw_collectd *collectd) {
     (void) !gw_queue_commit(collectd->queue);
     acknowledge_all(collectd);
     gw_collectd_close_brokers(collectd);
+    gw_collectd_close_ingress(collectd);
     gw_collectd_close_buses(collectd);
     gw_collectd_flush_refusals(collectd, gw_clock_mono_ms(&collectd->clock));
 }
@@ -254,6 +261,9 @@ static int64_t next_mono_ms(const struct gw_collectd *collectd) {
     for (size_t i = 0; i < collectd->broker_count; i++) {
         next = earlier(next, gw_broker_next_mono_ms(collectd->brokers[i]));
     }
+    if (collectd->ingress) {
+        next = earlier(next, gw_ingress_next_mono_ms(collectd->ingress));
+    }
     for (size_t i = 0; i < collectd->bus_count; i++) {
         next = earlier(next, gw_modbus_bus_next_mono_ms(collectd->buses[i]));
     }
@@ -264,11 +274,15 @@ static int64_t next_mono_ms(const struct gw_collectd *collectd) {
 static void open_sources(struct gw_collectd *collectd) {
     enum gw_err err = gw_collectd_open_brokers(collectd);
     if (!err) {
+        err = gw_collectd_open_ingress(collectd);
+    }
+    if (!err) {
         err = gw_collectd_open_buses(collectd);
     }
     collectd->are_sources_open = err == GW_OK;
     if (err) {
         gw_collectd_close_brokers(collectd);
+        gw_collectd_close_ingress(collectd);
         gw_collectd_close_buses(collectd);
     }
 }

@@ -85,19 +85,10 @@ static void verb_status(const struct gw_collectd_request *request) {
 }
 
 static void put_parts(struct gw_buf *buf, unsigned parts) {
-    static const struct {
-        unsigned part;
-        const char *name;
-    } names[] = {
-        {GW_PART_GATEWAY, "gateway"}, {GW_PART_PATHS, "paths"},
-        {GW_PART_STORE, "store"},     {GW_PART_CLASSES, "classes"},
-        {GW_PART_BROKERS, "brokers"}, {GW_PART_DEVICES, "devices"},
-        {GW_PART_BUSES, "buses"},     {GW_PART_SINKS, "sinks"},
-    };
     const char *comma = "";
-    for (size_t i = 0; i < GW_ARRAY_LEN(names); i++) {
-        if (parts & names[i].part) {
-            gw_buf_printf(buf, "%s\"%s\"", comma, names[i].name);
+    for (unsigned part = 1; part < GW_PART_END; part <<= 1) {
+        if (parts & part) {
+            gw_buf_printf(buf, "%s\"%s\"", comma, gw_config_part_name(part));
             comma = ",";
         }
     }
@@ -142,6 +133,10 @@ static const struct {
     {GW_IPC_QUARANTINE_RETRY, gw_collectd_verb_quarantine_retry},
     {GW_IPC_QUARANTINE_DROP, gw_collectd_verb_quarantine_drop},
     {GW_IPC_QUEUE_SALVAGE, gw_collectd_verb_salvage},
+    {GW_IPC_DEVICE_ADD, gw_collectd_verb_device_add},
+    {GW_IPC_DEVICE_ROTATE, gw_collectd_verb_device_rotate},
+    {GW_IPC_DEVICE_REVOKE, gw_collectd_verb_device_revoke},
+    {GW_IPC_DEVICE_COMMAND, gw_collectd_verb_device_command},
 };
 
 static void close_docp(struct gw_json_doc **doc) {

@@ -8,6 +8,7 @@
 #include "drivers/collectd/refusals.h"
 #include "drivers/modbus/bus.h"
 #include "drivers/mqtt/broker.h"
+#include "drivers/mqtt/ingress/ingress.h"
 #include "firmware/config/config.h"
 #include "firmware/crypto/crypto.h"
 #include "firmware/health/health.h"
@@ -16,6 +17,8 @@
 
 #define GW_COLLECTD_ROOM "collectd"
 #define GW_COLLECTD_SECOND_MS 1000
+/* What ingress.max_connections may be at most (firmware/config/table.c). */
+#define GW_COLLECTD_CONNECTIONS_MAX 20000
 
 /* Head of the audit chain as of the last commit; entry 0 has no predecessor. */
 struct gw_collectd_chain {
@@ -25,6 +28,7 @@ struct gw_collectd_chain {
 
 struct gw_collectd_paths {
     char queue[512], progress[512], doorbell[512], status[512];
+    char credentials[512];
     char link_socket[512], status_socket[512], control_socket[512];
 };
 
@@ -57,6 +61,7 @@ struct gw_collectd {
     struct gw_device_activity *activities;
     struct gw_broker **brokers;
     size_t broker_count;
+    struct gw_ingress *ingress; /* NULL: no listener is configured */
     struct gw_modbus_bus **buses;
     size_t bus_count;
     struct gw_refusals refusals;
@@ -127,9 +132,11 @@ void gw_collectd_watch_queue(struct gw_collectd *collectd, int64_t now_mono_ms);
 
 enum gw_err gw_collectd_open_brokers(struct gw_collectd *collectd);
 enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd);
+enum gw_err gw_collectd_open_ingress(struct gw_collectd *collectd);
 /* Nothing of them may be uncommitted: gw_queue_commit before. */
 void gw_collectd_close_brokers(struct gw_collectd *collectd);
 void gw_collectd_close_buses(struct gw_collectd *collectd);
+void gw_collectd_close_ingress(struct gw_collectd *collectd);
 /* A zeroed table of activities for the devices of `config`; the caller frees it,
  * or gives it to `collectd->activities`. NULL without memory. */
 struct gw_device_activity *gw_collectd_make_activities(const struct gw_config *config);
@@ -215,5 +222,13 @@ void gw_collectd_verb_quarantine_show(const struct gw_collectd_request *request)
 void gw_collectd_verb_quarantine_retry(const struct gw_collectd_request *request);
 void gw_collectd_verb_quarantine_drop(const struct gw_collectd_request *request);
 void gw_collectd_verb_salvage(const struct gw_collectd_request *request);
+
+/* ---- collectd_devices.c: devices of the front door ---- */
+
+/* Verbs, as above. */
+void gw_collectd_verb_device_add(const struct gw_collectd_request *request);
+void gw_collectd_verb_device_rotate(const struct gw_collectd_request *request);
+void gw_collectd_verb_device_revoke(const struct gw_collectd_request *request);
+void gw_collectd_verb_device_command(const struct gw_collectd_request *request);
 
 #endif

@@ -4,7 +4,9 @@
  *
  * RETRY: event, audit entry and the key "retried:<number>" in one commit, then the
  * entry is removed, then the key. A crash in between leaves the entry with its
- * key, and the next RETRY only removes it: no second event.
+ * key, and the next RETRY only removes it: no second event. An entry whose own event
+ * id the broker's window holds with the same payload is stored already, so it is only
+ * removed too.
  */
 #include "drivers/collectd/collectd_internal.h"
 
@@ -19,7 +21,9 @@
 #define PAGE_MAX 200
 #define NUMBER_MAX (UINT64_C(1) << 53)
 /* Left free in an answer that is a page: one more entry always fits before. */
-#define PAGE_RESERVE_BYTES 16384
+#define PAGE_RESERVE_BYTES 32768
+_Static_assert(6 * GW_QUARANTINE_TOPIC_MAX_BYTES + 6 * 2 * 256 < PAGE_RESERVE_BYTES,
+               "the longest texts, every byte of them escaped");
 
 /* ---- looking ---- */
 
@@ -86,8 +90,11 @@ struct copied_entry {
     bool is_found;
     int64_t time_wall_ms;
     struct gw_str topic; /* in `scratch` */
+    size_t topic_len;
     struct gw_bytes raw;
     size_t raw_len;
+    uint8_t origin[GW_EVENT_ORIGIN_MAX_BYTES];
+    size_t origin_len;
     struct gw_buf *scratch;
 };
 
@@ -104,7 +111,12 @@ static bool copy_one(void *context, const struct gw_quarantine_view *view) {
     entry->time_wall_ms = view->time_wall_ms;
     entry->topic = gw_str_sub(gw_buf_str(buf), 0, view->topic.len);
     entry->raw = (struct gw_bytes){buf->data + view->topic.len, view->raw.len};
+    entry->topic_len = view->topic_len;
     entry->raw_len = view->raw_len;
+    if (view->origin.len > 0 && view->origin.len <= sizeof entry->origin) {
+        memcpy(entry->origin, view->origin.ptr, view->origin.len);
+        entry->origin_len = view->origin.len;
+    }
     return false;
 }
 
@@ -186,11 +198,55 @@ static struct gw_collectd_audit audit_of(const struct gw_collectd_request *reque
     };
 }
 
+/* What the brokers' windows know of it. */
+static enum gw_broker_known find_retried(const struct gw_collectd *collectd,
+                                         const struct gw_broker_retried *retried) {
+    enum gw_broker_known known = GW_BROKER_NEW;
+    for (size_t i = 0; i < collectd->broker_count && known == GW_BROKER_NEW; i++) {
+        known = gw_broker_find_retried(collectd->brokers[i], retried);
+    }
+    return known;
+}
+
+/* Its event, unless that is stored already, with who asked for it. */
+static enum gw_err store_observed(const struct gw_collectd_request *request,
+                                  struct gw_observation *observation,
+                                  const struct copied_entry *entry, struct gw_str key,
+                                  bool *ret_is_stored) {
+    struct gw_collectd *collectd = request->collectd;
+    struct gw_broker_retried retried;
+    gw_broker_complete_origin(observation, (struct gw_bytes){entry->origin, entry->origin_len},
+                              &retried);
+    enum gw_broker_known known = find_retried(collectd, &retried);
+    bool is_new = known != GW_BROKER_STORED_ALREADY;
+    observation->draft.origin = (struct gw_bytes){retried.origin, retried.origin_len};
+    observation->draft.flags |= known == GW_BROKER_DOUBTFUL ? GW_EVENT_POSSIBLE_DUPLICATE : 0;
+    static const uint8_t yes = 1;
+    struct gw_state_change change = {.key = gw_bytes_from_str(key), .value = {&yes, 1}};
+    struct gw_unit unit = {.events = &observation->draft,
+                           .event_count = is_new,
+                           .changes = &change,
+                           .change_count = 1};
+    struct gw_collectd_audit audit =
+        audit_of(request, "quarantine.retry", gw_str_sub(key, 8, SIZE_MAX));
+    audit.outcome = is_new ? GW_STR("ok") : GW_STR("duplicate");
+    enum gw_err err = gw_collectd_audit(collectd, &audit, &unit);
+    for (size_t i = 0; !err && i < collectd->broker_count; i++) {
+        gw_broker_note_retried(collectd->brokers[i], &retried);
+    }
+    if (!err) {
+        *ret_is_stored = is_new;
+    }
+    return err;
+}
+
 static enum gw_err store_again(const struct gw_collectd_request *request,
-                               const struct copied_entry *entry, struct gw_str key) {
+                               const struct copied_entry *entry, struct gw_str key,
+                               bool *ret_is_stored) {
     struct gw_collectd *collectd = request->collectd;
     struct gw_broker_devices devices = gw_collectd_devices(collectd);
     struct gw_broker_retry retry = {.topic = entry->topic,
+                                    .topic_len = entry->topic_len,
                                     .payload = entry->raw,
                                     .payload_len = entry->raw_len,
                                     .received_wall_ms = entry->time_wall_ms};
@@ -199,16 +255,7 @@ static enum gw_err store_again(const struct gw_collectd_request *request,
     gw_buf_clear(&collectd->answer);
     enum gw_err err = gw_broker_decode_retry(&devices, &retry, &collectd->retry_storage,
                                              &collectd->answer, &observation);
-    if (err) {
-        return err;
-    }
-    static const uint8_t yes = 1;
-    struct gw_state_change change = {.key = gw_bytes_from_str(key), .value = {&yes, 1}};
-    struct gw_unit unit = {
-        .events = &observation.draft, .event_count = 1, .changes = &change, .change_count = 1};
-    struct gw_collectd_audit audit =
-        audit_of(request, "quarantine.retry", gw_str_sub(key, 8, SIZE_MAX));
-    return gw_collectd_audit(collectd, &audit, &unit);
+    return err ? err : store_observed(request, &observation, entry, key, ret_is_stored);
 }
 
 void gw_collectd_verb_quarantine_retry(const struct gw_collectd_request *request) {
@@ -221,8 +268,10 @@ void gw_collectd_verb_quarantine_retry(const struct gw_collectd_request *request
     struct gw_str key = put_retried_key(key_storage, entry.number);
     struct gw_buf value;
     gw_buf_init(&value, value_storage, sizeof value_storage);
-    bool is_stored = gw_collectd_get_state(collectd, key, &value) == GW_OK;
-    enum gw_err err = is_stored ? GW_OK : store_again(request, &entry, key);
+    bool is_stored_now = false;
+    enum gw_err err = gw_collectd_get_state(collectd, key, &value) == GW_OK
+                          ? GW_OK
+                          : store_again(request, &entry, key, &is_stored_now);
     if (err) {
         bool has_reason = collectd->answer.len > 0;
         gw_collectd_refuse(
@@ -238,7 +287,7 @@ void gw_collectd_verb_quarantine_retry(const struct gw_collectd_request *request
     forget_retried(collectd, key);
     gw_buf_clear(&collectd->answer);
     gw_buf_printf(&collectd->answer, "{\"number\":%llu,\"events\":%d}",
-                  (unsigned long long) entry.number, is_stored ? 0 : 1);
+                  (unsigned long long) entry.number, is_stored_now);
     gw_collectd_answer(request);
 }
 

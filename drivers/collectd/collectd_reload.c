@@ -47,6 +47,9 @@ static void point_brokers(struct gw_collectd *collectd) {
     for (size_t i = 0; i < collectd->broker_count; i++) {
         gw_broker_set_config(collectd->brokers[i], &collectd->config->brokers[i], &devices);
     }
+    if (collectd->ingress) {
+        gw_ingress_set_config(collectd->ingress, &collectd->config->ingress, &devices);
+    }
 }
 
 static void close_changed(struct gw_collectd *collectd, unsigned changed) {
@@ -54,6 +57,9 @@ static void close_changed(struct gw_collectd *collectd, unsigned changed) {
     (void) !gw_queue_commit(collectd->queue);
     if (changed & GW_PART_BROKERS) {
         gw_collectd_close_brokers(collectd);
+    }
+    if (changed & GW_PART_INGRESS) {
+        gw_collectd_close_ingress(collectd);
     }
     if (changed & GW_PART_BUSES) {
         gw_collectd_close_buses(collectd);
@@ -74,11 +80,14 @@ static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) 
     if (!err && (changed & GW_PART_BROKERS)) {
         err = gw_collectd_open_brokers(collectd);
     }
+    if (!err && (changed & GW_PART_INGRESS)) {
+        err = gw_collectd_open_ingress(collectd);
+    }
     if (!err && (changed & GW_PART_BUSES)) {
         err = gw_collectd_open_buses(collectd);
     }
     if (err) {
-        close_changed(collectd, GW_PART_BROKERS | GW_PART_BUSES);
+        close_changed(collectd, GW_PART_BROKERS | GW_PART_INGRESS | GW_PART_BUSES);
         collectd->are_sources_open = false; /* tried again each second */
     }
     return err;

@@ -89,6 +89,37 @@ void gw_collectd_close_brokers(struct gw_collectd *collectd) {
     collectd->broker_count = 0;
 }
 
+/* ---- the front door ---- */
+
+enum gw_err gw_collectd_open_ingress(struct gw_collectd *collectd) {
+    const struct gw_config_ingress *config = &collectd->config->ingress;
+    if (config->listener_count == 0) {
+        return GW_OK;
+    }
+    struct gw_ingress_options options = {
+        .config = config,
+        .devices = gw_collectd_devices(collectd),
+        .credentials_path = collectd->paths.credentials,
+        .intake = collectd->intake,
+        .loop = collectd->loop,
+        .clock = &collectd->clock,
+        .health = collectd->health,
+        .refused = on_refused,
+        .refused_context = collectd,
+    };
+    enum gw_err err = gw_ingress_open(&options, &collectd->ingress);
+    if (err) {
+        gw_log_error(GW_COLLECTD_ROOM, "the front door cannot be opened err=%s",
+                     gw_err_name(err));
+    }
+    return err;
+}
+
+void gw_collectd_close_ingress(struct gw_collectd *collectd) {
+    gw_ingress_close(collectd->ingress);
+    collectd->ingress = NULL;
+}
+
 /* ---- buses ---- */
 
 enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd) {

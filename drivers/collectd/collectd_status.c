@@ -86,6 +86,18 @@ static void put_brokers(const struct gw_collectd *collectd, struct gw_buf *buf) 
     gw_buf_put_char(buf, ']');
 }
 
+static void put_front_door(const struct gw_collectd *collectd, struct gw_buf *buf) {
+    struct gw_ingress_figures figures = {0};
+    if (collectd->ingress) {
+        gw_ingress_get_figures(collectd->ingress, &figures);
+    }
+    gw_buf_printf(buf,
+                  ",\"front_door\":{\"listeners\":%zu,\"listening\":%zu,\"connections\":%zu,"
+                  "\"sessions\":%zu,\"received\":%llu}",
+                  figures.listeners, figures.listening, figures.connections, figures.sessions,
+                  ull(figures.received));
+}
+
 static void put_buses(const struct gw_collectd *collectd, struct gw_buf *buf) {
     gw_buf_put_str(buf, GW_STR(",\"buses\":["));
     for (size_t i = 0; i < collectd->bus_count; i++) {
@@ -175,6 +187,7 @@ static void put_sections(void *context, struct gw_buf *buf) {
                   collectd->fell_back ? "true" : "false");
     put_queue(collectd, buf);
     put_brokers(collectd, buf);
+    put_front_door(collectd, buf);
     put_buses(collectd, buf);
     put_devices(collectd, buf);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include "drivers/collectd/collectd.h"
@@ -51,7 +52,17 @@ static int open_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Each device is a descriptor: take as many as we may have. */
+static void raise_limits(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 static int run(const char *config_path) {
+    raise_limits();
     /* A broker's name that nobody resolves must not stop the loop for long. */
     (void) setenv("RES_OPTIONS", "timeout:2 attempts:1", 0);
     GW_CLEANUP(gw_closep) int signals = open_signals();

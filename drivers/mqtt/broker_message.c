@@ -52,6 +52,9 @@ static void tell_lost(struct gw_broker *broker, gw_broker_refused *lost, uint64_
 static void completed(void *context, uint64_t token, enum gw_err err) {
     struct gw_broker *broker = context;
     broker->uncommitted--;
+    if (token & GW_TOKEN_SESSION) {
+        gw_broker_session_saved(broker, err);
+    }
     if (!err) {
         broker->mark.sent += (token & GW_TOKEN_SENT) != 0;
         broker->mark.event_ids += (token & GW_TOKEN_EVENT_ID) != 0;
@@ -103,7 +106,7 @@ void gw_broker_ask_commit(struct gw_broker *broker) {
 
 /* ---- what it is ---- */
 
-static uint32_t search_device(const struct gw_broker_devices *devices, struct gw_str topic) {
+uint32_t gw_broker_search_device(const struct gw_broker_devices *devices, struct gw_str topic) {
     for (size_t i = 0; i < devices->count; i++) {
         if (gw_topic_matches(gw_str_from_cstr(devices->configs[i].topic), topic)) {
             return (uint32_t) i + 1;
@@ -125,7 +128,7 @@ static uint32_t find_device(struct handling *handling) {
         return slot->device;
     }
     *slot = (struct gw_topic_cache_slot){.topic = handling->topic,
-                                         .device = search_device(devices, topic)};
+                                         .device = gw_broker_search_device(devices, topic)};
     return slot->device;
 }
 
@@ -163,6 +166,15 @@ static bool is_retained_repeat(struct handling *handling) {
     return known;
 }
 
+uint64_t gw_broker_event_id(const struct gw_observation *observation) {
+    if (observation->device_event_id.len == 0) {
+        return 0;
+    }
+    uint64_t device =
+        gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(observation->draft.device));
+    return gw_fingerprint(device, gw_bytes_from_str(observation->device_event_id));
+}
+
 /* The device's own event id: the same id with the same payload is one event; with
  * another payload nobody can know, so it is kept and marked. An id that is not in
  * the window takes no mark away: after a restart or a new store the window may begin
@@ -170,15 +182,10 @@ static bool is_retained_repeat(struct handling *handling) {
 static bool is_device_duplicate(struct handling *handling,
                                 const struct gw_observation *observation) {
     struct gw_broker *broker = handling->broker;
-    if (observation->device_event_id.len == 0) {
-        return false;
-    }
-    uint64_t device =
-        gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(observation->draft.device));
-    handling->event_id =
-        gw_fingerprint(device, gw_bytes_from_str(observation->device_event_id));
+    handling->event_id = gw_broker_event_id(observation);
     uint64_t stored = 0;
-    if (!gw_window_find(&broker->windows.event_ids, handling->event_id, &stored)) {
+    if (handling->event_id == 0
+        || !gw_window_find(&broker->windows.event_ids, handling->event_id, &stored)) {
         return false;
     }
     if (stored == handling->payload) {
@@ -215,11 +222,13 @@ static void note_stored(struct handling *handling) {
 static struct gw_bytes encode_origin(const struct handling *handling,
                                      uint8_t dst[static GW_MQTT_ORIGIN_BYTES]) {
     struct gw_mqtt_origin origin = {
+        .door = GW_MQTT_DOOR_BROKER,
         .broker = handling->broker->name_hash,
         .session = handling->broker->session.number,
         .packet_id = handling->message->packet_id,
         .payload = handling->payload,
         .event_id = handling->event_id,
+        .arrival = (uint32_t) gw_window_position(&handling->broker->windows.sent),
     };
     gw_mqtt_origin_encode(&origin, dst);
     return (struct gw_bytes){dst, GW_MQTT_ORIGIN_BYTES};
@@ -335,8 +344,7 @@ static void note_activity(struct handling *handling) {
 static void handle_unknown(struct handling *handling) {
     struct gw_broker *broker = handling->broker;
     ++*broker->counters.unknown_topics;
-    gw_health_raise(broker->options.health, GW_ISSUE_UNKNOWN_TOPIC, handling->message->topic,
-                    "no device of the configuration has a topic filter that matches");
+    gw_broker_note_unknown(broker, handling->message->topic, handling->topic);
     quarantine(handling, GW_STR("unknown topic: no device's filter matches"));
 }
 
@@ -397,30 +405,4 @@ void gw_broker_on_message(void *context, const struct gw_mqtt_message *message) 
     }
     note_activity(&handling);
     handle_observed(&handling);
-}
-
-/* ---- again, from the quarantine ---- */
-
-enum gw_err gw_broker_decode_retry(const struct gw_broker_devices *devices,
-                                   const struct gw_broker_retry *retry, struct gw_buf *storage,
-                                   struct gw_buf *reason,
-                                   struct gw_observation *ret_observation) {
-    uint32_t device = search_device(devices, retry->topic);
-    if (device == 0) {
-        gw_buf_put_str(reason, GW_STR("unknown topic: no device's filter matches"));
-        return GW_ERR_NOENT;
-    }
-    if (retry->payload_len != retry->payload.len) {
-        gw_buf_printf(reason, "only %zu of %zu bytes were kept", retry->payload.len,
-                      retry->payload_len);
-        return GW_ERR_RANGE;
-    }
-    struct gw_observe_input input = {
-        .device = &devices->configs[device - 1],
-        .topic = retry->topic,
-        .payload = retry->payload,
-        .received_wall_ms = retry->received_wall_ms,
-    };
-    gw_buf_clear(storage);
-    return gw_observe_payload(&input, storage, reason, ret_observation);
 }

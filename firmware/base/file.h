@@ -18,6 +18,12 @@ enum gw_err gw_file_replace_volatile(const char *path, struct gw_bytes content, 
 /* Append the whole file to `buf`. NOENT, DENIED, IO; FULL if it is larger than
  * the space left (buf unchanged). */
 enum gw_err gw_file_read(const char *path, struct gw_buf *buf);
+/* Small text files that are checked when read: a last line "crc32c <8 digits>\n"
+ * over everything before it. Append it to the complete text. */
+bool gw_file_put_checksum(struct gw_buf *buf);
+/* The text before that line, a view into `text`. CORRUPT if the line is missing or
+ * not right. */
+enum gw_err gw_file_check_checksum(struct gw_str text, struct gw_str *ret_body);
 /* mkdir -p with exactly `mode` for what is missing; what exists keeps its own.
  * DUPLICATE if something else than a folder stands there; DENIED, FULL, IO. */
 enum gw_err gw_file_make_folder(const char *path, mode_t mode);

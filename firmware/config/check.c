@@ -119,6 +119,8 @@ static void check_names(struct gw_config_report *report, const struct gw_config 
          sizeof(struct gw_config_device), offsetof(struct gw_config_device, id)},
         {"buses", "name", config->buses, config->bus_count, sizeof(struct gw_config_bus),
          offsetof(struct gw_config_bus, name)},
+        {"ingress.listeners", "name", config->ingress.listeners, config->ingress.listener_count,
+         sizeof(struct gw_config_listener), offsetof(struct gw_config_listener, name)},
         {"sinks", "name", config->sinks, config->sink_count, sizeof(struct gw_config_sink),
          offsetof(struct gw_config_sink, name)},
     };
@@ -220,6 +222,32 @@ static void check_broker(struct gw_config_report *report, const struct gw_config
     }
 }
 
+static void check_listener(struct gw_config_report *report,
+                           const struct gw_config_listener *listener, size_t index) {
+    bool is_plain = !is_set(listener->cert_file);
+    if (is_plain && is_set(listener->address) && !is_this_machine(listener->address)
+        && !listener->plain_network) {
+        report_member(report, "ingress.listeners", index, "cert_file",
+                      "found nothing, but plain TCP on the network can be read and forged by "
+                      "everybody there: give a certificate, or set plain_network");
+    }
+    if (is_plain == is_set(listener->key_file)) {
+        report_member(report, "ingress.listeners", index, "key_file",
+                      "cert_file and key_file belong together: give both or none");
+    }
+    if (is_plain && is_set(listener->ca_file)) {
+        report_member(report, "ingress.listeners", index, "ca_file",
+                      "has no effect without cert_file");
+    }
+}
+
+static void check_listeners(struct gw_config_report *report, const struct gw_config *config) {
+    const struct gw_config_ingress *ingress = &config->ingress;
+    for (size_t i = 0; i < ingress->listener_count; i++) {
+        check_listener(report, &ingress->listeners[i], i);
+    }
+}
+
 static void check_brokers(struct gw_config_report *report, const struct gw_config *config) {
     for (size_t i = 0; i < config->broker_count; i++) {
         check_broker(report, &config->brokers[i], i);
@@ -272,6 +300,9 @@ static void check_text_device(struct gw_config_report *report,
 }
 
 static bool is_subscribed(const struct gw_config *config, const char *topic) {
+    if (config->ingress.listener_count > 0) {
+        return true; /* the device may come to the front door */
+    }
     for (size_t i = 0; i < config->broker_count; i++) {
         const struct gw_config_broker *broker = &config->brokers[i];
         if (broker->topic_count == 0) {
@@ -382,8 +413,8 @@ static void check_sinks(struct gw_config_report *report, const struct gw_config 
 typedef void config_rule(struct gw_config_report *report, const struct gw_config *config);
 
 static config_rule *const rules[] = {
-    check_names,   check_sources,       check_store, check_floors, check_brokers,
-    check_devices, check_device_topics, check_buses, check_sinks,
+    check_names,   check_sources, check_store,         check_floors, check_listeners,
+    check_brokers, check_devices, check_device_topics, check_buses,  check_sinks,
 };
 
 void gw_config_check(struct gw_config_report *report, const struct gw_config *config) {

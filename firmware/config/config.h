@@ -64,14 +64,33 @@ struct gw_config_broker {
     bool mqtt5;
 };
 
+/* Where devices connect to the gateway itself. */
+struct gw_config_listener {
+    const char *name;
+    const char *address; /* IPv4 or IPv6, as text */
+    uint16_t port;
+    const char *cert_file, *key_file; /* empty = plain TCP */
+    const char *ca_file; /* set: a client certificate from it is required, CN = device */
+    bool plain_network;  /* plain TCP for other machines is meant */
+};
+
+struct gw_config_ingress {
+    const struct gw_config_listener *listeners;
+    size_t listener_count;
+    uint32_t max_connections;
+    uint32_t max_connections_per_device;
+    uint16_t receive_maximum; /* messages a connection may have unacknowledged */
+    uint32_t max_packet_kib;
+};
+
 enum gw_device_kind { GW_DEVICE_SCANNER, GW_DEVICE_SCALE, GW_DEVICE_PLC, GW_DEVICE_OTHER };
 enum gw_payload_kind { GW_PAYLOAD_TEXT, GW_PAYLOAD_JSON };
 
-/* A device that speaks MQTT through a broker. */
+/* A device that speaks MQTT, through a broker or to the front door. */
 struct gw_config_device {
     const char *id; /* logical id, the `device` of its events */
     enum gw_device_kind kind;
-    const char *topic; /* filter with + and # */
+    const char *topic; /* filter with + and #; the front door knows gangway/<id>/# too */
     enum gw_payload_kind payload;
     /* JSON pointers, empty = not there */
     const char *code_pointer, *symbology_pointer, *time_pointer, *event_id_pointer;
@@ -145,6 +164,7 @@ struct gw_config {
     struct gw_config_paths paths;
     struct gw_config_store store;
     struct gw_config_class classes[GW_CLASS_COUNT];
+    struct gw_config_ingress ingress;
     const struct gw_config_broker *brokers;
     size_t broker_count;
     const struct gw_config_device *devices;
@@ -185,7 +205,11 @@ enum gw_config_part {
     GW_PART_DEVICES = 32,
     GW_PART_BUSES = 64,
     GW_PART_SINKS = 128,
+    GW_PART_INGRESS = 256,
+    GW_PART_END = 512,
 };
+/* Key of the one part in the document ("brokers"). Static storage. */
+const char *gw_config_part_name(unsigned part);
 /* Set of enum gw_config_part; the revision and the hash are no part. */
 unsigned gw_config_diff(const struct gw_config *a, const struct gw_config *b);
 

@@ -74,6 +74,15 @@ static bool is_same_group(const struct gw_config_group *group, const void *a, co
     return true;
 }
 
+const char *gw_config_part_name(unsigned part) {
+    for (size_t i = 0; i < gw_config_top.row_count; i++) {
+        if (part != 0 && gw_config_top.rows[i].part == part) {
+            return gw_config_top.rows[i].name;
+        }
+    }
+    return "unknown";
+}
+
 unsigned gw_config_diff(const struct gw_config *a, const struct gw_config *b) {
     unsigned parts = 0;
     for (size_t i = 0; i < gw_config_top.row_count; i++) {

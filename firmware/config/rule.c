@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firmware/config/rule.h"
 
+#include <arpa/inet.h>
+
 #include <string.h>
 
 static bool is_digit(char c) {
@@ -45,6 +47,14 @@ static bool fits_zone(struct gw_str text) {
 /* A DNS name, an IPv4 address or an IPv6 address without brackets. */
 static bool fits_host(struct gw_str text) {
     return only(text, ".-_:");
+}
+
+static bool fits_address(struct gw_str text) {
+    char copy[64];
+    struct in6_addr address;
+    return !gw_str_copy(text, copy, sizeof copy)
+           && (inet_pton(AF_INET, copy, &address) == 1
+               || inet_pton(AF_INET6, copy, &address) == 1);
 }
 
 static bool fits_file(struct gw_str text) {
@@ -169,6 +179,8 @@ const struct gw_config_rule gw_rule_zone = {
     fits_zone, "an IANA zone name such as Europe/Berlin", "^[A-Za-z0-9_+-][A-Za-z0-9_+/-]*$"};
 const struct gw_config_rule gw_rule_host = {
     fits_host, "a host name or an IP address without brackets", "^[A-Za-z0-9._:-]*$"};
+const struct gw_config_rule gw_rule_address = {fits_address, "an IPv4 or IPv6 address",
+                                               "^[0-9A-Fa-f.:]*$"};
 const struct gw_config_rule gw_rule_folder = {
     fits_file, "an absolute path without '/' at its end", "^" FILE_PATTERN "$"};
 const struct gw_config_rule gw_rule_file = {fits_file, "an absolute path of a file",

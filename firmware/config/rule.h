@@ -10,6 +10,7 @@ extern const struct gw_config_rule gw_rule_serial;
 extern const struct gw_config_rule gw_rule_name;
 extern const struct gw_config_rule gw_rule_zone;
 extern const struct gw_config_rule gw_rule_host;
+extern const struct gw_config_rule gw_rule_address;
 extern const struct gw_config_rule gw_rule_folder;
 extern const struct gw_config_rule gw_rule_file;
 extern const struct gw_config_rule gw_rule_optional_file;

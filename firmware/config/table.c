@@ -182,6 +182,48 @@ static const struct gw_config_row broker_rows[] = {
 };
 static const struct gw_config_group broker_group = GROUP_OF(broker_rows, B);
 
+/* ---- the front door ---- */
+
+#define L struct gw_config_listener
+static const struct gw_config_row listener_rows[] = {
+    {TEXT(L, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(INGRESS), .example = "floor",
+     .help = "Name of the listener in status, issues and logs."},
+    {TEXT(L, address, 2, 45, gw_rule_address), LOCAL, RESTARTS(INGRESS), .initial = "127.0.0.1",
+     .help = "Address to listen on; 0.0.0.0 or :: for all of them."},
+    {NUMBER(L, port, 1, 65535), LOCAL, RESTARTS(INGRESS), .initial = "8883",
+     .help = "TCP port: 8883 with TLS, 1883 without. A Mosquitto on the same box needs another "
+             "one."},
+    {TEXT(L, cert_file, 0, 255, gw_rule_optional_file), LOCAL, RESTARTS(INGRESS), .initial = "",
+     .help = "Certificate shown to devices, then its issuers. Empty = plain TCP."},
+    {TEXT(L, key_file, 0, 255, gw_rule_optional_file), LOCAL, RESTARTS(INGRESS), .initial = "",
+     .help = "Key of cert_file."},
+    {TEXT(L, ca_file, 0, 255, gw_rule_optional_file), SHARED, RESTARTS(INGRESS), .initial = "",
+     .help = "When given, devices must show a certificate from this CA whose common name is "
+             "their id. Empty = user name (the id) and the secret of `gwctl device add`."},
+    {BOOL(L, plain_network), SHARED, RESTARTS(INGRESS), .initial = "false",
+     .help = "Plain TCP for devices on the network, which can be read and forged there: for a "
+             "separate network of devices that cannot do TLS."},
+};
+static const struct gw_config_group listener_group = GROUP_OF(listener_rows, L);
+
+#define I struct gw_config_ingress
+static const struct gw_config_row ingress_rows[] = {
+    {LIST(I, listeners, listener_count, 0, 8, listener_group), CENTRAL, RESTARTS(INGRESS),
+     .help = "Where devices connect to the gateway itself: their PUBACK means on flash."},
+    {NUMBER(I, max_connections, 1, 20000), CENTRAL, RESTARTS(INGRESS), .initial = "1000",
+     .help = "Connections at once; each takes about 16 KiB, with TLS about 60."},
+    {NUMBER(I, max_connections_per_device, 1, 20000), CENTRAL, RESTARTS(INGRESS),
+     .initial = "4",
+     .help = "Connections of one device at once, each with a client id of its "
+             "own."},
+    {NUMBER(I, receive_maximum, 1, 4096), CENTRAL, RESTARTS(INGRESS), .initial = "512",
+     .help = "Messages a connection may have under way before the first is on flash."},
+    {NUMBER(I, max_packet_kib, 4, 65536), CENTRAL, RESTARTS(INGRESS), .initial = "1024",
+     .help = "Larger packets end the connection. What is above 64 KiB of payload and below "
+             "this goes into the quarantine, its first 64 KiB kept."},
+};
+static const struct gw_config_group ingress_group = GROUP_OF(ingress_rows, I);
+
 /* ---- devices ---- */
 
 #define D struct gw_config_device
@@ -213,8 +255,9 @@ static const struct gw_config_row device_rows[] = {
      .help = "What the device is; decides which events its messages become."},
     {TEXT(D, topic, 1, 256, gw_rule_topic_filter), SHARED, RESTARTS(NOTHING),
      .example = "floor/scanner-1",
-     .help = "Topic filter of its messages. Where several devices match, the first one in "
-             "the list has the message."},
+     .help = "Topic filter of its messages. Behind a broker, where several devices match, the "
+             "first one in the list has the message; at the front door a device may publish "
+             "to this and below gangway/<id>/."},
     {CHOICE(D, payload, payload_kinds), CENTRAL, RESTARTS(NOTHING), .initial = "text",
      .help = "text: the whole payload is the reading; json: the pointers say where it is."},
     POINTER(code_pointer, "Where the scanned code is, for example /data/scan_code."),
@@ -377,10 +420,13 @@ static const struct gw_config_row top_rows[] = {
      .help = "The queue store."},
     {GROUP(X, classes, classes_group), CENTRAL, RESTARTS(COLLECTD), .part = GW_PART_CLASSES,
      .help = "What the four flow classes promise."},
+    {GROUP(X, ingress, ingress_group), CENTRAL, RESTARTS(INGRESS), .part = GW_PART_INGRESS,
+     .help = "The front door: devices that connect to the gateway itself."},
     {LIST(X, brokers, broker_count, 0, 16, broker_group), CENTRAL, RESTARTS(BROKER),
      .part = GW_PART_BROKERS, .help = "MQTT brokers we subscribe to."},
     {LIST(X, devices, device_count, 0, 4096, device_group), CENTRAL, RESTARTS(NOTHING),
-     .part = GW_PART_DEVICES, .help = "Devices that speak MQTT through a broker."},
+     .part = GW_PART_DEVICES,
+     .help = "Devices that speak MQTT, through a broker or to the front door."},
     {LIST(X, buses, bus_count, 0, 32, bus_group), CENTRAL, RESTARTS(BUS), .part = GW_PART_BUSES,
      .help = "Modbus TCP connections and the points read on them."},
     {LIST(X, sinks, sink_count, 0, 8, sink_group), CENTRAL, RESTARTS(SINK),

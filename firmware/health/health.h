@@ -33,6 +33,10 @@ enum gw_issue_code {
     GW_ISSUE_BROKER_REFUSED = 202,       /* critical: credentials, ACL, client id */
     GW_ISSUE_BROKER_SESSION_LOST = 203,  /* warning */
     GW_ISSUE_UNKNOWN_TOPIC = 204,        /* notice, subject = topic */
+    GW_ISSUE_INGRESS_DOWN = 205,         /* critical, subject = listener */
+    GW_ISSUE_INGRESS_CREDENTIALS = 206,  /* critical: nobody gets in */
+    GW_ISSUE_INGRESS_FULL = 207,         /* warning: no connection left */
+    GW_ISSUE_DEVICE_REFUSED = 208,       /* warning, subject = listener */
     GW_ISSUE_MODBUS_UNIT_DOWN = 301,     /* warning, subject = bus/unit */
     GW_ISSUE_MODBUS_CONFIG = 302,        /* warning: exception 1-3 */
     GW_ISSUE_UPLINK_UNREACHABLE = 401,   /* warning */

@@ -47,6 +47,21 @@ static const struct gw_issue_info issues[] = {
     {GW_ISSUE_UNKNOWN_TOPIC, "unknown_topic", GW_SEVERITY_NOTICE,
      "Messages arrive on a topic that belongs to no configured device.",
      "Add the device, or subscribe to less."},
+    {GW_ISSUE_INGRESS_DOWN, "front_door_down", GW_SEVERITY_CRITICAL,
+     "The front door cannot be opened: devices cannot connect to it.",
+     "Check address and port of the listener, whether another program has the port, and its "
+     "certificate and key files."},
+    {GW_ISSUE_INGRESS_CREDENTIALS, "front_door_credentials", GW_SEVERITY_CRITICAL,
+     "The file of the devices' secrets cannot be used: no device gets in by secret.",
+     "Move the file away, restart gw-collectd and give each device a new secret with "
+     "`gwctl device add`."},
+    {GW_ISSUE_INGRESS_FULL, "front_door_full", GW_SEVERITY_WARNING,
+     "All connections of the front door are in use: another device was turned away.",
+     "Raise ingress.max_connections, or find out who holds so many connections."},
+    {GW_ISSUE_DEVICE_REFUSED, "device_refused", GW_SEVERITY_WARNING,
+     "A device was refused at the front door, or broke the rules of MQTT.",
+     "Compare its user name, secret or certificate, client id and topics with the "
+     "configuration; `gwctl device rotate` makes a new secret."},
     {GW_ISSUE_MODBUS_UNIT_DOWN, "modbus_unit_down", GW_SEVERITY_WARNING,
      "The PLC does not answer.", "Check power, cable, address and unit id of the PLC."},
     {GW_ISSUE_MODBUS_CONFIG, "modbus_config", GW_SEVERITY_WARNING,

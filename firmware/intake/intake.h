@@ -57,9 +57,14 @@ struct gw_unit {
     bool urgent;
 };
 
-/* Called for each stored record of the tail, oldest first; see `tail`. */
+/* Called for each stored record of the tail, in the order in which they were
+ * recorded (queue_tail.c: how exact that is); see `tail`. Of a quarantined entry
+ * `class` is GW_CLASS_COUNT and `sequence` its number. */
 typedef void gw_intake_tail(void *context, struct gw_bytes origin, enum gw_flow_class class,
                             uint64_t sequence);
+
+/* False ends the walk. */
+typedef bool gw_intake_state(void *context, struct gw_bytes key, struct gw_bytes value);
 
 /* The seam. Production: gw_queue_intake(). Tests: tests/fakes/fake_intake.h. */
 struct gw_intake {
@@ -74,8 +79,13 @@ struct gw_intake {
      * `buf`. NOENT, FULL, IO. */
     enum gw_err (*state_get)(void *self, struct gw_str table, struct gw_bytes key,
                              struct gw_buf *buf);
-    /* Origins of the newest `count` records that have one and start with
-     * `prefix` (start-up: rebuild the window of redeliveries). IO, CORRUPT. */
+    /* All entries of `table` as of the last commit, by key; none if there is no such
+     * table. CORRUPT (at the first damaged one), IO. */
+    enum gw_err (*state_each)(void *self, struct gw_str table, gw_intake_state *each,
+                              void *context);
+    /* Origins, where they start with `prefix`, among the newest `count` records of
+     * each class and the newest `count` quarantined entries (start-up: rebuild the
+     * window of redeliveries). IO, CORRUPT. */
     enum gw_err (*tail)(void *self, struct gw_bytes prefix, size_t count, gw_intake_tail *each,
                         void *context);
     void *self;

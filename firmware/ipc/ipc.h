@@ -72,6 +72,14 @@
  *   "lost":{"business":N,...},"already_acked":N}. path: a set-aside store
  *   beside the live one ("<store>.aside-..."), else DENIED.
  *
+ * DEVICE_ADD {"device","actor"} -> {"device","secret"}: a secret for the front
+ *   door, told once. NOENT (no such device in the configuration), DUPLICATE.
+ * DEVICE_ROTATE the same -> the same; the old secret ends when the new one is
+ *   first used.
+ * DEVICE_REVOKE {"device","actor"} -> {"device"}; its connections end.
+ * DEVICE_COMMAND {"device","text","actor"} -> {"device","connections":N} to which
+ *   it was sent. NOENT: none is connected and subscribed.
+ *
  * linkd (`sink` may be absent where exactly one sink is configured):
  * DEAD_LETTER_LIST {"sink"?,"from"?:text,"max"?:N} -> {"entries":[LETTER...],
  *   "next":text}; next = the `from` of the next page (opaque), "" = that was
@@ -110,6 +118,10 @@ enum gw_ipc_verb {
     GW_IPC_QUARANTINE_RETRY = 12,
     GW_IPC_QUARANTINE_DROP = 13,
     GW_IPC_QUEUE_SALVAGE = 14,
+    GW_IPC_DEVICE_ADD = 15,
+    GW_IPC_DEVICE_ROTATE = 16,
+    GW_IPC_DEVICE_REVOKE = 17,
+    GW_IPC_DEVICE_COMMAND = 18,
     GW_IPC_DEAD_LETTER_LIST = 20,
     GW_IPC_DEAD_LETTER_SHOW = 21,
     GW_IPC_DEAD_LETTER_RETRY = 22,

@@ -205,9 +205,12 @@ struct gw_quarantine_view {
     uint64_t number;
     int64_t time_wall_ms;
     struct gw_str reason, topic, device;
+    size_t topic_len; /* original length; topics are kept up to GW_QUARANTINE_TOPIC_MAX_BYTES */
     struct gw_bytes raw;
     size_t raw_len; /* original length */
+    struct gw_bytes origin;
 };
+#define GW_QUARANTINE_TOPIC_MAX_BYTES 4096
 /* False stops the listing. */
 typedef bool gw_quarantine_each(void *context, const struct gw_quarantine_view *view);
 /* Entries from `number` on; `each` returns false to stop. Views live during the

@@ -194,6 +194,7 @@ struct gw_intake gw_queue_intake(struct gw_queue_writer *writer) {
     return (struct gw_intake){
         .submit = queue_submit,
         .state_get = queue_state_get,
+        .state_each = queue_state_each,
         .tail = queue_tail,
         .self = writer,
     };

@@ -348,6 +348,9 @@ struct gw_record_stamp queue_stamp(struct gw_queue_writer *writer, struct gw_eve
 
 /* ---- queue_state.c, queue_tail.c, queue_quarantine.c ---- */
 
+/* gw_intake.state_each. */
+enum gw_err queue_state_each(void *self, struct gw_str table, gw_intake_state *each,
+                             void *context);
 /* gw_intake.state_get. */
 enum gw_err queue_state_get(void *self, struct gw_str table, struct gw_bytes key,
                             struct gw_buf *buf);
@@ -374,6 +377,9 @@ enum gw_err queue_tail(void *self, struct gw_bytes prefix, size_t count, gw_inta
 /* Into the open transaction; the oldest entries make room. */
 enum gw_err queue_quarantine_write(struct gw_queue_writer *writer,
                                    const struct gw_quarantine_entry *entry);
+/* False if the stored entry is damaged. Views into `value`. */
+bool queue_quarantine_decode(uint64_t number, struct gw_bytes value,
+                             struct gw_quarantine_view *ret_view);
 /* What that will take. */
 uint64_t queue_quarantine_cost(const struct gw_queue_writer *writer,
                                const struct gw_quarantine_entry *entry);

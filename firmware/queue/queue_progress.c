@@ -9,13 +9,11 @@
  *
  * Numbers stand in the order of enum gw_flow_class.
  */
-#include "firmware/base/crc32c.h"
 #include "firmware/base/file.h"
 #include "firmware/queue/queue_internal.h"
 
 #define FILE_MAX_BYTES 8192
 #define HEAD_LINE "gangway-progress 1"
-#define CRC_WORD "crc32c "
 
 static void put_numbers(struct gw_buf *buf, struct gw_str word,
                         const uint64_t numbers[GW_CLASS_COUNT]) {
@@ -49,7 +47,7 @@ enum gw_err gw_queue_progress_write(const char *path, const struct gw_queue_prog
     for (size_t i = 0; i < count; i++) {
         put_epoch(&buf, &progress[i]);
     }
-    gw_buf_printf(&buf, CRC_WORD "%08x\n", gw_crc32c(0, gw_buf_bytes(&buf)));
+    gw_file_put_checksum(&buf);
     if (gw_buf_failed(&buf)) {
         return GW_ERR_FULL;
     }
@@ -84,25 +82,6 @@ static bool read_epoch(struct gw_str line, struct gw_queue_progress *ret_progres
            && read_numbers(&line, GW_STR("heads"), ret_progress->heads) && line.len == 0;
 }
 
-/* The part before the checksum line, if that is right. */
-static bool verify(struct gw_str text, struct gw_str *ret_body) {
-    const size_t line_len = sizeof(CRC_WORD) - 1 + 8 + 1;
-    if (text.len < line_len || text.ptr[text.len - 1] != '\n') {
-        return false;
-    }
-    struct gw_str body = gw_str_sub(text, 0, text.len - line_len);
-    struct gw_str line = gw_str_sub(text, body.len, line_len - 1);
-    uint8_t stored[4];
-    if (!gw_str_starts_with(line, GW_STR(CRC_WORD))
-        || gw_hex_parse(gw_str_sub(line, sizeof(CRC_WORD) - 1, 8), stored, sizeof(stored))) {
-        return false;
-    }
-    uint32_t crc = (uint32_t) stored[0] << 24 | (uint32_t) stored[1] << 16
-                   | (uint32_t) stored[2] << 8 | stored[3];
-    *ret_body = body;
-    return crc == gw_crc32c(0, gw_bytes_from_str(body));
-}
-
 enum gw_err gw_queue_progress_read(const char *path,
                                    struct gw_queue_progress ret_progress[GW_QUEUE_MAX_EPOCHS],
                                    size_t *ret_count) {
@@ -114,7 +93,7 @@ enum gw_err gw_queue_progress_read(const char *path,
         return err == GW_ERR_FULL ? GW_ERR_PARSE : err;
     }
     struct gw_str body, line;
-    if (!verify(gw_buf_str(&buf), &body) || !gw_str_split(&body, '\n', &line)
+    if (gw_file_check_checksum(gw_buf_str(&buf), &body) || !gw_str_split(&body, '\n', &line)
         || !gw_str_eq(line, GW_STR(HEAD_LINE))) {
         return GW_ERR_PARSE;
     }

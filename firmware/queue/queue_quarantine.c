@@ -2,9 +2,14 @@
 /*
  * Quarantine: bytes that could not be decoded, for a technician.
  *
- *   number -> crc | u64 time | u64 original length | str reason | str topic
- *             | str device | str origin | raw bytes to the end
+ *   number -> crc | u64 time | u64 form (8 bits), original length (56) | str reason
+ *             | str topic | str device | str origin | raw bytes to the end
  *   0      -> crc | u64 how many were evicted | u64 number of the last of them
+ *
+ * A str has at most 255 bytes. MQTT allows topics of 65,535: an entry with a longer
+ * one has form 1, an empty topic there, and between origin and raw bytes
+ *
+ *   u32 original length of the topic | u16 length | at most 4,096 bytes of it
  *
  * Bounded in bytes; the oldest make room, and the entry at 0 says how many there
  * were: what was thrown away is counted, never forgotten.
@@ -15,22 +20,31 @@
 #define RAW_MAX_BYTES 65536
 #define TEXT_MAX_BYTES 255
 #define HEAD_BYTES (4 + 8 + 8)
+#define FORM_SHIFT 56
+#define FORM_LONG_TOPIC 1
+#define LONG_TOPIC_HEAD_BYTES (4 + 2)
 
 struct entry_parts {
     struct gw_str reason, topic, device, origin;
+    bool has_long_topic;
+    size_t topic_len; /* original */
     struct gw_bytes raw;
 };
 
-/* At most 255 bytes, without cutting a UTF-8 sequence apart. */
-static struct gw_str shorten(struct gw_str text) {
-    if (text.len <= TEXT_MAX_BYTES) {
+/* Without cutting a UTF-8 sequence apart. */
+static struct gw_str shorten_to(struct gw_str text, size_t max_bytes) {
+    if (text.len <= max_bytes) {
         return text;
     }
-    size_t len = TEXT_MAX_BYTES;
+    size_t len = max_bytes;
     while (len > 0 && ((unsigned char) text.ptr[len] & 0xc0) == 0x80) {
         len--;
     }
     return gw_str_sub(text, 0, len);
+}
+
+static struct gw_str shorten(struct gw_str text) {
+    return shorten_to(text, TEXT_MAX_BYTES);
 }
 
 static struct entry_parts parts_of(const struct gw_queue_writer *writer,
@@ -39,7 +53,9 @@ static struct entry_parts parts_of(const struct gw_queue_writer *writer,
     most = most > RAW_MAX_BYTES ? RAW_MAX_BYTES : most;
     return (struct entry_parts){
         .reason = shorten(entry->reason),
-        .topic = shorten(entry->topic),
+        .topic = shorten_to(entry->topic, GW_QUARANTINE_TOPIC_MAX_BYTES),
+        .has_long_topic = entry->topic.len > TEXT_MAX_BYTES,
+        .topic_len = entry->topic.len,
         .device = shorten(entry->device),
         .origin = shorten(gw_str_from_bytes(entry->origin)),
         .raw = {entry->raw.ptr, entry->raw.len < most ? entry->raw.len : most},
@@ -47,7 +63,8 @@ static struct entry_parts parts_of(const struct gw_queue_writer *writer,
 }
 
 static size_t encoded_len(const struct entry_parts *parts) {
-    return HEAD_BYTES + 4 + parts->reason.len + parts->topic.len + parts->device.len
+    size_t extra = parts->has_long_topic ? LONG_TOPIC_HEAD_BYTES : 0;
+    return HEAD_BYTES + 4 + extra + parts->reason.len + parts->topic.len + parts->device.len
            + parts->origin.len + parts->raw.len;
 }
 
@@ -109,6 +126,25 @@ static enum gw_err evict_for(struct gw_queue_writer *writer, uint64_t need) {
     return last > 0 ? write_evicted(writer, last) : GW_OK;
 }
 
+static void encode(const struct gw_quarantine_entry *entry, const struct entry_parts *parts,
+                   uint8_t *place, size_t len) {
+    uint64_t form = parts->has_long_topic ? FORM_LONG_TOPIC : 0;
+    struct pack pack = pack_start(place, len);
+    pack_u64(&pack, (uint64_t) entry->time_wall_ms);
+    pack_u64(&pack, form << FORM_SHIFT | entry->raw_len);
+    pack_str(&pack, parts->reason);
+    pack_str(&pack, parts->has_long_topic ? (struct gw_str){0} : parts->topic);
+    pack_str(&pack, parts->device);
+    pack_str(&pack, parts->origin);
+    if (parts->has_long_topic) {
+        pack_u32(&pack, (uint32_t) parts->topic_len);
+        pack_u16(&pack, (uint16_t) parts->topic.len);
+        pack_raw(&pack, parts->topic.ptr, parts->topic.len);
+    }
+    pack_raw(&pack, parts->raw.ptr, parts->raw.len);
+    (void) pack_seal(&pack);
+}
+
 enum gw_err queue_quarantine_write(struct gw_queue_writer *writer,
                                    const struct gw_quarantine_entry *entry) {
     struct entry_parts parts = parts_of(writer, entry);
@@ -125,15 +161,7 @@ enum gw_err queue_quarantine_write(struct gw_queue_writer *writer,
     if (err) {
         return err;
     }
-    struct pack pack = pack_start(place, len);
-    pack_u64(&pack, (uint64_t) entry->time_wall_ms);
-    pack_u64(&pack, entry->raw_len);
-    pack_str(&pack, parts.reason);
-    pack_str(&pack, parts.topic);
-    pack_str(&pack, parts.device);
-    pack_str(&pack, parts.origin);
-    pack_raw(&pack, parts.raw.ptr, parts.raw.len);
-    (void) pack_seal(&pack);
+    encode(entry, &parts, place, len);
     books->next = number + 1;
     books->count++;
     books->bytes += queue_cost(writer, len);
@@ -142,27 +170,39 @@ enum gw_err queue_quarantine_write(struct gw_queue_writer *writer,
 
 /* ---- for the technician ---- */
 
-static bool decode(uint64_t number, struct gw_bytes value,
-                   struct gw_quarantine_view *ret_view) {
+bool queue_quarantine_decode(uint64_t number, struct gw_bytes value,
+                             struct gw_quarantine_view *ret_view) {
     struct unpack unpack;
-    (void) unpack_start(&unpack, value);
+    if (!unpack_start(&unpack, value)) {
+        return false;
+    }
     struct gw_quarantine_view view = {.number = number};
     view.time_wall_ms = (int64_t) unpack_u64(&unpack);
-    view.raw_len = unpack_u64(&unpack);
+    uint64_t form = unpack_u64(&unpack);
+    view.raw_len = form & ((UINT64_C(1) << FORM_SHIFT) - 1);
     view.reason = unpack_str(&unpack);
     view.topic = unpack_str(&unpack);
+    view.topic_len = view.topic.len;
     view.device = unpack_str(&unpack);
-    (void) unpack_str(&unpack);
+    view.origin = gw_bytes_from_str(unpack_str(&unpack));
+    if (form >> FORM_SHIFT == FORM_LONG_TOPIC) {
+        view.topic_len = unpack_u32(&unpack);
+        size_t len = unpack_u16(&unpack);
+        view.topic = (struct gw_str){(const char *) unpack_raw(&unpack, len), len};
+    }
     view.raw = (struct gw_bytes){unpack.at, unpack.left};
+    if (unpack.failed || form >> FORM_SHIFT > FORM_LONG_TOPIC) {
+        return false;
+    }
     *ret_view = view;
-    return !unpack.failed;
+    return true;
 }
 
 /* A damaged entry is listed as such, so that it can be dropped. */
 static bool hand_out(uint64_t number, struct gw_bytes value, gw_quarantine_each *each,
                      void *context) {
     struct gw_quarantine_view view;
-    if (!decode(number, value, &view)) {
+    if (!queue_quarantine_decode(number, value, &view)) {
         view = (struct gw_quarantine_view){.number = number,
                                            .reason = GW_STR("stored entry is damaged")};
     }

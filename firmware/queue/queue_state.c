@@ -329,3 +329,20 @@ enum gw_err queue_state_load(struct gw_queue_writer *writer) {
     writer->pending.state_bytes = writer->committed.state_bytes;
     return gw_store_commit(txn);
 }
+
+enum gw_err queue_state_each(void *self, struct gw_str table, gw_intake_state *each,
+                             void *context) {
+    struct gw_queue_writer *writer = self;
+    struct queue_state_table *found = find_table(writer, table);
+    if (!found || !found->committed) {
+        return GW_OK;
+    }
+    struct gw_store_txn *txn;
+    enum gw_err err = gw_store_begin(writer->store, false, &txn);
+    if (err) {
+        return err;
+    }
+    err = queue_state_walk(txn, table, each, context);
+    gw_store_abort(txn);
+    return err;
+}

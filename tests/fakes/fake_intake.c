@@ -94,7 +94,18 @@ static enum gw_err submit(void *self, const struct gw_unit *unit) {
     return GW_OK;
 }
 
+static void settle_states(struct gw_fake_intake *fake, enum gw_err err) {
+    if (err) {
+        memcpy(fake->states, fake->kept, sizeof fake->states);
+        fake->state_count = fake->kept_count;
+    } else {
+        memcpy(fake->kept, fake->states, sizeof fake->kept);
+        fake->kept_count = fake->state_count;
+    }
+}
+
 void gw_fake_intake_commit(struct gw_fake_intake *fake, enum gw_err err) {
+    settle_states(fake, err);
     size_t count = fake->completion_count;
     fake->completion_count = 0;
     fake->committed += err ? 0 : fake->pending;
@@ -121,22 +132,43 @@ static enum gw_err state_get(void *self, struct gw_str table, struct gw_bytes ke
     return GW_ERR_NOENT;
 }
 
+static enum gw_err state_each(void *self, struct gw_str table, gw_intake_state *each,
+                              void *context) {
+    struct gw_fake_intake *fake = self;
+    char prefix[300];
+    state_name(prefix, table, (struct gw_bytes){(const uint8_t *) "", 0});
+    size_t prefix_len = strlen(prefix);
+    for (size_t i = 0; i < fake->state_count; i++) {
+        const char *key = fake->states[i].key;
+        struct gw_bytes name = {(const uint8_t *) key + prefix_len, strlen(key) - prefix_len};
+        if (strncmp(key, prefix, prefix_len) == 0 && fake->states[i].len > 0
+            && !each(context, name,
+                     (struct gw_bytes){fake->states[i].value, fake->states[i].len})) {
+            break;
+        }
+    }
+    return GW_OK;
+}
+
 static enum gw_err tail(void *self, struct gw_bytes prefix, size_t count, gw_intake_tail *each,
                         void *context) {
     struct gw_fake_intake *fake = self;
     size_t from = fake->committed > count ? fake->committed - count : 0;
     for (size_t i = from; i < fake->committed; i++) {
         const struct gw_fake_unit *unit = &fake->units[i];
-        if (unit->has_event && unit->origin_len >= prefix.len
+        if ((unit->has_event || unit->has_quarantine) && unit->origin_len >= prefix.len
             && memcmp(unit->origin, prefix.ptr, prefix.len) == 0) {
-            each(context, (struct gw_bytes){unit->origin, unit->origin_len}, unit->class,
-                 i + 1);
+            each(context, (struct gw_bytes){unit->origin, unit->origin_len},
+                 unit->has_event ? unit->class : GW_CLASS_COUNT, i + 1);
         }
     }
     return GW_OK;
 }
 
 struct gw_intake gw_fake_intake(struct gw_fake_intake *fake) {
-    return (struct gw_intake){
-        .submit = submit, .state_get = state_get, .tail = tail, .self = fake};
+    return (struct gw_intake){.submit = submit,
+                              .state_get = state_get,
+                              .state_each = state_each,
+                              .tail = tail,
+                              .self = fake};
 }

@@ -48,8 +48,9 @@ struct gw_fake_intake {
         char key[300];
         uint8_t value[4096];
         size_t len;
-    } states[GW_FAKE_INTAKE_STATES]; /* as soon as submitted; never taken back */
-    size_t state_count;
+    } states[GW_FAKE_INTAKE_STATES], /* as soon as submitted */
+        kept[GW_FAKE_INTAKE_STATES]; /* what a failed commit goes back to */
+    size_t state_count, kept_count;
 };
 
 /* Zeroed, takes everything; freed with _close. */

@@ -74,7 +74,9 @@ class Rig:
     """See above. `devices` is {name: form}; `changes` is merged into the configuration."""
 
     def __init__(self, folder, pki, devices=None, changes=None, receiver_options=(),
-                 in_flight=0):
+                 in_flight=0, door="broker"):
+        assert door in ("broker", "front")
+        self.door = door
         self.folder = pathlib.Path(folder)
         self.pki = pki
         self.devices = {"scanner-1": "text"} if devices is None else devices
@@ -89,6 +91,9 @@ class Rig:
         self._changes = changes or {}
         self._in_flight = in_flight
         self.mqtt_port = free_port()
+        self.front_port = free_port()
+        self.secrets = self.folder / "secrets.json"
+        self.simulate_options = []
         self.wan = Wan(0)
         self.broker = self._make_broker()
         self.receiver = None
@@ -135,6 +140,10 @@ class Rig:
                        "key_file": f"{pki}/gateway-{SERIAL}.key", "first_jitter_ms": 200,
                        "request_timeout_ms": 5000}],
         }
+        if self.door == "front":
+            document["brokers"] = []
+            document["ingress"] = {"listeners": [{"name": "front", "address": "127.0.0.1",
+                                                  "port": self.front_port}]}
         if self.plc:
             document["buses"] = [plc_bus(self.plc["port"])]
         return merge(document, self._changes)
@@ -147,8 +156,9 @@ class Rig:
     # -- starting
 
     def start(self):
-        """Everything, the gateway last; returns when collectd is subscribed."""
-        self.start_broker()
+        """Everything, the gateway last; returns when devices can publish."""
+        if self.door == "broker":
+            self.start_broker()
         self.start_receiver()
         self.start_gateway()
         return self
@@ -179,7 +189,21 @@ class Rig:
         self.configure()
         self.collectd.start()
         self.wait_connected()
+        if self.door == "front":
+            self.add_devices()
         self.linkd.start()
+
+    def add_devices(self):
+        """A secret for each device that has none yet, for the simulators."""
+        secrets = json.loads(self.secrets.read_text()) if self.secrets.exists() else {}
+        for name in self.devices:
+            if name not in secrets:
+                secrets[name] = self.ask_daemon("collectd", "device_add", device=name)["secret"]
+        self.secrets.write_text(json.dumps(secrets))
+
+    def secret(self, name):
+        """The secret of a device of the front door."""
+        return json.loads(self.secrets.read_text())[name]
 
     def start_plc(self, interval=0.05):
         """The simulated PLC; before start_gateway."""
@@ -223,13 +247,16 @@ class Rig:
     def connected(self):
         """Whether collectd has its subscription."""
         try:
-            return all(broker["state"] == "connected" for broker in self.status()["brokers"])
+            status = self.status()
+            return (all(broker["state"] == "connected" for broker in status["brokers"])
+                    and status["front_door"]["listening"] == status["front_door"]["listeners"]
+                    and (self.door == "broker" or status["front_door"]["listening"] > 0))
         except (OSError, KeyError):
             assert self.collectd.running, f"gw-collectd ended: {self.collectd.exit_code}"
             return False
 
     def wait_connected(self, seconds=20):
-        """Until collectd has its subscription."""
+        """Until collectd has its subscription, or listens."""
         wait_until(self.connected, seconds, "gw-collectd is connected to the broker")
 
     def centre(self, path, body=None):
@@ -265,7 +292,10 @@ class Rig:
         """A simulator in the background; `scanners` gets broker, ledgers and devices."""
         command = [PYTHON, PROJECT / "tools/simulate/simulate", *arguments]
         if arguments[0] == "scanners":
-            command += ["--broker", f"127.0.0.1:{self.mqtt_port}", "--ledgers", self.ledgers]
+            port = self.mqtt_port if self.door == "broker" else self.front_port
+            command += ["--broker", f"127.0.0.1:{port}", "--ledgers", self.ledgers]
+            if self.door == "front":
+                command += ["--secrets", self.secrets, *self.simulate_options]
             if "--device" not in arguments:
                 for device_name, form in self.devices.items():
                     command += ["--device", f"{device_name}={form}"]

@@ -76,15 +76,6 @@ int gw_gwctl_config_explain(struct gw_gwctl *ctl) {
 }
 
 int gw_gwctl_config_diff(struct gw_gwctl *ctl) {
-    static const struct {
-        enum gw_config_part part;
-        const char *name;
-    } parts[] = {
-        {GW_PART_GATEWAY, "gateway"}, {GW_PART_PATHS, "paths"},
-        {GW_PART_STORE, "store"},     {GW_PART_CLASSES, "classes"},
-        {GW_PART_BROKERS, "brokers"}, {GW_PART_DEVICES, "devices"},
-        {GW_PART_BUSES, "buses"},     {GW_PART_SINKS, "sinks"},
-    };
     GW_CLEANUP(config_closep)
     struct gw_config *before = load_checked(ctl, ctl->arguments.positions[0]);
     GW_CLEANUP(config_closep)
@@ -93,9 +84,9 @@ int gw_gwctl_config_diff(struct gw_gwctl *ctl) {
         return GW_EXIT_FAILED;
     }
     unsigned changed = gw_config_diff(before, after);
-    for (size_t i = 0; i < GW_ARRAY_LEN(parts); i++) {
-        if (changed & parts[i].part) {
-            (void) fprintf(ctl->out, "%s\n", parts[i].name);
+    for (unsigned part = 1; part < GW_PART_END; part <<= 1) {
+        if (changed & part) {
+            (void) fprintf(ctl->out, "%s\n", gw_config_part_name(part));
         }
     }
     return GW_EXIT_DONE;

@@ -90,6 +90,10 @@ int gw_gwctl_queue_show(struct gw_gwctl *ctl);
 int gw_gwctl_queue_replay(struct gw_gwctl *ctl);
 /* Asks gw-collectd to take a set-aside store over. */
 int gw_gwctl_queue_salvage(struct gw_gwctl *ctl);
+int gw_gwctl_device_add(struct gw_gwctl *ctl);
+int gw_gwctl_device_rotate(struct gw_gwctl *ctl);
+int gw_gwctl_device_revoke(struct gw_gwctl *ctl);
+int gw_gwctl_device_command(struct gw_gwctl *ctl);
 /* What the centre rejected, page by page from gw-linkd. */
 int gw_gwctl_dead_letter_list(struct gw_gwctl *ctl);
 /* One dead letter with its event. */

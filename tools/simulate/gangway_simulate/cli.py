@@ -18,6 +18,8 @@ def _parser():
 
     fleet = commands.add_parser("scanners", help="scanners and scales over MQTT QoS 1")
     fleet.add_argument("--broker", default="127.0.0.1:1883", help="HOST:PORT")
+    fleet.add_argument("--secrets", help="JSON file {device: secret}: user name is the device")
+    fleet.add_argument("--mqtt5", action="store_true", help="MQTT 5 instead of 3.1.1")
     fleet.add_argument("--ledgers", required=True, help="folder, one file a device")
     fleet.add_argument("--device", action="append", default=[], metavar="NAME=FORM",
                        help="repeatable; forms: " + " ".join(payloads.FORMS))
@@ -44,6 +46,7 @@ def _parser():
     hostile = commands.add_parser("hostile", help="payloads nobody should send")
     hostile.add_argument("--broker", default="127.0.0.1:1883")
     hostile.add_argument("--topic", required=True)
+    hostile.add_argument("--user", help="user name; the password is in $GW_SECRET")
     hostile.add_argument("--log", default="hostile.log")
     hostile.set_defaults(run=_hostile)
 
@@ -69,13 +72,15 @@ def _fleet(options):
     pathlib.Path(options.ledgers).mkdir(parents=True, exist_ok=True)
     plan = Plan(options.rate, options.burst, options.count, options.in_flight,
                 options.drop_every)
+    secrets = (json.loads(pathlib.Path(options.secrets).read_text()) if options.secrets else {})
     devices = []
     for number, text in enumerate(options.device, 1):
         name, _, form = text.partition("=")
         if form not in payloads.FORMS:
             raise ValueError(f"--device {text}: allowed forms: {' '.join(payloads.FORMS)}")
         devices.append(Device(name, number, form, _address(options.broker), options.ledgers,
-                              plan, start_at=options.start_at))
+                              plan, start_at=options.start_at, secret=secrets.get(name),
+                              mqtt5=options.mqtt5))
     fleet = Fleet(devices)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: fleet.stop())
@@ -124,7 +129,8 @@ def _plc(options):
 
 def _hostile(options):
     from . import hostile
-    acked = hostile.throw(_address(options.broker), options.topic, options.log)
+    acked = hostile.throw(_address(options.broker), options.topic, options.log,
+                          user=options.user)
     print(json.dumps({"acked": acked}))
     return 0
 

@@ -10,6 +10,8 @@ import socket
 import time
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from . import payloads
 from .ledger import Ledger
@@ -17,12 +19,25 @@ from .ledger import Ledger
 RECONNECT_S = 0.25
 
 
-def new_client(client_id):
-    """A client of either paho API with a persistent session."""
+SESSION_EXPIRY_S = 3600
+
+
+def new_client(client_id, mqtt5=False):
+    """A client of either paho API; with MQTT 3.1.1 its session is persistent, with
+    MQTT 5 connect() says so (session_options)."""
+    options = ({"protocol": mqtt.MQTTv5} if mqtt5 else {"clean_session": False})
     if hasattr(mqtt, "CallbackAPIVersion"):
-        return mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id,
-                           clean_session=False)
-    return mqtt.Client(client_id=client_id, clean_session=False)
+        return mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id, **options)
+    return mqtt.Client(client_id=client_id, **options)
+
+
+def session_options(mqtt5):
+    """Further arguments of connect() for a session that outlives the connection."""
+    if not mqtt5:
+        return {}
+    properties = Properties(PacketTypes.CONNECT)
+    properties.SessionExpiryInterval = SESSION_EXPIRY_S
+    return {"clean_start": False, "properties": properties}
 
 
 class Plan:
@@ -40,7 +55,8 @@ class Plan:
 class Device:
     """One publisher. Driven by Fleet; nothing here blocks but a connect to localhost."""
 
-    def __init__(self, name, number, form, broker, folder, plan, topic=None, start_at=1):
+    def __init__(self, name, number, form, broker, folder, plan, topic=None, start_at=1,
+                 secret=None, mqtt5=False):
         self.name = name
         self._number = number
         self._form = form
@@ -49,7 +65,10 @@ class Device:
         self._plan = plan
         self.topic = topic or f"floor/{name}"
         self._ledger = Ledger(folder, name)
-        self._client = new_client(f"sim-{name}")
+        self._client = new_client(f"sim-{name}", mqtt5)
+        self._session = session_options(mqtt5)
+        if secret:
+            self._client.username_pw_set(name, secret)
         self._client.max_inflight_messages_set(plan.in_flight)
         self._client.on_publish = self._acked
         self._client.on_connect = self._connected
@@ -77,7 +96,7 @@ class Device:
         if self._client.socket() is None and now >= self._retry_at:
             self._retry_at = now + RECONNECT_S
             try:
-                self._client.connect(*self._broker, keepalive=30)
+                self._client.connect(*self._broker, keepalive=30, **self._session)
             except OSError:
                 pass
         return self._client.socket()

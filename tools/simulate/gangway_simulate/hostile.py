@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hostile payloads to a device's topic, and good ones to unknown topics."""
 import json
+import os
 import time
 
 from . import payloads
@@ -9,7 +10,7 @@ from .devices import new_client
 UNKNOWN_TOPICS = ("floor/nobody-knows-me", "floor/x/" + "y" * 200, "floor/\u00e4/\u20ac")
 
 
-def throw(broker, topic, log, retain=True, timeout_s=30.0):
+def throw(broker, topic, log, retain=True, timeout_s=30.0, user=None):
     """Publish every hostile payload once at QoS 1; number of messages acknowledged.
 
     `log` is a path: one JSON line a message with its name, topic and size. It is
@@ -17,6 +18,8 @@ def throw(broker, topic, log, retain=True, timeout_s=30.0):
     the quarantine.
     """
     client = new_client("sim-hostile")
+    if user:
+        client.username_pw_set(user, os.environ.get("GW_SECRET"))
     acked = set()
     client.on_publish = lambda client, userdata, mid, *rest: acked.add(mid)
     client.connect(*broker, keepalive=30)

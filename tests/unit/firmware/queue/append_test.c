@@ -537,6 +537,49 @@ static void quarantine_keeps_raw_bytes_and_reason(void **state) {
     assert_int_equal(seen.raw_view_len, 50000); /* a quarter of the quarantine */
 }
 
+struct seen_topic {
+    char topic[GW_QUARANTINE_TOPIC_MAX_BYTES + 1];
+    size_t topic_len, raw_len;
+    uint8_t origin[8];
+    size_t origin_len;
+};
+
+static bool see_topic(void *context, const struct gw_quarantine_view *view) {
+    struct seen_topic *seen = context;
+    assert_int_equal(gw_str_copy(view->topic, seen->topic, sizeof(seen->topic)), GW_OK);
+    seen->topic_len = view->topic_len;
+    seen->raw_len = view->raw.len;
+    seen->origin_len = view->origin.len;
+    memcpy(seen->origin, view->origin.ptr, view->origin.len);
+    return true;
+}
+
+static void quarantine_keeps_long_topics_and_says_what_it_cut(void **state) {
+    struct gw_queue_fixture *f = *state;
+    static struct seen_topic seen;
+    static char topic[6000];
+    memset(topic, 't', sizeof(topic));
+    static const size_t lens[] = {255, 256, 1000, GW_QUARANTINE_TOPIC_MAX_BYTES, 6000};
+    for (size_t i = 0; i < GW_ARRAY_LEN(lens); i++) {
+        struct gw_quarantine_entry entry = {.reason = GW_STR("odd"),
+                                            .topic = {topic, lens[i]},
+                                            .raw = {(const uint8_t *) "abc", 3},
+                                            .raw_len = 3,
+                                            .origin = {(const uint8_t *) "m12", 3}};
+        struct gw_unit unit = {.quarantine = &entry, .quarantine_count = 1};
+        assert_int_equal(gw_intake_submit(&f->intake, &unit), GW_OK);
+        assert_int_equal(gw_queue_commit(f->writer), GW_OK);
+        assert_int_equal(gw_queue_quarantine_list(f->writer, i + 1, see_topic, &seen), GW_OK);
+        size_t kept =
+            lens[i] < GW_QUARANTINE_TOPIC_MAX_BYTES ? lens[i] : GW_QUARANTINE_TOPIC_MAX_BYTES;
+        assert_int_equal(strlen(seen.topic), kept);
+        assert_int_equal(seen.topic_len, lens[i]);
+        assert_int_equal(seen.raw_len, 3);
+        assert_int_equal(seen.origin_len, 3);
+        assert_memory_equal(seen.origin, "m12", 3);
+    }
+}
+
 static void a_full_quarantine_drops_its_oldest_and_counts_them(void **state) {
     struct gw_queue_fixture *f = *state;
     for (int i = 0; i < 200; i++) {
@@ -612,6 +655,69 @@ static void the_tail_shows_origins_of_the_newest_records(void **state) {
     seen = (struct seen_tail){0};
     assert_int_equal(f->intake.tail(f->intake.self, text("q"), 100, see_tail, &seen), GW_OK);
     assert_int_equal(seen.count, 0);
+}
+
+struct tail_order {
+    char text[64];
+    size_t len;
+};
+
+static void note_order(void *context, struct gw_bytes origin, enum gw_flow_class class,
+                       uint64_t sequence) {
+    struct tail_order *order = context;
+    assert_true(class <= GW_CLASS_COUNT && sequence > 0);
+    order->text[order->len++] = (char) origin.ptr[1];
+}
+
+static void submit_with_origin(struct gw_queue_fixture *f, enum gw_flow_class class,
+                               char name) {
+    uint8_t bytes[1024];
+    struct gw_buf storage;
+    gw_buf_init(&storage, bytes, sizeof(bytes));
+    uint8_t origin[2] = {'m', (uint8_t) name};
+    struct gw_event_draft draft;
+    struct gw_quarantine_entry entry = {.reason = GW_STR("odd"),
+                                        .time_wall_ms = f->fake.wall_ms,
+                                        .origin = {origin, sizeof(origin)}};
+    struct gw_unit unit = {.quarantine = &entry, .quarantine_count = 1};
+    if (class != GW_CLASS_COUNT) {
+        draft = gw_queue_fixture_draft(class, 1, 0, &storage);
+        draft.origin = entry.origin;
+        unit = (struct gw_unit){.events = &draft, .event_count = 1};
+    }
+    assert_int_equal(gw_intake_submit(&f->intake, &unit), GW_OK);
+    gw_fake_clock_advance(&f->fake, 3);
+}
+
+static void the_tail_merges_classes_and_quarantine_as_they_came(void **state) {
+    struct gw_queue_fixture *f = *state;
+    static const enum gw_flow_class classes[] = {
+        GW_CLASS_TELEMETRY, GW_CLASS_BUSINESS,  GW_CLASS_COUNT, GW_CLASS_STATE,
+        GW_CLASS_BUSINESS,  GW_CLASS_TELEMETRY, GW_CLASS_COUNT, GW_CLASS_BUSINESS};
+    for (size_t i = 0; i < GW_ARRAY_LEN(classes); i++) {
+        submit_with_origin(f, classes[i], (char) ('a' + i));
+    }
+    assert_int_equal(gw_queue_commit(f->writer), GW_OK);
+    struct tail_order order = {0};
+    assert_int_equal(f->intake.tail(f->intake.self, text("m"), 100, note_order, &order), GW_OK);
+    assert_string_equal(order.text, "abcdefgh");
+    order = (struct tail_order){0};
+    assert_int_equal(f->intake.tail(f->intake.self, text("m"), 1, note_order, &order), GW_OK);
+    assert_string_equal(order.text, "dfgh"); /* the newest of each */
+}
+
+static void a_step_of_the_clock_keeps_each_log_in_order(void **state) {
+    struct gw_queue_fixture *f = *state;
+    submit_with_origin(f, GW_CLASS_BUSINESS, 'a');
+    submit_with_origin(f, GW_CLASS_STATE, 'b');
+    submit_with_origin(f, GW_CLASS_BUSINESS, 'c');
+    f->fake.wall_ms -= 3600000;
+    submit_with_origin(f, GW_CLASS_BUSINESS, 'd');
+    submit_with_origin(f, GW_CLASS_BUSINESS, 'e');
+    assert_int_equal(gw_queue_commit(f->writer), GW_OK);
+    struct tail_order order = {0};
+    assert_int_equal(f->intake.tail(f->intake.self, text("m"), 100, note_order, &order), GW_OK);
+    assert_string_equal(order.text, "abcde");
 }
 
 /* ---- context ---- */
@@ -699,6 +805,9 @@ int main(void) {
         TEST(a_full_quarantine_drops_its_oldest_and_counts_them),
         TEST(a_quarantined_entry_can_be_dropped_once),
         TEST(the_tail_shows_origins_of_the_newest_records),
+        TEST(the_tail_merges_classes_and_quarantine_as_they_came),
+        TEST(a_step_of_the_clock_keeps_each_log_in_order),
+        TEST(quarantine_keeps_long_topics_and_says_what_it_cut),
         TEST(changed_site_facts_hold_for_new_events_only),
         TEST(one_boot_uses_one_context_and_old_ones_are_dropped),
     };

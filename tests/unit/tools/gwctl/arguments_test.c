@@ -63,7 +63,7 @@ static void each_command_is_found_and_has_help_of_its_own(void **state) {
         assert_non_null(strstr(page, command->help));
         assert_non_null(strstr(page, "--config FILE"));
     }
-    assert_int_equal(count, 23);
+    assert_int_equal(count, 27);
 }
 
 static void help_of_the_program_lists_every_command(void **state) {

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers. A connection has a ring of them in the order in which the packets came
+ * that they answer: [answered, ready) may be written, [ready, asked) waits for
+ * commits. Units complete in submit order, so one counter per connection is
+ * enough: the completion of a unit with an answer moves `ready` by one.
+ *
+ * A token names the connection by its place and the generation of that place, so
+ * a completion that comes after the connection has gone finds a stranger there.
+ */
+#include <string.h>
+
+#include "drivers/mqtt/ingress/ingress_internal.h"
+
+#define TOKEN_BITS 3
+#define INDEX_BITS 24
+#define NO_INDEX ((UINT32_C(1) << INDEX_BITS) - 1)
+
+/* ---- tokens ---- */
+
+static uint64_t make_token(const struct ingress_connection *connection, unsigned token) {
+    uint64_t index = connection ? connection->index : NO_INDEX;
+    uint64_t generation = connection ? connection->generation : 0;
+    return generation << 32 | index << TOKEN_BITS | token;
+}
+
+static struct ingress_connection *connection_of(struct gw_ingress *ingress, uint64_t token) {
+    uint32_t index = (uint32_t) (token >> TOKEN_BITS) & NO_INDEX;
+    if (index >= ingress->connection_count) {
+        return NULL;
+    }
+    struct ingress_connection *connection = &ingress->connections[index];
+    return connection->generation == (uint32_t) (token >> 32) ? connection : NULL;
+}
+
+/* ---- completions ---- */
+
+/* Nothing of the group is stored: what is in memory about it is taken back. */
+static void undo(struct gw_ingress *ingress) {
+    gw_window_rollback(&ingress->sent, ingress->mark.sent);
+    gw_window_rollback(&ingress->event_ids, ingress->mark.event_ids);
+    for (size_t i = 0; i < ingress->sessions.count; i++) {
+        ingress->sessions.all[i].must_reload = ingress->sessions.all[i].is_used;
+    }
+}
+
+/* May run inside the submit of a later unit. */
+static void completed(void *context, uint64_t token, enum gw_err err) {
+    struct gw_ingress *ingress = context;
+    struct ingress_connection *connection = connection_of(ingress, token);
+    ingress->uncommitted--;
+    if (err) {
+        undo(ingress);
+    } else {
+        ingress->mark.sent += (token & TOKEN_SENT) != 0;
+        ingress->mark.event_ids += (token & TOKEN_EVENT_ID) != 0;
+    }
+    if (!connection || connection->phase == PHASE_CLOSING) {
+        return;
+    }
+    if (err) {
+        /* What was read must never be acknowledged here: the device sends it again. */
+        ++*ingress->counters.withheld;
+        connection->phase = PHASE_CLOSING;
+        ingress_mark_ready(connection);
+    } else if (token & TOKEN_ANSWER) {
+        connection->ready++;
+        ingress_mark_ready(connection);
+    }
+}
+
+struct gw_unit ingress_begin_unit(struct gw_ingress *ingress,
+                                  const struct ingress_connection *connection, unsigned token) {
+    ingress->uncommitted++;
+    return (struct gw_unit){
+        .completed = completed, .context = ingress, .token = make_token(connection, token)};
+}
+
+static struct ingress_answer *answer_at(const struct ingress_connection *connection,
+                                        uint32_t number) {
+    return &connection->answers[number & connection->ingress->answer_mask];
+}
+
+bool ingress_may_ask(const struct ingress_connection *connection) {
+    return connection->asked - connection->answered <= connection->ingress->answer_mask;
+}
+
+static void ask(struct ingress_connection *connection, struct ingress_answer answer) {
+    *answer_at(connection, connection->asked++) = answer;
+    connection->in_flight += answer.type == PACKET_PUBACK || answer.type == PACKET_PUBREC;
+}
+
+enum gw_err ingress_submit(struct ingress_connection *connection, const struct gw_unit *unit,
+                           struct ingress_answer answer) {
+    struct gw_ingress *ingress = connection->ingress;
+    bool has_answer = (unit->token & TOKEN_ANSWER) != 0;
+    if (has_answer) {
+        ask(connection, answer);
+    }
+    enum gw_err err = gw_intake_submit(&ingress->options.intake, unit);
+    if (err) {
+        ingress->uncommitted--;
+    }
+    if (err && has_answer) {
+        connection->asked--;
+        connection->in_flight -= answer.type == PACKET_PUBACK || answer.type == PACKET_PUBREC;
+    }
+    return err;
+}
+
+void ingress_answer_known(struct ingress_connection *connection, struct ingress_answer answer) {
+    if (connection->ingress->uncommitted > 0) {
+        struct gw_unit unit = ingress_begin_unit(connection->ingress, connection, TOKEN_ANSWER);
+        if (ingress_submit(connection, &unit, answer)) {
+            ingress_withhold(connection);
+        }
+        return;
+    }
+    ask(connection, answer);
+    connection->ready++;
+    ingress_mark_ready(connection);
+}
+
+void ingress_withhold(struct ingress_connection *connection) {
+    ++*connection->ingress->counters.withheld;
+    if (!connection->is_withheld) {
+        connection->is_withheld = true;
+        connection->deadline_mono_ms =
+            gw_clock_mono_ms(connection->ingress->options.clock) + INGRESS_WITHHELD_MS;
+    }
+}
+
+void ingress_mark_ready(struct ingress_connection *connection) {
+    if (!connection->in_ready) {
+        connection->in_ready = true;
+        connection->next_ready = connection->ingress->ready_head;
+        connection->ingress->ready_head = connection->index;
+    }
+}
+
+/* ---- writing ---- */
+
+/* Advice, QoS 0: left out when there is no room for it. */
+static void put_receipt(struct ingress_connection *connection,
+                        const struct ingress_answer *answer) {
+    static const char *const outcomes[] = {[OUTCOME_STORED] = "stored",
+                                           [OUTCOME_QUARANTINED] = "quarantined",
+                                           [OUTCOME_KNOWN] = "known"};
+    uint8_t topic_bytes[GW_EVENT_NAME_MAX_BYTES + 32], payload_bytes[96];
+    struct gw_buf topic, payload;
+    gw_buf_init(&topic, topic_bytes, sizeof(topic_bytes));
+    gw_buf_init(&payload, payload_bytes, sizeof(payload_bytes));
+    gw_buf_printf(&topic, "gangway/%.*s/receipt",
+                  GW_STR_ARG(session_device(connection->session)));
+    gw_buf_printf(&payload, "{\"packetid\":%u,\"result\":\"%s\"}", (unsigned) answer->packet_id,
+                  outcomes[answer->outcome]);
+    size_t before = connection->out.len;
+    if (encode_publish(&connection->out, connection->version, gw_buf_str(&topic),
+                       gw_buf_bytes(&payload))) {
+        if (connection->out.len - before > connection->client_maximum_packet) {
+            gw_buf_rewind(&connection->out, before);
+            return;
+        }
+        ++*connection->ingress->counters.receipts;
+    }
+}
+
+static bool put_suback(struct ingress_connection *connection,
+                       const struct ingress_answer *answer) {
+    struct gw_bytes codes = {connection->suback_codes, connection->suback_count};
+    if (!encode_suback(&connection->out, connection->version, (enum packet_type) answer->type,
+                       answer->packet_id, codes)) {
+        return false;
+    }
+    connection->suback_count = 0;
+    return true;
+}
+
+static bool put_answer(struct ingress_connection *connection,
+                       const struct ingress_answer *answer) {
+    switch (answer->type) {
+    case 0:
+        return true;
+    case PACKET_CONNACK:
+        ingress_connected(connection);
+        return true;
+    case PACKET_SUBACK:
+    case PACKET_UNSUBACK:
+        return put_suback(connection, answer);
+    default:
+        return encode_ack(&connection->out, connection->version,
+                          (enum packet_type) answer->type, answer->packet_id, answer->reason);
+    }
+}
+
+/* The packet that the newest answer is about may still be coming in. */
+static bool may_answer(const struct ingress_connection *connection) {
+    return connection->answered != connection->ready
+           && !(connection->skip_len > 0 && connection->answered + 1 == connection->asked);
+}
+
+void ingress_put_answers(struct ingress_connection *connection) {
+    while (may_answer(connection)) {
+        const struct ingress_answer *answer = answer_at(connection, connection->answered);
+        if (!put_answer(connection, answer)) {
+            return;
+        }
+        bool is_publish = answer->type == PACKET_PUBACK || answer->type == PACKET_PUBREC;
+        connection->in_flight -= is_publish;
+        if ((is_publish || answer->type == 0) && connection->session
+            && (connection->session->subscriptions & SESSION_RECEIPTS)) {
+            put_receipt(connection, answer);
+        }
+        connection->answered++;
+    }
+}

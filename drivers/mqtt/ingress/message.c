@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One PUBLISH: from payload to a unit at the intake. ingress.h says what may become
+ * of it.
+ */
+#include <string.h>
+
+#include "drivers/mqtt/fingerprint.h"
+#include "drivers/mqtt/ingress/ingress_internal.h"
+#include "drivers/mqtt/origin.h"
+#include "drivers/profile/topic.h"
+#include "firmware/base/base64.h"
+
+/* So many packet ids in a row must have counted up before one of them proves which
+ * message it is. */
+#define PROOF_RUN 8
+
+/* Where one message has got to. */
+struct handling {
+    struct ingress_connection *connection;
+    struct gw_ingress *ingress;
+    const struct packet_publish *publish;
+    size_t payload_len; /* original length; more than what is here if it was too large */
+    const struct gw_config_device *device;
+    int64_t now_wall_ms;
+    unsigned flags;   /* enum gw_event_flags */
+    uint64_t payload; /* fingerprints */
+    uint64_t event_id;
+};
+
+static bool is_qos(const struct handling *handling, uint8_t qos) {
+    return handling->publish->qos == qos;
+}
+
+/* ---- redeliveries ---- */
+
+static uint64_t key_of(const struct session *session, uint16_t packet_id) {
+    return session->fingerprint ^ (uint64_t) packet_id * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+static uint16_t successor(uint16_t packet_id) {
+    return packet_id == UINT16_MAX ? 1 : (uint16_t) (packet_id + 1);
+}
+
+static void note_packet_id(struct session *session, uint16_t packet_id) {
+    bool counts_up =
+        session->last_packet_id != 0 && packet_id == successor(session->last_packet_id);
+    session->run = (uint16_t) (counts_up ? session->run + (session->run < UINT16_MAX) : 0);
+    session->last_packet_id = packet_id;
+}
+
+/*
+ * DUP says that the client sent this packet before, not that we stored it. The
+ * packet id is free again as soon as the client has our PUBACK, so the same id with
+ * the same payload may be a second scan of the same label whose first sending was
+ * lost. Only a client that counts its ids up shows which it is: after `run` ids in
+ * a row the same id comes again only 65,535 messages later. For it, an id in the
+ * window is the message stored there, and an id ahead of the last one is new. For
+ * every other client nothing is decided: the message is stored and marked.
+ */
+static bool is_redelivery(struct handling *handling) {
+    struct session *session = handling->connection->session;
+    uint16_t packet_id = handling->publish->packet_id;
+    if (!handling->publish->dup) {
+        return false;
+    }
+    uint64_t stored = 0;
+    bool is_there =
+        gw_window_find(&handling->ingress->sent, key_of(session, packet_id), &stored);
+    bool counts_up = session->run >= PROOF_RUN;
+    if (counts_up && is_there && stored == handling->payload) {
+        return true;
+    }
+    uint16_t ahead = (uint16_t) (packet_id - session->last_packet_id);
+    bool is_new = counts_up && !is_there && ahead != 0 && ahead < UINT16_MAX / 2;
+    if (!is_new) {
+        handling->flags |= GW_EVENT_POSSIBLE_DUPLICATE;
+    }
+    return false;
+}
+
+/* As at the broker door: the same id with the same payload is one event, with
+ * another payload nobody can know. */
+static bool is_device_duplicate(struct handling *handling,
+                                const struct gw_observation *observation) {
+    if (observation->device_event_id.len == 0) {
+        return false;
+    }
+    uint64_t device =
+        gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(observation->draft.device));
+    handling->event_id =
+        gw_fingerprint(device, gw_bytes_from_str(observation->device_event_id));
+    uint64_t stored = 0;
+    if (!gw_window_find(&handling->ingress->event_ids, handling->event_id, &stored)) {
+        return false;
+    }
+    if (stored == handling->payload) {
+        ++*handling->ingress->counters.device_duplicates;
+        return true;
+    }
+    handling->flags |= GW_EVENT_POSSIBLE_DUPLICATE;
+    return false;
+}
+
+void ingress_set_marks(struct gw_ingress *ingress) {
+    ingress->mark.sent = gw_window_position(&ingress->sent);
+    ingress->mark.event_ids = gw_window_position(&ingress->event_ids);
+}
+
+static struct gw_bytes encode_origin(const struct handling *handling,
+                                     uint8_t dst[static GW_MQTT_ORIGIN_BYTES]) {
+    uint64_t session = handling->connection->session->fingerprint;
+    struct gw_mqtt_origin origin = {
+        .door = GW_MQTT_DOOR_FRONT,
+        .broker = (uint32_t) (session >> 32),
+        .session = (uint32_t) session,
+        .packet_id = is_qos(handling, 1) ? handling->publish->packet_id : 0,
+        .payload = handling->payload,
+        .event_id = handling->event_id,
+    };
+    gw_mqtt_origin_encode(&origin, dst);
+    return (struct gw_bytes){dst, GW_MQTT_ORIGIN_BYTES};
+}
+
+void ingress_remember(void *context, struct gw_bytes bytes, enum gw_flow_class class,
+                      uint64_t sequence) {
+    (void) class;
+    (void) sequence;
+    struct gw_ingress *ingress = context;
+    struct gw_mqtt_origin origin;
+    if (gw_mqtt_origin_decode(bytes, &origin)) {
+        return;
+    }
+    if (origin.event_id != 0) {
+        gw_window_add(&ingress->event_ids, origin.event_id, origin.payload);
+    }
+    struct session *session = sessions_find_fingerprint(
+        &ingress->sessions, (uint64_t) origin.broker << 32 | origin.session);
+    if (session && origin.packet_id != 0) {
+        gw_window_add(&ingress->sent, key_of(session, origin.packet_id), origin.payload);
+        note_packet_id(session, origin.packet_id);
+    }
+}
+
+/* ---- units ---- */
+
+static unsigned token_of(const struct handling *handling) {
+    return (is_qos(handling, 1) ? TOKEN_SENT : 0u)
+           | (handling->event_id != 0 ? TOKEN_EVENT_ID : 0u);
+}
+
+static bool wants_answer(const struct handling *handling) {
+    return !is_qos(handling, 0)
+           || (handling->connection->session->subscriptions & SESSION_RECEIPTS);
+}
+
+static struct ingress_answer answer_of(const struct handling *handling,
+                                       enum ingress_outcome outcome, uint8_t reason) {
+    static const uint8_t types[] = {0, PACKET_PUBACK, PACKET_PUBREC};
+    return (struct ingress_answer){.packet_id = handling->publish->packet_id,
+                                   .type = types[handling->publish->qos],
+                                   .reason = reason,
+                                   .outcome = (uint8_t) outcome};
+}
+
+static void answer_known(struct handling *handling) {
+    if (wants_answer(handling)) {
+        ingress_answer_known(handling->connection,
+                             answer_of(handling, OUTCOME_KNOWN, REASON_SUCCESS));
+    }
+}
+
+static void note_stored(struct handling *handling, unsigned token) {
+    struct session *session = handling->connection->session;
+    if (token & TOKEN_SENT) {
+        gw_window_add(&handling->ingress->sent, key_of(session, handling->publish->packet_id),
+                      handling->payload);
+        note_packet_id(session, handling->publish->packet_id);
+    }
+    if (token & TOKEN_EVENT_ID) {
+        gw_window_add(&handling->ingress->event_ids, handling->event_id, handling->payload);
+    }
+}
+
+/* The queue took nothing of it. */
+static void withhold(struct handling *handling) {
+    struct gw_ingress *ingress = handling->ingress;
+    if (!is_qos(handling, 0)) {
+        ingress_withhold(handling->connection);
+        return;
+    }
+    ++*ingress->counters.refused_qos0;
+    if (ingress->options.refused) {
+        ingress->options.refused(ingress->options.refused_context,
+                                 gw_str_from_cstr(handling->device->id),
+                                 handling->device->class, 1);
+    }
+}
+
+/* The unit with what QoS 2 has to keep beside it: its packet id. */
+static enum gw_err submit(struct handling *handling, struct gw_unit *unit,
+                          struct ingress_answer answer) {
+    struct ingress_connection *connection = handling->connection;
+    struct session *session = connection->session;
+    unsigned token = token_of(handling);
+    *unit = (struct gw_unit){.events = unit->events,
+                             .event_count = unit->event_count,
+                             .quarantine = unit->quarantine,
+                             .quarantine_count = unit->quarantine_count};
+    struct gw_unit begun = ingress_begin_unit(
+        handling->ingress, connection, token | (wants_answer(handling) ? TOKEN_ANSWER : 0));
+    unit->completed = begun.completed;
+    unit->context = begun.context;
+    unit->token = begun.token;
+    uint8_t storage[SESSION_VALUE_MAX_BYTES];
+    struct gw_state_change change;
+    bool is_qos2 = is_qos(handling, 2);
+    if (is_qos2) {
+        session_add_qos2(session, answer.packet_id);
+        change = session_save(session, storage);
+        unit->state_table = SESSION_TABLE;
+        unit->changes = &change;
+        unit->change_count = session->expiry_s > 0 ? 1 : 0;
+    }
+    enum gw_err err = ingress_submit(connection, unit, answer);
+    if (!err) {
+        note_stored(handling, token);
+    } else if (is_qos2) {
+        session_drop_qos2(session, answer.packet_id);
+    }
+    return err;
+}
+
+static void quarantine(struct handling *handling, struct gw_str reason, uint8_t code) {
+    struct gw_ingress *ingress = handling->ingress;
+    const struct packet_publish *publish = handling->publish;
+    uint8_t origin[GW_MQTT_ORIGIN_BYTES];
+    size_t kept = publish->payload.len < GW_OBSERVE_PAYLOAD_MAX_BYTES
+                      ? publish->payload.len
+                      : GW_OBSERVE_PAYLOAD_MAX_BYTES;
+    struct gw_quarantine_entry entry = {
+        .reason = reason,
+        .topic = publish->topic,
+        .device = gw_str_from_cstr(handling->device->id),
+        .raw = {publish->payload.ptr, kept},
+        .raw_len = handling->payload_len,
+        .time_wall_ms = handling->now_wall_ms,
+        .origin = encode_origin(handling, origin),
+    };
+    struct gw_unit unit = {.quarantine = &entry, .quarantine_count = 1};
+    if (submit(handling, &unit, answer_of(handling, OUTCOME_QUARANTINED, code))) {
+        withhold(handling);
+        return;
+    }
+    ++*ingress->counters.quarantined;
+    ingress->options.devices.activities[handling->connection->device].quarantined++;
+    gw_health_raise(ingress->options.health, GW_ISSUE_QUARANTINE, (struct gw_str){0},
+                    "device \"%s\", topic \"%.*s\": %.*s", handling->device->id,
+                    GW_STR_ARG(publish->topic), GW_STR_ARG(reason));
+}
+
+/* ---- metadata of MQTT 5 that means something to the centre ---- */
+
+static bool is_printable(struct gw_bytes bytes) {
+    for (size_t i = 0; i < bytes.len; i++) {
+        if (bytes.ptr[i] < 0x21 || bytes.ptr[i] > 0x7E) {
+            return false;
+        }
+    }
+    return bytes.len > 0 && bytes.len <= GW_EVENT_NAME_MAX_BYTES;
+}
+
+/* "00-<32 digits>-<16 digits>-<2 digits>" (W3C trace context); else none. */
+static struct gw_trace trace_of(struct gw_str text) {
+    struct gw_trace trace = {0};
+    bool is_form = text.len == 55 && gw_str_starts_with(text, GW_STR("00-"))
+                   && text.ptr[35] == '-' && text.ptr[52] == '-';
+    if (!is_form
+        || gw_hex_parse(gw_str_sub(text, 3, 32), trace.trace_id, sizeof(trace.trace_id))
+        || gw_hex_parse(gw_str_sub(text, 36, 16), trace.span_id, sizeof(trace.span_id))) {
+        return (struct gw_trace){0};
+    }
+    return trace;
+}
+
+static void put_metadata(const struct handling *handling, struct gw_event_draft *draft) {
+    const struct packet_properties *properties = &handling->publish->properties;
+    if (properties->present == 0) {
+        return;
+    }
+    draft->trace = trace_of(properties->traceparent);
+    if (is_printable(properties->correlation_data)) {
+        draft->correlation_id = gw_str_from_bytes(properties->correlation_data);
+    }
+    if (packet_has_property(properties, PROPERTY_MESSAGE_EXPIRY)
+        && draft->class == GW_CLASS_TELEMETRY) {
+        draft->expiry_wall_ms =
+            handling->now_wall_ms + (int64_t) properties->message_expiry_s * 1000;
+    }
+}
+
+static void store(struct handling *handling, struct gw_observation *observation) {
+    struct gw_ingress *ingress = handling->ingress;
+    uint8_t origin[GW_MQTT_ORIGIN_BYTES];
+    observation->draft.flags |= handling->flags;
+    observation->draft.origin = encode_origin(handling, origin);
+    put_metadata(handling, &observation->draft);
+    struct gw_unit unit = {.events = &observation->draft, .event_count = 1};
+    enum gw_err err =
+        submit(handling, &unit, answer_of(handling, OUTCOME_STORED, REASON_SUCCESS));
+    if (!err) {
+        ++*ingress->counters.stored;
+        *ingress->counters.possible_duplicates +=
+            (observation->draft.flags & GW_EVENT_POSSIBLE_DUPLICATE) != 0;
+        return;
+    }
+    if (err == GW_ERR_RANGE || err == GW_ERR_SCHEMA || err == GW_ERR_PARSE) {
+        gw_buf_clear(&ingress->reason);
+        gw_buf_printf(&ingress->reason, "not a valid event: %s", gw_err_name(err));
+        quarantine(handling, gw_buf_str(&ingress->reason), REASON_PAYLOAD_FORMAT);
+        return;
+    }
+    withhold(handling);
+}
+
+/* ---- topic and rate ---- */
+
+/* "gangway/<device>/..." */
+static bool is_own_topic(struct gw_str device, struct gw_str topic) {
+    const struct gw_str head = GW_STR("gangway/");
+    struct gw_str rest = gw_str_sub(topic, head.len, SIZE_MAX);
+    return gw_str_starts_with(topic, head) && gw_str_starts_with(rest, device)
+           && rest.len > device.len + 1 && rest.ptr[device.len] == '/';
+}
+
+/* Devices use one topic: the last one that was allowed is not looked at again. */
+static bool is_same_topic(const struct ingress_connection *connection, struct gw_str topic) {
+    return topic.len == connection->topic_len && topic.len > 0
+           && memcmp(topic.ptr, connection->topic, topic.len) == 0;
+}
+
+static bool is_allowed_topic(struct handling *handling) {
+    struct ingress_connection *connection = handling->connection;
+    struct gw_str topic = handling->publish->topic;
+    if (!is_own_topic(gw_str_from_cstr(handling->device->id), topic)
+        && !gw_topic_matches(gw_str_from_cstr(handling->device->topic), topic)) {
+        return false;
+    }
+    if (topic.len <= sizeof(connection->topic)) {
+        memcpy(connection->topic, topic.ptr, topic.len);
+        connection->topic_len = (uint16_t) topic.len;
+    }
+    return true;
+}
+
+/* A flood slows its sender: its connection is not read until there is a token. */
+static bool is_over_rate(struct ingress_connection *connection,
+                         const struct gw_config_device *device) {
+    struct gw_ingress *ingress = connection->ingress;
+    struct gw_device_activity *activity =
+        &ingress->options.devices.activities[connection->device];
+    if (device->max_per_second == 0) {
+        return false;
+    }
+    int64_t now_mono_ms = gw_clock_mono_ms(ingress->options.clock);
+    if (!activity->rate_started) {
+        gw_rate_limit_init(&activity->rate, device->max_per_second, now_mono_ms);
+        activity->rate_started = true;
+    }
+    if (gw_rate_limit_take(&activity->rate, now_mono_ms)) {
+        return false;
+    }
+    ++*ingress->counters.over_rate;
+    if (activity->over_rate_mono_ms == 0) {
+        gw_health_raise(ingress->options.health, GW_ISSUE_DEVICE_RATE_LIMITED,
+                        gw_str_from_cstr(device->id),
+                        "found more than %u messages/s; it is read more slowly",
+                        (unsigned) device->max_per_second);
+    }
+    activity->over_rate_mono_ms = now_mono_ms;
+    connection->paused_mono_ms = now_mono_ms + 1 + 1000 / device->max_per_second;
+    if (connection->paused_mono_ms < ingress->paused_until_mono_ms) {
+        ingress->paused_until_mono_ms = connection->paused_mono_ms;
+    }
+    return true;
+}
+
+/* ---- the message ---- */
+
+static void handle_observed(struct handling *handling) {
+    struct gw_ingress *ingress = handling->ingress;
+    struct gw_observe_input input = {
+        .device = handling->device,
+        .topic = handling->publish->topic,
+        .payload = handling->publish->payload,
+        .received_wall_ms = handling->now_wall_ms,
+    };
+    struct gw_observation observation;
+    gw_buf_clear(&ingress->storage);
+    gw_buf_clear(&ingress->reason);
+    enum gw_err err =
+        gw_observe_payload(&input, &ingress->storage, &ingress->reason, &observation);
+    if (err == GW_ERR_FULL) {
+        gw_buf_put_str(&ingress->reason, GW_STR("too large to decode"));
+    }
+    if (err) {
+        quarantine(handling, gw_buf_str(&ingress->reason), REASON_PAYLOAD_FORMAT);
+        return;
+    }
+    if (is_device_duplicate(handling, &observation)) {
+        answer_known(handling);
+        return;
+    }
+    store(handling, &observation);
+}
+
+static void handle_content(struct handling *handling) {
+    struct gw_ingress *ingress = handling->ingress;
+    struct gw_device_activity *activity =
+        &ingress->options.devices.activities[handling->connection->device];
+    activity->last_wall_ms = handling->now_wall_ms;
+    activity->events++;
+    if (!is_same_topic(handling->connection, handling->publish->topic)
+        && !is_allowed_topic(handling)) {
+        ++*ingress->counters.foreign_topics;
+        quarantine(handling, GW_STR("the device may not publish to this topic"),
+                   REASON_NOT_AUTHORISED);
+        return;
+    }
+    if (handling->payload_len != handling->publish->payload.len) {
+        gw_buf_clear(&ingress->reason);
+        gw_buf_printf(&ingress->reason, "payload: found %zu bytes, allowed: up to %u",
+                      handling->payload_len, (unsigned) GW_OBSERVE_PAYLOAD_MAX_BYTES);
+        quarantine(handling, gw_buf_str(&ingress->reason), REASON_TOO_LARGE);
+        return;
+    }
+    handle_observed(handling);
+}
+
+/* What ends the connection instead of being an event. */
+static struct packet_fault check(const struct ingress_connection *connection,
+                                 const struct packet_publish *publish) {
+    const struct gw_ingress *ingress = connection->ingress;
+    bool is_v5 = connection->version == PACKET_V5;
+    if (is_v5 && publish->qos == 2) {
+        return (struct packet_fault){REASON_QOS, "PUBLISH: QoS 2, allowed: 0 and 1 "
+                                                 "[MQTT-3.2.2-11]"};
+    }
+    if (packet_has_property(&publish->properties, PROPERTY_TOPIC_ALIAS)) {
+        return (struct packet_fault){REASON_TOPIC_ALIAS, "PUBLISH: topic aliases are not "
+                                                         "available [MQTT-3.2.2-17]"};
+    }
+    if (is_v5 && publish->qos > 0
+        && connection->in_flight >= ingress->options.config->receive_maximum) {
+        return (struct packet_fault){REASON_RECEIVE_MAXIMUM,
+                                     "PUBLISH: more in flight than the receive maximum "
+                                     "[MQTT-3.3.4-7]"};
+    }
+    if (publish->qos == 2 && !session_has_qos2(connection->session, publish->packet_id)
+        && connection->session->qos2_count == SESSION_QOS2_MAX) {
+        return (struct packet_fault){REASON_QUOTA, "PUBLISH: 128 messages with QoS 2 await "
+                                                   "their PUBREL"};
+    }
+    return is_same_topic(connection, publish->topic) ? (struct packet_fault){0}
+                                                     : packet_check_topic(publish->topic);
+}
+
+bool ingress_publish(struct ingress_connection *connection,
+                     const struct packet_publish *publish, size_t payload_len) {
+    struct gw_ingress *ingress = connection->ingress;
+    struct packet_fault fault = check(connection, publish);
+    if (packet_is_faulty(fault)) {
+        ingress_connection_fail(connection, fault);
+        return true;
+    }
+    struct handling handling = {
+        .connection = connection,
+        .ingress = ingress,
+        .publish = publish,
+        .payload_len = payload_len,
+        .device = ingress_device(ingress, connection->device),
+    };
+    if (is_over_rate(connection, handling.device)) {
+        return false;
+    }
+    ingress->received++;
+    ++*ingress->counters.received;
+    if (connection->is_withheld && publish->qos > 0) {
+        return true; /* it comes again on the next connection */
+    }
+    handling.now_wall_ms = gw_clock_wall_ms(ingress->options.clock);
+    handling.payload =
+        gw_fingerprint(gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(publish->topic)),
+                       publish->payload);
+    bool is_known = publish->qos == 2
+                        ? session_has_qos2(connection->session, publish->packet_id)
+                        : is_redelivery(&handling);
+    if (is_known) {
+        ++*ingress->counters.redelivered;
+        answer_known(&handling);
+        return true;
+    }
+    handle_content(&handling);
+    return true;
+}
+
+void ingress_release(struct ingress_connection *connection, uint16_t packet_id) {
+    struct session *session = connection->session;
+    struct ingress_answer answer = {.packet_id = packet_id, .type = PACKET_PUBCOMP};
+    if (!session_drop_qos2(session, packet_id)) {
+        answer.reason = REASON_PACKET_ID_UNKNOWN;
+        ingress_answer_known(connection, answer);
+        return;
+    }
+    uint8_t storage[SESSION_VALUE_MAX_BYTES];
+    struct gw_state_change change = session_save(session, storage);
+    struct gw_unit unit = ingress_begin_unit(connection->ingress, connection, TOKEN_ANSWER);
+    unit.state_table = SESSION_TABLE;
+    unit.changes = &change;
+    unit.change_count = session->expiry_s > 0 ? 1 : 0;
+    if (ingress_submit(connection, &unit, answer)) {
+        (void) session_add_qos2(session, packet_id);
+        ingress_withhold(connection);
+    }
+}
+
+/* ---- the will ---- */
+
+enum gw_err ingress_submit_will(struct gw_ingress *ingress, struct session *session) {
+    const struct session_will *will = &session->will;
+    struct gw_str payload = {(const char *) will->payload, will->payload_len};
+    struct gw_buf *data = &ingress->storage;
+    gw_buf_clear(data);
+    gw_buf_clear(&ingress->reason);
+    gw_buf_printf(&ingress->reason, "%.*s: ", (int) will->topic_len, will->topic);
+    if (!gw_str_is_utf8(payload)) {
+        gw_buf_put_str(&ingress->reason, GW_STR("base64 "));
+        (void) gw_base64_put(&ingress->reason, gw_bytes_from_str(payload));
+    } else {
+        gw_buf_put_str(&ingress->reason, payload);
+    }
+    gw_buf_put_str(data, GW_STR("{\"condition\":\"will\",\"detail\":"));
+    gw_buf_put_json_str(data, gw_buf_str(&ingress->reason));
+    gw_buf_put_char(data, '}');
+    if (gw_buf_failed(data) || gw_buf_failed(&ingress->reason)) {
+        return GW_ERR_FULL;
+    }
+    struct gw_event_draft draft = {
+        .type = GW_EVENT_DEVICE_CONDITION,
+        .class = GW_CLASS_STATE,
+        .time_wall_ms = gw_clock_wall_ms(ingress->options.clock),
+        .device = session_device(session),
+        .data = gw_buf_str(data),
+    };
+    struct gw_unit unit = ingress_begin_unit(ingress, NULL, 0);
+    unit.events = &draft;
+    unit.event_count = 1;
+    enum gw_err err = gw_intake_submit(&ingress->options.intake, &unit);
+    if (err) {
+        ingress->uncommitted--;
+    } else {
+        ++*ingress->counters.wills;
+    }
+    return err;
+}
