@@ -31,6 +31,8 @@
 /* A connection this old was a good one: the next failure is a first failure. */
 #define GOOD_AFTER_MS 10000
 #define SESSION_STATE_MAX_BYTES 4096
+/* How long the issue of an unknown topic outlives its last message. */
+#define UNKNOWN_SHOWN_MS 600000
 /* Messages read before the loop gets its turn again. */
 #define READ_MAX GW_BROKER_GROUP_MAX
 
@@ -313,6 +315,7 @@ static enum gw_err beat(struct gw_broker *broker, int64_t now_mono_ms) {
     }
     broker->next_beat_mono_ms = now_mono_ms + BEAT_MS;
     settle_rate_issues(broker, now_mono_ms);
+    gw_broker_settle_unknown(broker, now_mono_ms - UNKNOWN_SHOWN_MS);
     settle_twin(broker, now_mono_ms);
     /* Our silence must not outlast the broker's patience, which is half as long
      * again as the keep-alive. */
@@ -483,6 +486,7 @@ void gw_broker_close(struct gw_broker *broker) {
     gw_mqtt_client_close(broker->client);
     gw_health_clear(broker->options.health, GW_ISSUE_BROKER_DOWN, name_of(broker));
     gw_health_clear(broker->options.health, GW_ISSUE_BROKER_REFUSED, name_of(broker));
+    gw_broker_settle_unknown(broker, GW_NEVER_MS);
     free_broker(broker);
 }
 
@@ -490,6 +494,7 @@ void gw_broker_set_config(struct gw_broker *broker, const struct gw_config_broke
                           const struct gw_broker_devices *devices) {
     broker->options.config = config;
     broker->options.devices = *devices;
+    gw_broker_settle_unknown(broker, GW_NEVER_MS); /* they may be known now */
     for (size_t i = 0; i < GW_BROKER_TOPIC_CACHE; i++) {
         broker->topic_cache[i] = (struct gw_topic_cache_slot){0};
     }

@@ -93,8 +93,9 @@ void gw_broker_tick(struct gw_broker *broker);
 /* Decode bytes that are in quarantine with today's configuration. */
 struct gw_broker_retry {
     struct gw_str topic;
+    size_t topic_len; /* original lengths: what was cut cannot be decoded */
     struct gw_bytes payload;
-    size_t payload_len; /* original length: cut bytes cannot be decoded */
+    size_t payload_len;
     int64_t received_wall_ms;
 };
 /* The observation they should have been, in `storage` (cleared first, at least
@@ -104,6 +105,26 @@ enum gw_err gw_broker_decode_retry(const struct gw_broker_devices *devices,
                                    const struct gw_broker_retry *retry, struct gw_buf *storage,
                                    struct gw_buf *reason,
                                    struct gw_observation *ret_observation);
+
+/* The origin of what an entry became: the entry's own, with the device's event id;
+ * empty if the entry did not come through a broker. */
+struct gw_broker_retried {
+    uint8_t origin[GW_EVENT_ORIGIN_MAX_BYTES];
+    size_t origin_len;
+};
+/* Make it of the entry's `origin`. */
+void gw_broker_complete_origin(const struct gw_observation *observation, struct gw_bytes origin,
+                               struct gw_broker_retried *ret_retried);
+enum gw_broker_known {
+    GW_BROKER_NEW,            /* or nobody can know */
+    GW_BROKER_STORED_ALREADY, /* the same event id with the same payload */
+    GW_BROKER_DOUBTFUL,       /* the same event id with another payload */
+};
+/* What this broker's windows know of it. */
+enum gw_broker_known gw_broker_find_retried(const struct gw_broker *broker,
+                                            const struct gw_broker_retried *retried);
+/* It is stored now. Call right after the commit. */
+void gw_broker_note_retried(struct gw_broker *broker, const struct gw_broker_retried *retried);
 
 enum gw_broker_state { GW_BROKER_WAITING, GW_BROKER_CONNECTING, GW_BROKER_CONNECTED };
 

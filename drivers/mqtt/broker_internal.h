@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The broker source from inside; of this room only. broker.c: connection and
  * writing. broker_message.c: one message. broker_session.c: what is kept about
- * the session at the broker. */
+ * the session at the broker. broker_retry.c: again, from the quarantine.
+ * broker_unknown.c: issues of topics that belong to nobody. */
 #ifndef GW_MQTT_BROKER_INTERNAL_H
 #define GW_MQTT_BROKER_INTERNAL_H
 
@@ -26,7 +27,8 @@ struct gw_broker_counters {
 
 /* The windows whose newest pairs may belong to an uncommitted group. */
 struct gw_broker_windows {
-    struct gw_window sent;      /* packet id -> topic and payload */
+    /* Packet id -> topic and payload. A pair's position is its arrival number. */
+    struct gw_window sent;
     struct gw_window event_ids; /* device and its event id -> topic and payload */
     struct gw_window retained;  /* topic -> topic and payload */
 };
@@ -49,8 +51,20 @@ struct gw_topic_cache_slot {
 
 struct gw_broker_session {
     uint32_t number;       /* 0 = none yet */
+    bool is_unsaved;       /* number or filters are not stored as they are */
+    unsigned saving;       /* units of it that are uncommitted */
     struct gw_buf filters; /* granted ones, each with '\n' behind it */
     struct gw_buf scratch; /* for the state table's value */
+};
+
+/* Topics an issue is raised of; more of them share one. */
+#define GW_BROKER_UNKNOWN_TOPICS 8
+#define GW_BROKER_UNKNOWN_BYTES 128 /* an issue's subject is cut at 127 */
+
+struct gw_unknown_topic {
+    char text[GW_BROKER_UNKNOWN_BYTES]; /* the issue's subject; "" = none */
+    uint64_t fingerprint;
+    int64_t last_mono_ms;
 };
 
 struct gw_broker {
@@ -93,6 +107,9 @@ struct gw_broker {
     /* Set by callbacks, which must not close the client: drop it when back. */
     enum gw_err drop_err;
 
+    /* The last one stands for all that found no place. */
+    struct gw_unknown_topic unknown[GW_BROKER_UNKNOWN_TOPICS + 1];
+
     struct gw_topic_cache_slot topic_cache[GW_BROKER_TOPIC_CACHE];
     struct gw_buf storage; /* observation of one message */
     struct gw_buf reason;
@@ -111,7 +128,24 @@ void gw_broker_submitted(struct gw_broker *broker, enum gw_err err);
 /* Let the open group be committed at the next tick. */
 void gw_broker_ask_commit(struct gw_broker *broker);
 
+/* The first device whose filter matches (index plus 1), 0 = none. */
+uint32_t gw_broker_search_device(const struct gw_broker_devices *devices, struct gw_str topic);
+
+/* Fingerprint of the device and its own event id, 0 = it has none. */
+uint64_t gw_broker_event_id(const struct gw_observation *observation);
+
+/* ---- broker_unknown.c ---- */
+
+/* A message came on a topic that belongs to no device. */
+void gw_broker_note_unknown(struct gw_broker *broker, struct gw_str topic,
+                            uint64_t fingerprint);
+/* End the issues of topics that have been quiet since `before_mono_ms`. */
+void gw_broker_settle_unknown(struct gw_broker *broker, int64_t before_mono_ms);
+
 /* ---- broker_session.c ---- */
+
+/* A unit with GW_TOKEN_SESSION was completed. */
+void gw_broker_session_saved(struct gw_broker *broker, enum gw_err err);
 
 /* Read what is kept of the session and rebuild the windows. */
 enum gw_err gw_broker_session_load(struct gw_broker *broker);

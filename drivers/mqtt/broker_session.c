@@ -8,7 +8,8 @@
  * The number goes up whenever the broker says it has no session for us. Packet
  * ids mean something within one session only, so each record's origin carries
  * the number. The change is submitted before any message of the new session, so
- * no later commit can hold such a message without it.
+ * no later commit can hold such a message without it. Should that unit fail, the
+ * connection is dropped, and the next one begins with it.
  */
 #include "drivers/mqtt/broker_internal.h"
 #include "drivers/mqtt/origin.h"
@@ -36,12 +37,25 @@ static void save(struct gw_broker *broker) {
     }
     struct gw_state_change change = {.key = gw_bytes_from_str(name_of(broker)),
                                      .value = gw_buf_bytes(&session->scratch)};
-    struct gw_unit unit = gw_broker_begin_unit(broker, 0);
+    session->is_unsaved = true;
+    struct gw_unit unit = gw_broker_begin_unit(broker, GW_TOKEN_SESSION);
     unit.state_table = STATE_TABLE;
     unit.changes = &change;
     unit.change_count = 1;
     unit.urgent = true;
-    gw_broker_submitted(broker, gw_intake_submit(&broker->options.intake, &unit));
+    session->saving++;
+    enum gw_err err = gw_intake_submit(&broker->options.intake, &unit);
+    session->saving -= err != GW_OK;
+    gw_broker_submitted(broker, err);
+}
+
+/* Only the newest unit holds all there is. */
+void gw_broker_session_saved(struct gw_broker *broker, enum gw_err err) {
+    struct gw_broker_session *session = &broker->session;
+    session->saving--;
+    if (!err && session->saving == 0) {
+        session->is_unsaved = false;
+    }
 }
 
 static void parse_state(struct gw_broker_session *session, struct gw_str text) {
@@ -57,11 +71,58 @@ static void parse_state(struct gw_broker_session *session, struct gw_str text) {
 
 /* ---- windows ---- */
 
+/* Arrival numbers wrap: `newest` is the greatest of those that are near it. */
+struct restoring {
+    struct gw_broker *broker;
+    bool has_newest;
+    uint32_t newest;
+};
+
+static bool is_of_session(const struct gw_broker *broker, const struct gw_mqtt_origin *origin) {
+    return origin->packet_id != 0 && origin->session == broker->session.number;
+}
+
+static void find_newest(void *context, struct gw_bytes bytes, enum gw_flow_class class,
+                        uint64_t sequence) {
+    (void) class;
+    (void) sequence;
+    struct restoring *restoring = context;
+    struct gw_mqtt_origin origin;
+    if (gw_mqtt_origin_decode(bytes, &origin) || !is_of_session(restoring->broker, &origin)) {
+        return;
+    }
+    bool is_newer = (int32_t) (origin.arrival - restoring->newest) > 0;
+    if (!restoring->has_newest || is_newer) {
+        restoring->has_newest = true;
+        restoring->newest = origin.arrival;
+    }
+}
+
+/* At its old position, so that the window reaches back as far as it did before the
+ * restart, and not to an earlier use of the same packet id. */
+static void remember_sent(struct restoring *restoring, const struct gw_mqtt_origin *origin) {
+    struct gw_window *sent = &restoring->broker->windows.sent;
+    uint32_t age = restoring->newest - origin->arrival;
+    if (age >= sent->limit) {
+        return;
+    }
+    uint64_t known = 0;
+    bool is_known = gw_window_find(sent, origin->packet_id, &known);
+    uint64_t position = (UINT64_C(1) << 32 | restoring->newest) - age;
+    if (is_known && known == origin->payload && position < gw_window_position(sent)) {
+        return; /* an entry of the quarantine and the event that became of it */
+    }
+    restoring->broker->ids_reused |= is_known;
+    gw_window_skip(sent, position);
+    gw_window_add(sent, origin->packet_id, origin->payload);
+}
+
 static void remember(void *context, struct gw_bytes bytes, enum gw_flow_class class,
                      uint64_t sequence) {
     (void) class;
     (void) sequence;
-    struct gw_broker *broker = context;
+    struct restoring *restoring = context;
+    struct gw_broker *broker = restoring->broker;
     struct gw_mqtt_origin origin;
     if (gw_mqtt_origin_decode(bytes, &origin)) {
         return;
@@ -69,11 +130,25 @@ static void remember(void *context, struct gw_bytes bytes, enum gw_flow_class cl
     if (origin.event_id != 0) {
         gw_window_add(&broker->windows.event_ids, origin.event_id, origin.payload);
     }
-    uint64_t known = 0;
-    if (origin.packet_id != 0 && origin.session == broker->session.number) {
-        broker->ids_reused |= gw_window_find(&broker->windows.sent, origin.packet_id, &known);
-        gw_window_add(&broker->windows.sent, origin.packet_id, origin.payload);
+    if (is_of_session(broker, &origin)) {
+        remember_sent(restoring, &origin);
     }
+}
+
+static enum gw_err restore_windows(struct gw_broker *broker) {
+    const struct gw_intake *intake = &broker->options.intake;
+    struct restoring restoring = {.broker = broker};
+    uint8_t prefix[GW_MQTT_ORIGIN_BYTES];
+    struct gw_mqtt_origin own = {.door = GW_MQTT_DOOR_BROKER, .broker = broker->name_hash};
+    gw_mqtt_origin_encode(&own, prefix);
+    struct gw_bytes key = {prefix, GW_MQTT_ORIGIN_PREFIX_BYTES};
+    size_t count = broker->windows.event_ids.limit; /* the longer one */
+    enum gw_err err = intake->tail(intake->self, key, count, find_newest, &restoring);
+    if (!err) {
+        err = intake->tail(intake->self, key, count, remember, &restoring);
+    }
+    gw_broker_set_marks(broker);
+    return err;
 }
 
 enum gw_err gw_broker_session_load(struct gw_broker *broker) {
@@ -86,13 +161,7 @@ enum gw_err gw_broker_session_load(struct gw_broker *broker) {
         return err;
     }
     parse_state(session, gw_buf_str(&session->scratch));
-    uint8_t prefix[GW_MQTT_ORIGIN_BYTES];
-    gw_mqtt_origin_encode(&(struct gw_mqtt_origin){.broker = broker->name_hash}, prefix);
-    struct gw_bytes key = {prefix, GW_MQTT_ORIGIN_PREFIX_BYTES};
-    size_t count = broker->windows.event_ids.cap; /* the longer one */
-    err = intake->tail(intake->self, key, count, remember, broker);
-    gw_broker_set_marks(broker);
-    return err;
+    return restore_windows(broker);
 }
 
 /* ---- subscriptions ---- */
@@ -139,6 +208,9 @@ void gw_broker_session_begin(struct gw_broker *broker, bool session_present) {
     if (session_present && session->number != 0) {
         gw_health_clear(health, GW_ISSUE_BROKER_SESSION_LOST, name_of(broker));
         broker->subscribe_due = !is_as_configured(broker);
+        if (session->is_unsaved) {
+            save(broker);
+        }
         return;
     }
     if (session->number != 0) {

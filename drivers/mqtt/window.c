@@ -37,7 +37,7 @@ enum gw_err gw_window_open(struct gw_window *window, size_t capacity) {
         free(heads);
         return GW_ERR_NOMEM;
     }
-    *window = (struct gw_window){.pairs = pairs, .heads = heads, .cap = cap};
+    *window = (struct gw_window){.pairs = pairs, .heads = heads, .cap = cap, .limit = capacity};
     return GW_OK;
 }
 
@@ -50,7 +50,6 @@ void gw_window_close(struct gw_window *window) {
 void gw_window_clear(struct gw_window *window) {
     memset(window->pairs, 0, window->cap * sizeof *window->pairs);
     memset(window->heads, 0, window->cap * sizeof *window->heads);
-    window->next = 0;
 }
 
 void gw_window_add(struct gw_window *window, uint64_t key, uint64_t value) {
@@ -65,7 +64,7 @@ bool gw_window_find(const struct gw_window *window, uint64_t key, uint64_t *ret_
     uint64_t at = window->heads[head_of(window, key)];
     while (at != 0) {
         const struct gw_window_pair *pair = &window->pairs[(at - 1) & (window->cap - 1)];
-        if (pair->position != at) {
+        if (pair->position != at || window->next - (at - 1) > window->limit) {
             return false;
         }
         if (pair->key == key) {
@@ -75,6 +74,10 @@ bool gw_window_find(const struct gw_window *window, uint64_t key, uint64_t *ret_
         at = pair->previous;
     }
     return false;
+}
+
+void gw_window_skip(struct gw_window *window, uint64_t position) {
+    window->next = position > window->next ? position : window->next;
 }
 
 uint64_t gw_window_position(const struct gw_window *window) {

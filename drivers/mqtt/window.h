@@ -22,15 +22,17 @@ struct gw_window {
     struct gw_window_pair *pairs; /* ring, `cap` of them */
     uint64_t *heads;              /* by key: position of the newest pair, plus 1 */
     uint64_t cap;                 /* power of two */
+    uint64_t limit;               /* pairs it answers for, at most cap */
     uint64_t next;                /* position of the next pair; counts up for ever */
 };
 
-/* Room for at least `capacity` pairs (rounded up to a power of two). NOMEM. */
+/* A window of the newest `capacity` pairs, exactly: packet ids come again after
+ * 65,535 messages, and a window must not reach so far by rounding. NOMEM. */
 enum gw_err gw_window_open(struct gw_window *window, size_t capacity);
 /* Release; harmless on a zeroed struct. */
 void gw_window_close(struct gw_window *window);
 
-/* Forget everything. */
+/* Forget everything; positions go on. */
 void gw_window_clear(struct gw_window *window);
 /* Add a pair as the newest. */
 void gw_window_add(struct gw_window *window, uint64_t key, uint64_t value);
@@ -38,6 +40,9 @@ void gw_window_add(struct gw_window *window, uint64_t key, uint64_t value);
 bool gw_window_find(const struct gw_window *window, uint64_t key, uint64_t *ret_value);
 /* Where the next pair will stand: what gw_window_rollback takes. */
 uint64_t gw_window_position(const struct gw_window *window);
+/* The next pair stands at `position`, as if others had been added and taken out in
+ * between. Never backwards. */
+void gw_window_skip(struct gw_window *window, uint64_t position);
 /* Forget every pair added at or after `position`. */
 void gw_window_rollback(struct gw_window *window, uint64_t position);
 

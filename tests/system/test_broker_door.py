@@ -393,6 +393,36 @@ def test_qos_0_that_finds_no_room_leaves_a_loss_record(make_door):
 # -- the quarantine
 
 
+def test_what_comes_back_from_the_quarantine_is_stored_once(make_door):
+    door = make_door(devices={"glove-1": "proglove"}).start()
+    first = door.rig.configuration()["devices"][0]
+    long_topic = "floor/" + "/".join(["x" * 60] * 6)
+
+    def scan(code):
+        body = {first["event_id_pointer"].strip("/"): "e1", first["code_pointer"].strip("/"): code}
+        return json.dumps(body).encode()
+
+    for number, code in enumerate(["A", "A", "B", "A"], 1):
+        door.scope.publish(long_topic, scan(code), number)
+    door.scope.wait_pubacks(4)
+    rig = door.rig
+    rig.configure(devices=[first, {**first, "id": "glove-9", "topic": "floor/x/#".replace("x", "x" * 60)}])
+    rig.ask_daemon("collectd", "reload", actor="gwctl:root")
+    entries = rig.ask_daemon("collectd", "quarantine_list")["entries"]
+    assert [entry["topic"] for entry in entries] == [long_topic] * 4
+    events = []
+    for entry in entries[:3]:
+        answer = rig.ask_daemon("collectd", "quarantine_retry", number=entry["number"],
+                                actor="gwctl:root")
+        events.append(answer["events"])
+    assert events == [1, 0, 1], "the same once; the same id with other content, marked"
+    assert door.stored() == 2
+    door.kill_and_start()
+    door.scope.publish(long_topic, scan("B"), 9)
+    door.scope.wait_pubacks(1)
+    assert door.stored() == 2, "its device id is known after a restart too"
+
+
 def test_what_was_unknown_can_be_stored_after_the_configuration_was_corrected(make_door):
     door = make_door().start()
     door.scope.publish("floor/new-one", b"4006381333931", 1)

@@ -60,26 +60,30 @@ static void tiny_send(struct tiny_broker *tiny, const void *bytes, size_t len) {
     assert_int_equal(send(tiny->fd, bytes, len, MSG_NOSIGNAL), len);
 }
 
-static void tiny_publish(struct tiny_broker *tiny, uint16_t packet_id, const char *payload,
-                         bool dup) {
-    static const char topic[] = "floor/s1";
+static void tiny_publish_to(struct tiny_broker *tiny, const char *topic, uint16_t packet_id,
+                            const char *payload, bool dup) {
     uint8_t packet[256];
-    size_t payload_len = strlen(payload);
-    size_t rest = 2 + sizeof topic - 1 + (packet_id ? 2 : 0) + payload_len;
+    size_t payload_len = strlen(payload), topic_len = strlen(topic);
+    size_t rest = 2 + topic_len + (packet_id ? 2 : 0) + payload_len;
     assert_true(rest < 128);
     size_t at = 0;
     packet[at++] = (uint8_t) (0x30 | (packet_id ? 2 : 0) | (dup ? 8 : 0));
     packet[at++] = (uint8_t) rest;
     packet[at++] = 0;
-    packet[at++] = sizeof topic - 1;
-    memcpy(packet + at, topic, sizeof topic - 1);
-    at += sizeof topic - 1;
+    packet[at++] = (uint8_t) topic_len;
+    memcpy(packet + at, topic, topic_len);
+    at += topic_len;
     if (packet_id) {
         packet[at++] = (uint8_t) (packet_id >> 8);
         packet[at++] = (uint8_t) packet_id;
     }
     memcpy(packet + at, payload, payload_len);
     tiny_send(tiny, packet, at + payload_len);
+}
+
+static void tiny_publish(struct tiny_broker *tiny, uint16_t packet_id, const char *payload,
+                         bool dup) {
+    tiny_publish_to(tiny, "floor/s1", packet_id, payload, dup);
 }
 
 static void tiny_handle(struct tiny_broker *tiny, const uint8_t *packet) {
@@ -432,6 +436,177 @@ static void a_restart_knows_what_was_stored(void **state) {
     assert_int_equal(rig->tiny.subscribes, 1);
 }
 
+static void restart(struct rig *rig) {
+    tiny_drop(&rig->tiny);
+    gw_broker_close(rig->broker);
+    open_broker(rig);
+    reconnect(rig);
+}
+
+static void a_restart_knows_what_went_into_the_quarantine(void **state) {
+    struct rig *rig = *state;
+    connect_broker(rig);
+    tiny_publish(&rig->tiny, 7, "\xff\xfe", false);
+    turn(rig);
+    gw_fake_intake_commit(rig->fake, GW_OK); /* and dies before the PUBACK */
+    restart(rig);
+    tiny_publish(&rig->tiny, 7, "\xff\xfe", true);
+    turn(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(rig->tiny.acked_count, 1);
+    assert_int_equal(*gw_health_counter(rig->health, "mqtt.quarantined"), 1);
+    assert_int_equal(*gw_health_counter(rig->health, "mqtt.redelivered_known"), 1);
+}
+
+static void publish_many(struct rig *rig, uint16_t from, uint16_t count) {
+    for (uint16_t i = 0; i < count; i++) {
+        tiny_publish(&rig->tiny, (uint16_t) (from + i), "x", false);
+        if (i % 100 == 99 || i + 1 == count) {
+            turn(rig);
+            commit(rig, GW_OK);
+        }
+    }
+}
+
+/* Message 1 lies in a class of few events, the 1,099 after it in one of many, of
+ * which all but the newest are trimmed. Taken for neighbours they would make the next
+ * use of id 1 a redelivery, and its scan would be lost. */
+static void ids_of_long_ago_mean_nothing_after_a_restart(void **state) {
+    struct rig *rig = *state;
+    connect_broker(rig);
+    tiny_publish(&rig->tiny, 1, "a", false);
+    turn(rig);
+    commit(rig, GW_OK);
+    size_t first = rig->fake->committed;
+    publish_many(rig, 2, 1099);
+    size_t kept = 10;
+    memmove(&rig->fake->units[first], &rig->fake->units[rig->fake->committed - kept],
+            kept * sizeof rig->fake->units[0]);
+    rig->fake->committed = first + kept;
+    restart(rig);
+    size_t before = stored_events(rig);
+    tiny_publish(&rig->tiny, 1, "a", true);
+    turn(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(stored_events(rig), before + 1);
+    assert_true(rig->fake->units[rig->fake->committed - 1].flags & GW_EVENT_POSSIBLE_DUPLICATE);
+    tiny_publish(&rig->tiny, 1100, "x", true);
+    turn(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(stored_events(rig), before + 1);
+    assert_int_equal(*gw_health_counter(rig->health, "mqtt.redelivered_known"), 1);
+}
+
+/* Two that were in the same window are: then an id proves nothing. */
+static void ids_used_twice_lately_are_noticed_after_a_restart(void **state) {
+    struct rig *rig = *state;
+    connect_broker(rig);
+    publish_many(rig, 1, 30);
+    publish_many(rig, 1, 1);
+    restart(rig);
+    size_t before = stored_events(rig);
+    tiny_publish(&rig->tiny, 20, "x", true);
+    turn(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(stored_events(rig), before + 1);
+}
+
+static bool state_is(const struct rig *rig, const char *key, const char *value) {
+    for (size_t i = 0; i < rig->fake->state_count; i++) {
+        if (strcmp(rig->fake->states[i].key, key) == 0) {
+            return rig->fake->states[i].len == strlen(value)
+                   && memcmp(rig->fake->states[i].value, value, strlen(value)) == 0;
+        }
+    }
+    return false;
+}
+
+static void a_session_number_that_was_not_saved_is_saved_on_the_next_connection(void **state) {
+    struct rig *rig = *state;
+    for (int i = 0; i < 10 && rig->fake->pending == 0; i++) {
+        turn(rig);
+    }
+    assert_true(rig->fake->pending > 0);
+    commit(rig, GW_ERR_IO);
+    assert_false(state_is(rig, "broker/b", "1 1\n"));
+    reconnect(rig); /* and the broker has the session now */
+    turn(rig);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    assert_true(state_is(rig, "broker/b", "1 1\n"));
+    commit(rig, GW_OK);
+    commit(rig, GW_OK);
+    assert_true(state_is(rig, "broker/b", "1 1\nfloor/#\n"));
+    size_t units = rig->fake->committed;
+    rig->tiny.session_present = true;
+    tiny_drop(&rig->tiny);
+    turn(rig);
+    reconnect(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(rig->fake->committed, units); /* saved once */
+}
+
+/* ---- unknown topics ---- */
+
+static unsigned count_unknown(struct rig *rig) {
+    struct gw_issue_view view;
+    unsigned count = 0;
+    for (size_t i = 0; gw_health_issue_at(rig->health, i, &view); i++) {
+        count += view.info->code == GW_ISSUE_UNKNOWN_TOPIC;
+    }
+    return count;
+}
+
+static void unknown_topics_are_few_issues_that_end(void **state) {
+    struct rig *rig = *state;
+    connect_broker(rig);
+    for (uint16_t i = 1; i <= 30; i++) {
+        char topic[32];
+        (void) snprintf(topic, sizeof topic, "floor/x%u", (unsigned) i);
+        tiny_publish_to(&rig->tiny, topic, i, "x", false);
+    }
+    turn(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(*gw_health_counter(rig->health, "mqtt.unknown_topics"), 30);
+    assert_int_equal(count_unknown(rig), 9);
+    assert_true(gw_health_is_raised(rig->health, GW_ISSUE_UNKNOWN_TOPIC, GW_STR("floor/x1")));
+    gw_fake_clock_advance(&rig->fake_clock, 400000);
+    tiny_publish_to(&rig->tiny, "floor/x2", 50, "x", false);
+    turn(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(count_unknown(rig), 9);
+    gw_fake_clock_advance(&rig->fake_clock, 250000);
+    turn(rig);
+    assert_int_equal(count_unknown(rig), 1);
+    assert_true(gw_health_is_raised(rig->health, GW_ISSUE_UNKNOWN_TOPIC, GW_STR("floor/x2")));
+    gw_broker_set_config(rig->broker, &rig->config,
+                         &(struct gw_broker_devices){&rig->device, &rig->activity, 1});
+    assert_int_equal(count_unknown(rig), 0);
+}
+
+/* ---- again, from the quarantine ---- */
+
+static void a_topic_that_was_cut_is_refused_with_the_reason(void **state) {
+    struct rig *rig = *state;
+    struct gw_broker_devices devices = {&rig->device, &rig->activity, 1};
+    struct gw_broker_retry retry = {.topic = GW_STR("floor/s1"),
+                                    .topic_len = 9000,
+                                    .payload = {(const uint8_t *) "a", 1},
+                                    .payload_len = 1};
+    static uint8_t bytes[GW_OBSERVE_STORAGE_BYTES];
+    char text[256];
+    struct gw_buf storage, reason;
+    struct gw_observation observation;
+    gw_buf_init(&storage, bytes, sizeof bytes);
+    gw_buf_init(&reason, text, sizeof text);
+    assert_int_equal(gw_broker_decode_retry(&devices, &retry, &storage, &reason, &observation),
+                     GW_ERR_RANGE);
+    assert_true(
+        gw_str_eq(gw_buf_str(&reason), GW_STR("only 8 of 9000 bytes of the topic were kept")));
+    retry.topic_len = retry.topic.len;
+    assert_int_equal(gw_broker_decode_retry(&devices, &retry, &storage, &reason, &observation),
+                     GW_OK);
+}
+
 static size_t times_stored(const struct rig *rig, unsigned number) {
     char data[32];
     size_t count = 0;
@@ -491,6 +666,12 @@ int main(void) {
         RIG_TEST(what_cannot_be_decoded_is_kept_and_acknowledged),
         RIG_TEST(an_event_the_queue_calls_wrong_goes_to_the_quarantine),
         RIG_TEST(a_restart_knows_what_was_stored),
+        RIG_TEST(a_restart_knows_what_went_into_the_quarantine),
+        RIG_TEST(ids_of_long_ago_mean_nothing_after_a_restart),
+        RIG_TEST(ids_used_twice_lately_are_noticed_after_a_restart),
+        RIG_TEST(a_session_number_that_was_not_saved_is_saved_on_the_next_connection),
+        RIG_TEST(unknown_topics_are_few_issues_that_end),
+        RIG_TEST(a_topic_that_was_cut_is_refused_with_the_reason),
         RIG_TEST(whatever_fails_nothing_acknowledged_is_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

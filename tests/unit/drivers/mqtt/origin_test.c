@@ -8,11 +8,13 @@
 
 #include <cmocka.h>
 
-static const struct gw_mqtt_origin example = {.broker = 0x01020304,
+static const struct gw_mqtt_origin example = {.door = GW_MQTT_DOOR_BROKER,
+                                              .broker = 0x01020304,
                                               .session = 0x05060708,
                                               .packet_id = 0x090a,
                                               .payload = UINT64_C(0x0b0c0d0e0f101112),
-                                              .event_id = UINT64_C(0x131415161718191a)};
+                                              .event_id = UINT64_C(0x131415161718191a),
+                                              .arrival = 0x1b1c1d1e};
 
 static void the_bytes_are_as_drawn_in_the_header(void **state) {
     (void) state;
@@ -31,11 +33,13 @@ static void decoding_gives_back_what_was_encoded(void **state) {
     struct gw_mqtt_origin origin;
     assert_int_equal(gw_mqtt_origin_decode((struct gw_bytes){bytes, sizeof bytes}, &origin),
                      GW_OK);
+    assert_int_equal(origin.door, example.door);
     assert_int_equal(origin.broker, example.broker);
     assert_int_equal(origin.session, example.session);
     assert_int_equal(origin.packet_id, example.packet_id);
     assert_true(origin.payload == example.payload);
     assert_true(origin.event_id == example.event_id);
+    assert_int_equal(origin.arrival, example.arrival);
 }
 
 static void origins_of_other_doors_are_refused(void **state) {

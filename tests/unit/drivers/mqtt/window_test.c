@@ -63,6 +63,37 @@ static void a_rollback_brings_the_older_value_back(void **state) {
     assert_false(gw_window_find(window, 2, &value));
 }
 
+static void it_answers_for_no_more_than_it_was_opened_for(void **state) {
+    (void) state;
+    struct gw_window window;
+    uint64_t value = 0;
+    assert_int_equal(gw_window_open(&window, 20), GW_OK); /* 32 slots */
+    for (uint64_t key = 0; key < 21; key++) {
+        gw_window_add(&window, key, key);
+    }
+    assert_false(gw_window_find(&window, 0, &value));
+    assert_true(gw_window_find(&window, 1, &value));
+    gw_window_close(&window);
+}
+
+static void skipped_positions_count(void **state) {
+    struct gw_window *window = *state;
+    uint64_t value = 0;
+    gw_window_skip(window, 5);
+    gw_window_add(window, 7, 70);
+    gw_window_skip(window, 21);
+    assert_true(gw_window_find(window, 7, &value));
+    gw_window_skip(window, 3); /* never backwards */
+    assert_int_equal(gw_window_position(window), 21);
+    gw_window_skip(window, 22);
+    assert_false(gw_window_find(window, 7, &value));
+    gw_window_add(window, 7, 71);
+    assert_true(gw_window_find(window, 7, &value));
+    assert_int_equal(value, 71);
+    gw_window_rollback(window, 22);
+    assert_false(gw_window_find(window, 7, &value));
+}
+
 static void clear_forgets_everything(void **state) {
     struct gw_window *window = *state;
     gw_window_add(window, 1, 10);
@@ -133,6 +164,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_oldest_pair_makes_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rollback_brings_the_older_value_back, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(it_answers_for_no_more_than_it_was_opened_for, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(skipped_positions_count, setup, teardown),
         cmocka_unit_test_setup_teardown(clear_forgets_everything, setup, teardown),
         cmocka_unit_test_setup_teardown(it_agrees_with_a_plain_list, setup, teardown),
     };
