@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replays a person asks for, and what the sink says of itself. */
-#include <stdlib.h>
-#include <string.h>
+/*
+ * What a person asks for: replays, and letters sent again.
+ *
+ * Nobody's events wait for it, so it must cost the live ones nothing but its turns:
+ * it backs off by itself, and ends by itself. It ends after FAILURES_TO_CLOSE
+ * failures in a row that are its own. A centre that is away or busy is not: such a
+ * failure counts only if the centre took something else since the one before.
+ */
+#include <stdio.h>
 
 #include "cloud-link/uplink/state.h"
 #include "firmware/base/cleanup.h"
 
-#define RATE_MS 2000
-
-static const struct gw_track *own_track(const struct gw_uplink *uplink,
-                                        enum gw_flow_class class) {
-    for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
-        const struct gw_track *track = &uplink->tracks[i][class];
-        if (track->is_used && track->epoch_index == GW_EPOCH_INDEX_OWN) {
-            return track;
-        }
-    }
-    return NULL;
-}
+#define FAILURES_TO_CLOSE 5
 
 enum gw_err gw_uplink_replay(struct gw_uplink *uplink, enum gw_flow_class class, uint64_t from,
                              uint64_t to, uint64_t *ret_events) {
-    const struct gw_track *track = own_track(uplink, class);
+    const struct gw_track *track = gw_uplink_own_track(uplink, class);
     struct gw_replay *replay = &uplink->lanes[class].replay;
     if (!track || from == 0 || from > to) {
         return track ? GW_ERR_RANGE : GW_ERR_NOENT;
@@ -38,157 +33,136 @@ enum gw_err gw_uplink_replay(struct gw_uplink *uplink, enum gw_flow_class class,
     }
     *replay =
         (struct gw_replay){.is_active = true, .epoch = track->epoch, .next = first, .to = last};
+    if (uplink->lanes[class].letters_due == 0) {
+        uplink->lanes[class].asked = (struct gw_asked){0};
+    }
     *ret_events = last - first + 1;
     return GW_OK;
 }
 
-bool gw_uplink_get_progress(const struct gw_uplink *uplink, struct gw_epoch epoch,
-                            uint64_t ret_acked[static GW_CLASS_COUNT],
-                            uint64_t ret_sent[static GW_CLASS_COUNT]) {
-    for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
-        const struct gw_track *row = uplink->tracks[i];
-        if (!row[0].is_used || !gw_epoch_eq(row[0].epoch, epoch)) {
-            continue;
-        }
-        for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
-            ret_acked[class] = gw_track_cursor(&row[class]);
-            ret_sent[class] = row[class].sent;
-        }
-        return true;
-    }
-    return false;
+bool gw_lane_is_asked(const struct gw_lane *lane) {
+    return lane->job == GW_JOB_REPLAY || lane->job == GW_JOB_LETTER;
 }
 
-struct gw_str gw_uplink_name(const struct gw_uplink *uplink) {
-    return uplink->name;
+/* ---- how it ends ---- */
+
+void gw_lane_end_replay(struct gw_lane *lane, const char *reason) {
+    struct gw_replay *replay = &lane->replay;
+    (void) snprintf(replay->refusal, sizeof(replay->refusal), "ended at %llu: %.200s",
+                    (unsigned long long) replay->next, reason);
+    replay->is_active = false;
+    lane->asked = (struct gw_asked){0};
 }
 
-/* ---- status ---- */
-
-/* Age of the oldest event that is not settled, 0 = none. */
-static int64_t oldest_age_ms(struct gw_uplink *uplink, const struct gw_track *track) {
-    struct gw_batch_scratch *scratch = &uplink->scratch;
-    struct gw_queue_read_request read = {
-        .epoch_index = track->epoch_index,
-        .class = track->class,
-        .from = gw_track_cursor(track) + 1,
-        .max_events = 1,
-        .max_bytes = scratch->storage.cap,
-    };
-    size_t count = 0;
-    if (gw_track_backlog(track) == 0) {
-        return 0;
-    }
-    gw_buf_clear(&scratch->storage);
-    enum gw_err err = uplink->source.read(uplink->source.self, &read, &scratch->storage,
-                                          scratch->entries, 1, &count);
-    if (err || count == 0 || scratch->entries[0].err) {
-        return 0;
-    }
-    int64_t age = gw_clock_wall_ms(uplink->clock) - scratch->entries[0].record.recorded_wall_ms;
-    return age > 0 ? age : 0;
+void gw_lane_leave_out(struct gw_lane *lane, const char *reason) {
+    struct gw_replay *replay = &lane->replay;
+    replay->left_out++;
+    (void) snprintf(replay->refusal, sizeof(replay->refusal), "%llu: %.200s",
+                    (unsigned long long) lane->batch.first, reason);
+    replay->max_slots = 0;
+    gw_replay_move(replay, lane->batch.last + 1);
 }
 
-static void put_replay(const struct gw_replay *replay, struct gw_buf *buf) {
-    if (replay->is_active) {
-        gw_buf_printf(buf, ",\"replay_left\":%llu",
-                      (unsigned long long) gw_replay_left(replay));
-    }
-    if (replay->refusal[0]) {
-        gw_buf_printf(buf, ",\"replay_left_out\":%llu,\"replay_refusal\":",
-                      (unsigned long long) replay->left_out);
-        gw_buf_put_json_str(buf, gw_str_from_cstr(replay->refusal));
-    }
-}
-
-static void put_class(struct gw_uplink *uplink, enum gw_flow_class class, struct gw_buf *buf) {
-    const struct gw_track *track = own_track(uplink, class);
-    const struct gw_lane *lane = &uplink->lanes[class];
-    gw_buf_printf(buf, "\"%s\":{\"head\":%llu,\"acked\":%llu,\"sent\":%llu,\"backlog\":%llu",
-                  gw_flow_class_name(class),
-                  (unsigned long long) (track ? track->range.last : 0),
-                  (unsigned long long) (track ? gw_track_cursor(track) : 0),
-                  (unsigned long long) (track ? track->sent : 0),
-                  (unsigned long long) gw_uplink_backlog(uplink, class));
-    gw_buf_printf(buf, ",\"oldest_age_ms\":%lld,\"in_flight\":%u",
-                  (long long) (track ? oldest_age_ms(uplink, track) : 0),
-                  lane->in_flight ? (unsigned) lane->batch.count : 0);
-    put_replay(&lane->replay, buf);
-    gw_buf_put_char(buf, '}');
-}
-
-static int compare_u32(const void *a, const void *b) {
-    uint32_t left = *(const uint32_t *) a, right = *(const uint32_t *) b;
-    return (left > right) - (left < right);
-}
-
-static void put_latency(const struct gw_uplink *uplink, struct gw_buf *buf) {
-    uint32_t sorted[GW_UPLINK_LATENCIES];
-    size_t count = uplink->latency_count < GW_UPLINK_LATENCIES ? (size_t) uplink->latency_count
-                                                               : GW_UPLINK_LATENCIES;
-    if (count == 0) {
+void gw_lane_close_asked(struct gw_lane *lane, struct gw_str code, struct gw_str detail) {
+    if (lane->job == GW_JOB_REPLAY) {
+        char reason[GW_UPLINK_ERROR_MAX];
+        (void) snprintf(reason, sizeof(reason), "%.*s", GW_STR_ARG(detail));
+        gw_lane_end_replay(lane, reason);
         return;
     }
-    memcpy(sorted, uplink->latencies_ms, count * sizeof(sorted[0]));
-    qsort(sorted, count, sizeof(sorted[0]), compare_u32);
-    gw_buf_printf(buf, ",\"latency_p50_ms\":%u,\"latency_max_ms\":%u", sorted[count / 2],
-                  sorted[count - 1]);
+    enum gw_err err = gw_lane_close_letter(lane, false, code, detail);
+    if (err) {
+        gw_lane_asked_back_off(lane, 0); /* still due */
+        return;
+    }
+    lane->asked = (struct gw_asked){0};
 }
 
-/* A sink whose centre is there but takes nothing is no better than waiting. */
-static enum gw_sink_state state_of(const struct gw_uplink *uplink) {
-    bool is_failing = uplink->failures > 2 && uplink->pace.state == GW_SINK_UP;
-    return is_failing ? GW_SINK_WAITING : uplink->pace.state;
+/* ---- how it waits ---- */
+
+void gw_lane_asked_back_off(struct gw_lane *lane, uint64_t retry_after_ms) {
+    struct gw_backoff_limits limits = gw_backoff_limits_default();
+    struct gw_asked *asked = &lane->asked;
+    asked->delay_ms = gw_backoff_next(&limits, asked->delay_ms, gw_uplink_random(lane->uplink));
+    asked->not_before_mono_ms = gw_uplink_now(lane->uplink)
+                                + gw_backoff_with_retry_after(retry_after_ms, asked->delay_ms);
 }
 
-enum gw_sink_state gw_uplink_get_state(const struct gw_uplink *uplink, const char **ret_error) {
-    *ret_error = uplink->error;
-    return state_of(uplink);
+void gw_lane_asked_succeeded(struct gw_lane *lane) {
+    lane->asked = (struct gw_asked){0};
 }
 
-/* Events accepted a second, over at least RATE_MS. */
-static uint64_t rate_of(struct gw_uplink *uplink) {
-    int64_t elapsed_ms = gw_uplink_now(uplink) - uplink->rate_mono_ms;
-    if (elapsed_ms >= RATE_MS) {
-        uint64_t events = uplink->accepted - uplink->rate_accepted;
-        uplink->rate_per_s = events * 1000 / (uint64_t) elapsed_ms;
-        uplink->rate_accepted = uplink->accepted;
-        uplink->rate_mono_ms = gw_uplink_now(uplink);
+void gw_lane_asked_failed(struct gw_lane *lane, const struct gw_asked_failure *failure) {
+    struct gw_uplink *uplink = lane->uplink;
+    struct gw_asked *asked = &lane->asked;
+    (*uplink->failure_counter)++;
+    asked->failures += failure->is_its_own || uplink->accepted > asked->accepted_before;
+    asked->accepted_before = uplink->accepted;
+    if (asked->failures >= FAILURES_TO_CLOSE) {
+        gw_lane_close_asked(lane,
+                            failure->code.len ? failure->code : GW_STR("not_acknowledged"),
+                            gw_str_from_cstr(failure->text));
+        return;
     }
-    return uplink->rate_per_s;
+    gw_lane_asked_back_off(lane, failure->retry_after_ms);
 }
 
-void gw_uplink_put_status(struct gw_uplink *uplink, struct gw_buf *buf) {
-    enum gw_sink_state state = state_of(uplink);
-    const struct gw_track *own = own_track(uplink, GW_CLASS_BUSINESS);
-    char epoch[GW_EPOCH_TEXT_LEN + 1] = "";
-    if (state != uplink->shown_state) {
-        uplink->shown_state = state;
-        uplink->state_since_wall_ms = gw_clock_wall_ms(uplink->clock);
+void gw_lane_asked_not_sent(struct gw_lane *lane, enum gw_err err) {
+    struct gw_asked_failure failure = {.is_its_own =
+                                           err != GW_ERR_BUSY && err != GW_ERR_NOCONN};
+    if (lane->job == GW_JOB_REPLAY && err == GW_ERR_NOENT) {
+        gw_lane_end_replay(lane, "the rest is not stored any more");
+        return;
     }
-    if (own) {
-        gw_epoch_format(own->epoch, epoch);
+    (void) snprintf(failure.text, sizeof(failure.text), "it could not be sent: %s",
+                    gw_err_name(err));
+    gw_lane_asked_failed(lane, &failure);
+}
+
+/* ---- what it would send ---- */
+
+static bool find_replay_work(struct gw_lane *lane, struct gw_work *ret_work) {
+    struct gw_replay *replay = &lane->replay;
+    if (!replay->is_active) {
+        return false;
     }
-    gw_buf_put_str(buf, GW_STR("{\"name\":"));
-    gw_buf_put_json_str(buf, uplink->name);
-    gw_buf_printf(buf, ",\"state\":\"%s\",\"since\":\"", gw_sink_state_name(state));
-    gw_time_put(buf, uplink->state_since_wall_ms);
-    gw_buf_put_char(buf, '"');
-    if (uplink->error[0]) {
-        gw_buf_put_str(buf, GW_STR(",\"error\":"));
-        gw_buf_put_json_str(buf, gw_str_from_cstr(uplink->error));
+    struct gw_track *track = gw_uplink_find_track(lane->uplink, replay->epoch, lane->class);
+    if (!track || track->range.first > replay->to) {
+        gw_lane_end_replay(lane, "the rest is not stored any more");
+        return false;
     }
-    gw_buf_printf(buf, ",\"required\":%s,\"dead_letters\":%llu,\"accepted\":%llu",
-                  uplink->sink->required ? "true" : "false",
-                  (unsigned long long) uplink->letters, (unsigned long long) uplink->accepted);
-    gw_buf_printf(buf, ",\"rate_per_s\":%llu", (unsigned long long) rate_of(uplink));
-    put_latency(uplink, buf);
-    gw_buf_printf(buf, ",\"epoch\":\"%s\",\"classes\":{", epoch);
-    for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
-        if (class > 0) {
-            gw_buf_put_char(buf, ',');
-        }
-        put_class(uplink, (enum gw_flow_class) class, buf);
+    if (replay->next < track->range.first) {
+        replay->next = track->range.first; /* trimmed meanwhile */
     }
-    gw_buf_put_str(buf, GW_STR("}}"));
+    struct gw_plan plan = {GW_PLAN_FORWARD, replay->next, replay->max_slots};
+    *ret_work = (struct gw_work){.job = GW_JOB_REPLAY, .track = track, .plan = plan};
+    return true;
+}
+
+static bool find_letter_work(struct gw_lane *lane, struct gw_work *ret_work) {
+    struct gw_work work = {.job = GW_JOB_LETTER};
+    if (lane->letters_due == 0) {
+        return false;
+    }
+    enum gw_err err = gw_uplink_find_due_letter(lane->uplink, lane->class, &work.letter_epoch,
+                                                &work.letter_sequence);
+    if (err) {
+        lane->letters_due = 0;
+        return false;
+    }
+    work.track = gw_uplink_find_track(lane->uplink, work.letter_epoch, lane->class);
+    *ret_work = work;
+    return true;
+}
+
+bool gw_lane_find_asked_work(struct gw_lane *lane, struct gw_work *ret_work) {
+    if (lane->asked.not_before_mono_ms > gw_uplink_now(lane->uplink)) {
+        return false;
+    }
+    return find_letter_work(lane, ret_work) || find_replay_work(lane, ret_work);
+}
+
+int64_t gw_lane_asked_next_mono_ms(const struct gw_lane *lane) {
+    return lane->letters_due > 0 || lane->replay.is_active ? lane->asked.not_before_mono_ms
+                                                           : GW_NEVER_MS;
 }

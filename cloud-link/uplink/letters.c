@@ -119,25 +119,40 @@ enum gw_err gw_uplink_put_letter(struct gw_uplink *uplink, const struct gw_lette
     if (err) {
         return err;
     }
-    uplink->letters += is_new;
-    uplink->conflicts += is_new && letter->verdict == GW_LETTER_CONFLICT;
-    uplink->last_hour_letters += is_new && letter->verdict != GW_LETTER_CORRUPT;
+    uplink->pending.letters += is_new;
+    uplink->pending.conflicts += is_new && letter->verdict == GW_LETTER_CONFLICT;
+    uplink->pending.given_up += is_new && letter->verdict != GW_LETTER_CORRUPT;
+    return GW_OK;
+}
+
+enum gw_err gw_uplink_begin_letters(struct gw_uplink *uplink) {
+    uplink->pending = (struct gw_letter_tally){0};
+    return gw_link_store_begin(uplink->store);
+}
+
+enum gw_err gw_uplink_end_letters(struct gw_uplink *uplink, enum gw_err err) {
+    if (err) {
+        gw_link_store_abort(uplink->store);
+        return err;
+    }
+    err = gw_link_store_commit(uplink->store);
+    if (err) {
+        return err;
+    }
+    uplink->letters += uplink->pending.letters;
+    uplink->conflicts += uplink->pending.conflicts;
+    uplink->last_hour_letters += uplink->pending.given_up;
     return GW_OK;
 }
 
 /* A change of one letter, committed. */
 static enum gw_err commit_letter(struct gw_uplink *uplink, const struct gw_letter_key *key,
                                  const struct gw_track *track, struct gw_letter *letter) {
-    enum gw_err err = gw_link_store_begin(uplink->store);
+    enum gw_err err = gw_uplink_begin_letters(uplink);
     if (err) {
         return err;
     }
-    err = gw_uplink_put_letter(uplink, key, track, letter);
-    if (err) {
-        gw_link_store_abort(uplink->store);
-        return err;
-    }
-    return gw_link_store_commit(uplink->store);
+    return gw_uplink_end_letters(uplink, gw_uplink_put_letter(uplink, key, track, letter));
 }
 
 /* A letter read before, changed and written back as it stands. */
@@ -384,6 +399,7 @@ enum gw_err gw_uplink_letter_drop(struct gw_uplink *uplink, const struct gw_lett
     err = drop_letter(uplink, key, letter.verdict);
     if (!err && letter.retry_due) {
         lane->letters_due -= lane->letters_due > 0;
+        lane->asked = (struct gw_asked){0};
     }
     return err;
 }

@@ -5,18 +5,11 @@
  */
 #include <stdio.h>
 
-#include "cloud-link/uplink/state.h"
+#include "cloud-link/uplink/outcome.h"
 #include "firmware/base/cleanup.h"
 
 /* A request that fails this often in a row with 500 is taken apart. */
 #define FAULTS_TO_ISOLATE 3
-
-struct exchange {
-    struct gw_lane *lane;
-    struct gw_uplink *uplink;
-    const struct gw_http_answer *answer;
-    struct gw_reply reply;
-};
 
 /* ---- no answer ---- */
 
@@ -29,7 +22,7 @@ static const enum gw_issue_code issue_of_fault[GW_HTTP_FAULT_COUNT] = {
     [GW_HTTP_BAD_ANSWER] = GW_ISSUE_UPLINK_BAD_ANSWER,
 };
 
-static void not_answered(struct exchange *x) {
+static void not_answered(struct gw_exchange *x) {
     gw_uplink_note_error(x->uplink, "%s: %s", gw_http_fault_name(x->answer->fault),
                          x->answer->text);
     if (x->answer->fault == GW_HTTP_TIMED_OUT || x->answer->fault == GW_HTTP_BAD_ANSWER) {
@@ -40,35 +33,45 @@ static void not_answered(struct exchange *x) {
 
 /* ---- actions ---- */
 
-static void note_status(struct exchange *x, const char *what) {
+void gw_exchange_describe(const struct gw_exchange *x, const char *what,
+                          char text[static GW_UPLINK_ERROR_MAX]) {
     struct gw_str type = x->answer->content_type;
     if (x->reply.code.len > 0) {
-        gw_uplink_note_error(x->uplink, "%s: HTTP %u, %.*s: %.*s", what, x->answer->status,
-                             GW_STR_ARG(x->reply.code), GW_STR_ARG(x->reply.detail));
+        (void) snprintf(text, GW_UPLINK_ERROR_MAX, "%s: HTTP %u, %.*s: %.*s", what,
+                        x->answer->status, GW_STR_ARG(x->reply.code),
+                        GW_STR_ARG(x->reply.detail));
     } else {
-        gw_uplink_note_error(x->uplink, "%s: HTTP %u, %.*s", what, x->answer->status,
-                             (int) (type.len < 80 ? type.len : 80),
-                             type.len ? type.ptr : "no content type");
+        (void) snprintf(text, GW_UPLINK_ERROR_MAX, "%s: HTTP %u, %.*s", what, x->answer->status,
+                        (int) (type.len < 80 ? type.len : 80),
+                        type.len ? type.ptr : "no content type");
     }
 }
 
-static uint64_t retry_after_ms(const struct exchange *x) {
+static void note_status(struct gw_exchange *x, const char *what) {
+    gw_exchange_describe(x, what, x->uplink->error);
+}
+
+uint64_t gw_exchange_retry_after_ms(const struct gw_exchange *x) {
     uint64_t ms = 0;
     enum gw_err err = gw_backoff_parse_retry_after(x->answer->retry_after,
                                                    gw_clock_wall_ms(x->uplink->clock), &ms);
     return err ? 0 : ms;
 }
 
+void gw_exchange_note_store(struct gw_exchange *x, enum gw_err err) {
+    gw_uplink_note_error(x->uplink, "the link store could not be written: %s",
+                         gw_err_name(err));
+    gw_health_raise(x->uplink->health, GW_ISSUE_STORE_WRITE_FAILED, GW_STR("link"),
+                    "link store: %s", gw_err_name(err));
+}
+
 /* `count` slots are settled; the rest of the batch has to go out again. */
-static void taken(struct exchange *x, size_t count) {
+static void taken(struct gw_exchange *x, size_t count) {
     struct gw_lane *lane = x->lane;
     size_t whole = lane->batch.count;
     enum gw_err err = gw_lane_settle(lane, count, &x->reply);
     if (err) {
-        gw_uplink_note_error(x->uplink, "the link store could not be written: %s",
-                             gw_err_name(err));
-        gw_health_raise(x->uplink->health, GW_ISSUE_STORE_WRITE_FAILED, GW_STR("link"),
-                        "link store: %s", gw_err_name(err));
+        gw_exchange_note_store(x, err);
         gw_lane_back_off(lane);
         return;
     }
@@ -85,66 +88,77 @@ static void taken(struct exchange *x, size_t count) {
     gw_lane_back_off(lane);
 }
 
-static void on_accept(struct exchange *x) {
+static void on_accept(struct gw_exchange *x) {
     for (size_t i = 0; i < x->lane->batch.count; i++) {
         x->lane->batch.slots[i].verdict = GW_DISPOSITION_ACCEPTED;
     }
     taken(x, x->lane->batch.count);
 }
 
-/* The contiguous prefix that is settled for good. */
-static void on_per_event(struct exchange *x) {
+enum gw_prefix_end gw_exchange_find_prefix(struct gw_exchange *x,
+                                           bool (*may_give_up)(struct gw_lane *lane,
+                                                               uint64_t more),
+                                           size_t *ret_count) {
     struct gw_batch *batch = &x->lane->batch;
-    size_t count = 0;
     uint64_t given_up = 0;
-    bool too_many = false;
-    for (; count < batch->count; count++) {
-        struct gw_slot *slot = &batch->slots[count];
+    for (size_t i = 0; i < batch->count; i++) {
+        struct gw_slot *slot = &batch->slots[i];
+        *ret_count = i;
         if (slot->verdict == GW_SLOT_UNNAMED) {
             slot->verdict =
                 x->reply.facts.echoes ? GW_DISPOSITION_ACCEPTED : GW_DISPOSITION_RETRY;
         }
         const struct gw_disposition_rules *rules =
             gw_disposition_find((enum gw_disposition) slot->verdict);
-        bool is_refused_tombstone = slot->is_tombstone && rules->is_kept;
-        if (!rules->advances_cursor || is_refused_tombstone) {
-            break;
+        if (!rules->advances_cursor) {
+            return GW_PREFIX_RETRY;
         }
-        if (rules->is_kept && !gw_uplink_may_give_up(x->uplink, ++given_up)) {
-            too_many = true;
-            break;
+        if (slot->is_tombstone && rules->is_kept) {
+            return GW_PREFIX_TOMBSTONE_REFUSED;
+        }
+        if (rules->is_kept && !may_give_up(x->lane, ++given_up)) {
+            return GW_PREFIX_TOO_MANY;
         }
     }
+    *ret_count = batch->count;
+    return GW_PREFIX_WHOLE;
+}
+
+static bool may_give_up(struct gw_lane *lane, uint64_t more) {
+    return gw_uplink_may_give_up(lane->uplink, more);
+}
+
+static void on_per_event(struct gw_exchange *x) {
+    size_t count = 0;
+    enum gw_prefix_end end = gw_exchange_find_prefix(x, may_give_up, &count);
     taken(x, count);
-    if (too_many) {
+    if (end == GW_PREFIX_TOO_MANY) {
         gw_uplink_note_error(x->uplink, "the centre refused more than %u events in an hour",
                              x->uplink->sink->dead_letters_per_hour);
         gw_uplink_stop(x->uplink, GW_ISSUE_UPLINK_STOPPED, 0);
-    } else if (count < batch->count && batch->slots[count].is_tombstone
-               && gw_disposition_find((enum gw_disposition) batch->slots[count].verdict)
-                      ->is_kept) {
+    } else if (end == GW_PREFIX_TOMBSTONE_REFUSED) {
         gw_uplink_note_error(x->uplink, "the centre refused a tombstone");
         gw_uplink_raise(x->uplink, GW_ISSUE_UPLINK_BAD_ANSWER);
     }
 }
 
-static void on_config_fault(struct exchange *x) {
+static void on_config_fault(struct gw_exchange *x) {
     note_status(x, "the request itself was refused");
     gw_uplink_stop(x->uplink, GW_ISSUE_UPLINK_CONFIG, 0);
 }
 
-static void on_stop_sink(struct exchange *x) {
+static void on_stop_sink(struct gw_exchange *x) {
     note_status(x, "the centre refuses this gateway");
     gw_uplink_stop(x->uplink, GW_ISSUE_UPLINK_STOPPED, 0);
 }
 
-static void on_no_ack(struct exchange *x) {
+static void on_no_ack(struct gw_exchange *x) {
     note_status(x, "an answer without the contract's echo");
-    gw_uplink_fail(x->uplink, GW_ISSUE_UPLINK_BAD_ANSWER, retry_after_ms(x));
+    gw_uplink_fail(x->uplink, GW_ISSUE_UPLINK_BAD_ANSWER, gw_exchange_retry_after_ms(x));
 }
 
 /* Nothing was accepted since suspects were taken aside: it is not the events. */
-static bool is_all_unproved(const struct exchange *x, const struct gw_track *track) {
+static bool is_all_unproved(const struct gw_exchange *x, const struct gw_track *track) {
     for (unsigned i = 0; i < track->held_count; i++) {
         if (x->uplink->accepted > track->held[i].accepted_at_refusal) {
             return false;
@@ -153,7 +167,7 @@ static bool is_all_unproved(const struct exchange *x, const struct gw_track *tra
     return track->held_count > 0;
 }
 
-static void hold(struct exchange *x, enum gw_held_cause cause) {
+static void hold(struct gw_exchange *x, enum gw_held_cause cause) {
     struct gw_track *track = x->lane->track;
     enum gw_err err = gw_track_hold(track, x->lane->batch.first, cause, x->uplink->accepted,
                                     x->reply.code, x->reply.detail);
@@ -168,52 +182,15 @@ static void hold(struct exchange *x, enum gw_held_cause cause) {
     }
 }
 
-static void refuse_replay(struct gw_lane *lane, const char *reason) {
-    struct gw_replay *replay = &lane->replay;
-    if (lane->batch.count > 1) {
-        replay->max_slots = lane->batch.count / 2;
-        return;
-    }
-    /* what is asked for again and refused again is left out of the replay */
-    replay->left_out++;
-    (void) snprintf(replay->refusal, sizeof(replay->refusal), "%llu: %s",
-                    (unsigned long long) lane->batch.first, reason);
-    replay->next = lane->batch.last + 1;
-    replay->max_slots = 0;
-}
-
-static void close_letter(struct exchange *x) {
-    enum gw_err err = gw_lane_close_letter(x->lane, false, x->reply.code, x->reply.detail);
-    if (err) {
-        gw_lane_back_off(x->lane);
-    }
-}
-
-static void on_halve_batch(struct exchange *x) {
-    struct gw_lane *lane = x->lane;
-    if (lane->batch.count > 1) {
-        gw_lane_learn_cap(lane);
-        return;
-    }
-    switch (lane->job) {
-    case GW_JOB_FORWARD:
-    case GW_JOB_PROBE:
-    case GW_JOB_TOMBSTONE:
+static void on_halve_batch(struct gw_exchange *x) {
+    if (x->lane->batch.count > 1) {
+        gw_lane_learn_cap(x->lane);
+    } else {
         on_config_fault(x);
-        break;
-    case GW_JOB_REPLAY:
-        refuse_replay(lane, "too large for the centre (HTTP 413)");
-        break;
-    case GW_JOB_LETTER:
-        x->reply.code = x->reply.code.len ? x->reply.code : GW_STR("too_large");
-        x->reply.detail =
-            x->reply.detail.len ? x->reply.detail : GW_STR("HTTP 413 for this event alone");
-        close_letter(x);
-        break;
     }
 }
 
-static void bisect_forward(struct exchange *x, enum gw_held_cause cause) {
+static void bisect_forward(struct gw_exchange *x, enum gw_held_cause cause) {
     struct gw_lane *lane = x->lane;
     if (lane->batch.count > 1) {
         gw_track_bisect(lane->track, lane->batch.first, lane->batch.count);
@@ -224,38 +201,26 @@ static void bisect_forward(struct exchange *x, enum gw_held_cause cause) {
     }
 }
 
-static void on_bisect(struct exchange *x) {
+static void on_bisect(struct gw_exchange *x) {
     struct gw_lane *lane = x->lane;
     note_status(x, "a batch was refused");
-    switch (lane->job) {
-    case GW_JOB_FORWARD:
+    if (lane->job == GW_JOB_FORWARD) {
         bisect_forward(x, GW_HELD_REFUSED);
-        break;
-    case GW_JOB_PROBE:
+    } else if (lane->job == GW_JOB_PROBE) {
         gw_track_refuse_again(lane->track, lane->batch.first, GW_HELD_REFUSED,
                               x->uplink->accepted, x->reply.code, x->reply.detail);
-        break;
-    case GW_JOB_TOMBSTONE:
+    } else {
         on_config_fault(x);
-        break;
-    case GW_JOB_REPLAY:
-        refuse_replay(lane, x->uplink->error);
-        break;
-    case GW_JOB_LETTER:
-        close_letter(x);
-        break;
     }
 }
 
-/* These speak of the centre as a whole; other failures may be about one batch,
- * and then only its class waits. */
-static bool is_about_the_centre(const struct exchange *x) {
+bool gw_exchange_is_about_the_centre(const struct gw_exchange *x) {
     unsigned status = x->answer->status;
     return status == 408 || status == 425 || status == 429 || (status >= 502 && status <= 504)
            || x->answer->retry_after.len > 0;
 }
 
-static bool has_unproved_fault(const struct exchange *x, const struct gw_track *track) {
+static bool has_unproved_fault(const struct gw_exchange *x, const struct gw_track *track) {
     for (unsigned i = 0; i < track->held_count; i++) {
         if (track->held[i].cause == GW_HELD_SERVER_FAULT && !track->held[i].is_given_up
             && track->held[i].accepted_at_refusal == x->uplink->accepted) {
@@ -267,7 +232,7 @@ static bool has_unproved_fault(const struct exchange *x, const struct gw_track *
 
 /* The same batch fails again and again while the centre is there: perhaps one
  * event of it is more than the centre can take. */
-static void isolate(struct exchange *x) {
+static void isolate(struct gw_exchange *x) {
     struct gw_lane *lane = x->lane;
     struct gw_track *track = lane->track;
     if (lane->job == GW_JOB_PROBE) {
@@ -289,10 +254,10 @@ static void isolate(struct exchange *x) {
     }
 }
 
-static void on_retry(struct exchange *x) {
+static void on_retry(struct gw_exchange *x) {
     note_status(x, "the centre could not take it");
-    if (is_about_the_centre(x)) {
-        gw_uplink_fail(x->uplink, GW_ISSUE_UPLINK_UNREACHABLE, retry_after_ms(x));
+    if (gw_exchange_is_about_the_centre(x)) {
+        gw_uplink_fail(x->uplink, GW_ISSUE_UPLINK_UNREACHABLE, gw_exchange_retry_after_ms(x));
         return;
     }
     x->uplink->failures++;
@@ -306,7 +271,7 @@ static void on_retry(struct exchange *x) {
     }
 }
 
-static void (*const handlers[GW_ACTION_COUNT])(struct exchange *x) = {
+static void (*const handlers[GW_ACTION_COUNT])(struct gw_exchange *x) = {
     [GW_ACTION_ACCEPT] = on_accept,
     [GW_ACTION_PER_EVENT] = on_per_event,
     [GW_ACTION_ALREADY_STORED] = on_accept,
@@ -320,7 +285,7 @@ static void (*const handlers[GW_ACTION_COUNT])(struct exchange *x) = {
 
 /* ---- the answer ---- */
 
-static void obey_credit(struct exchange *x) {
+static void obey_credit(struct gw_exchange *x) {
     const struct gw_credit *credit = &x->reply.credit;
     if (x->reply.facts.content != GW_CONTENT_CONTRACT) {
         return;
@@ -333,22 +298,33 @@ static void obey_credit(struct exchange *x) {
     }
 }
 
+static void answered(struct gw_exchange *x) {
+    struct gw_lane *lane = x->lane;
+    gw_watch_answered(&x->uplink->watch, gw_uplink_now(x->uplink));
+    gw_health_clear(x->uplink->health, GW_ISSUE_UPLINK_TLS, x->uplink->name);
+    gw_reply_parse(x->answer, x->uplink->ack_mode, lane->epoch, lane->class, &lane->batch,
+                   &x->reply);
+    obey_credit(x);
+    if (gw_lane_is_asked(lane)) {
+        gw_asked_answered(x);
+    } else {
+        handlers[gw_verdict_action(&x->reply.facts)](x);
+    }
+    gw_reply_close(&x->reply);
+}
+
 void gw_lane_answered(void *context, const struct gw_http_answer *answer) {
     struct gw_lane *lane = context;
-    struct exchange x = {.lane = lane, .uplink = lane->uplink, .answer = answer};
+    struct gw_exchange x = {.lane = lane, .uplink = lane->uplink, .answer = answer};
     lane->in_flight = false;
     if (lane->job == GW_JOB_FORWARD && answer->status != 500) {
         lane->track->faults = 0;
     }
-    if (answer->fault != GW_HTTP_ANSWERED) {
+    if (answer->fault == GW_HTTP_ANSWERED) {
+        answered(&x);
+    } else if (gw_lane_is_asked(lane)) {
+        gw_asked_not_answered(&x);
+    } else {
         not_answered(&x);
-        return;
     }
-    gw_watch_answered(&x.uplink->watch, gw_uplink_now(x.uplink));
-    gw_health_clear(x.uplink->health, GW_ISSUE_UPLINK_TLS, x.uplink->name);
-    gw_reply_parse(answer, x.uplink->ack_mode, lane->epoch, lane->class, &lane->batch,
-                   &x.reply);
-    obey_credit(&x);
-    handlers[gw_verdict_action(&x.reply.facts)](&x);
-    gw_reply_close(&x.reply);
 }

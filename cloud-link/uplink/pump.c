@@ -66,39 +66,9 @@ static bool find_forward_work(struct gw_lane *lane, bool is_own, struct gw_work 
     return false;
 }
 
-static bool find_replay_work(struct gw_lane *lane, struct gw_work *ret_work) {
-    struct gw_replay *replay = &lane->replay;
-    if (!replay->is_active) {
-        return false;
-    }
-    struct gw_track *track = gw_uplink_find_track(lane->uplink, replay->epoch, lane->class);
-    if (!track || replay->next > replay->to) {
-        replay->is_active = false;
-        return false;
-    }
-    struct gw_plan plan = {GW_PLAN_FORWARD, replay->next, replay->max_slots};
-    *ret_work = (struct gw_work){.job = GW_JOB_REPLAY, .track = track, .plan = plan};
-    return true;
-}
-
-static bool find_letter_work(struct gw_lane *lane, struct gw_work *ret_work) {
-    struct gw_work work = {.job = GW_JOB_LETTER};
-    if (lane->letters_due == 0) {
-        return false;
-    }
-    enum gw_err err = gw_uplink_find_due_letter(lane->uplink, lane->class, &work.letter_epoch,
-                                                &work.letter_sequence);
-    if (err) {
-        lane->letters_due = 0;
-        return false;
-    }
-    work.track = gw_uplink_find_track(lane->uplink, work.letter_epoch, lane->class);
-    *ret_work = work;
-    return true;
-}
-
-static bool find_asked_work(struct gw_lane *lane, struct gw_work *ret_work) {
-    return find_letter_work(lane, ret_work) || find_replay_work(lane, ret_work);
+/* While the sink is in trouble it is live events that ask whether it is over. */
+static bool find_asked_turn(struct gw_lane *lane, struct gw_work *ret_work) {
+    return lane->uplink->pace.state == GW_SINK_UP && gw_lane_find_asked_work(lane, ret_work);
 }
 
 /* The own epoch first: fresh business is worth most. The others get every
@@ -111,11 +81,11 @@ static bool find_work(struct gw_lane *lane, struct gw_work *ret_work) {
     if (turn == FLOOR_TURNS - 1 && find_forward_work(lane, false, ret_work)) {
         return true;
     }
-    if (turn == FLOOR_TURNS - 2 && find_asked_work(lane, ret_work)) {
+    if (turn == FLOOR_TURNS - 2 && find_asked_turn(lane, ret_work)) {
         return true;
     }
     return find_forward_work(lane, true, ret_work) || find_forward_work(lane, false, ret_work)
-           || find_asked_work(lane, ret_work);
+           || gw_lane_find_asked_work(lane, ret_work);
 }
 
 /* Events waiting in the class, for the share and the allowance. */
@@ -170,6 +140,10 @@ static bool waits_for_connection(struct gw_lane *lane, int64_t now, unsigned in_
 
 static bool is_ready(struct gw_lane *lane, int64_t now, unsigned in_flight,
                      struct gw_work *ret_work) {
+    int64_t asked = gw_lane_asked_next_mono_ms(lane);
+    if (asked > now) {
+        wake_at(lane->uplink, asked);
+    }
     return !lane->in_flight && !is_held_back(lane, now) && find_work(lane, ret_work)
            && !waits_for_connection(lane, now, in_flight);
 }
@@ -210,6 +184,10 @@ static bool start_one(struct gw_uplink *uplink, int64_t now) {
     }
     lane->turns++;
     err = gw_lane_send(lane, &round.works[round.chosen], allowance);
+    if (err && gw_lane_is_asked(lane)) {
+        gw_lane_asked_not_sent(lane, err);
+        return true;
+    }
     if (err) {
         gw_lane_back_off(lane);
         return true;

@@ -72,7 +72,7 @@ static void fill_headers(struct headers *headers, struct gw_lane *lane) {
     add(headers, "Gangway-Last", "%" PRIu64, lane->batch.last);
     add_heads(headers, lane);
     add_key(headers, lane, epoch);
-    if (lane->job == GW_JOB_REPLAY || lane->job == GW_JOB_LETTER) {
+    if (gw_lane_is_asked(lane)) {
         add(headers, "Gangway-Replay", "true");
     }
     if (uplink->token_value[0]) {
@@ -105,7 +105,8 @@ static enum gw_err build_from_queue(struct gw_lane *lane, const struct gw_work *
         .epoch = track->epoch,
         .from = work->plan.sequence,
         .to = to,
-        .is_hole_confirmed = track->hole_at == work->plan.sequence && track->hole_outlived_look,
+        .is_hole_confirmed = work->job != GW_JOB_REPLAY && track->hole_at == work->plan.sequence
+                             && track->hole_outlived_look,
         .max_slots = slots,
         .max_bytes = (size_t) least(lane->batch_bytes, uplink->cap_bytes),
         .letters_until = work->job == GW_JOB_REPLAY ? 0 : track->marked_until,
@@ -114,7 +115,7 @@ static enum gw_err build_from_queue(struct gw_lane *lane, const struct gw_work *
         .fallback = uplink->context,
     };
     enum gw_err err = gw_batch_build(&lane->batch, &uplink->scratch, &request, &uplink->text);
-    if (err == GW_ERR_RETRY) {
+    if (err == GW_ERR_RETRY && work->job != GW_JOB_REPLAY) {
         track->hole_at = work->plan.sequence;
         track->hole_outlived_look = false;
     }
@@ -126,6 +127,8 @@ static enum gw_err build_from_letter(struct gw_lane *lane, const struct gw_work 
     struct gw_letter_key key =
         gw_uplink_key(uplink, work->letter_epoch, lane->class, work->letter_sequence);
     struct gw_letter letter;
+    lane->batch.first = key.sequence; /* also for closing it if it cannot be built */
+    lane->batch.last = key.sequence;
     gw_buf_clear(&uplink->letter);
     enum gw_err err = gw_link_store_get_letter(uplink->store, &key, &uplink->letter, &letter);
     if (err) {
@@ -141,8 +144,6 @@ static enum gw_err build_from_letter(struct gw_lane *lane, const struct gw_work 
         (struct gw_slot){.sequence = key.sequence, .span = 1, .verdict = GW_SLOT_UNNAMED};
     lane->batch.count = 1;
     lane->batch.events = 1;
-    lane->batch.first = key.sequence;
-    lane->batch.last = key.sequence;
     lane->batch.was_cut = false;
     return GW_OK;
 }

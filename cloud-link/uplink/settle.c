@@ -9,7 +9,21 @@
 struct settling {
     struct gw_lane *lane;
     size_t count;
+    /* of the last one of each kind, for the issues: raised when all are kept */
+    struct gw_result rejected, conflict;
+    bool has_rejected, has_conflict;
 };
+
+static void note_kept(struct settling *settling, const struct gw_result *result,
+                      bool is_conflict) {
+    if (is_conflict) {
+        settling->conflict = *result;
+        settling->has_conflict = true;
+    } else {
+        settling->rejected = *result;
+        settling->has_rejected = true;
+    }
+}
 
 static enum gw_err keep_letter(void *context, const struct gw_result *result) {
     struct settling *settling = context;
@@ -27,38 +41,51 @@ static enum gw_err keep_letter(void *context, const struct gw_result *result) {
         .detail = result->detail,
     };
     struct gw_letter_key key = gw_uplink_key(uplink, lane->epoch, lane->class, slot->sequence);
-    gw_health_raise(uplink->health,
-                    is_conflict ? GW_ISSUE_UPLINK_CONFLICT : GW_ISSUE_DEAD_LETTERS,
-                    uplink->name, "%s %llu: %.*s", gw_flow_class_name(lane->class),
-                    (unsigned long long) slot->sequence, GW_STR_ARG(result->code));
+    note_kept(settling, result, is_conflict);
     return gw_uplink_put_letter(uplink, &key, lane->track, &letter);
 }
 
-static bool has_letters(const struct gw_batch *batch, size_t count) {
+static void raise_kept(const struct gw_lane *lane, enum gw_issue_code code,
+                       const struct gw_result *result) {
+    gw_health_raise(lane->uplink->health, code, lane->uplink->name, "%s %llu: %.*s",
+                    gw_flow_class_name(lane->class),
+                    (unsigned long long) lane->batch.slots[result->slot].sequence,
+                    GW_STR_ARG(result->code));
+}
+
+static size_t count_kept(const struct gw_batch *batch, size_t count) {
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (gw_disposition_find((enum gw_disposition) batch->slots[i].verdict)->is_kept) {
-            return true;
-        }
+        kept += gw_disposition_find((enum gw_disposition) batch->slots[i].verdict)->is_kept;
     }
-    return false;
+    return kept;
 }
 
 static enum gw_err keep_letters(struct gw_lane *lane, size_t count,
                                 const struct gw_reply *reply) {
-    struct settling settling = {lane, count};
-    if (!reply || !has_letters(&lane->batch, count)) {
+    struct settling settling = {.lane = lane, .count = count};
+    if (!reply || count_kept(&lane->batch, count) == 0) {
         return GW_OK;
     }
-    enum gw_err err = gw_link_store_begin(lane->uplink->store);
+    enum gw_err err = gw_uplink_begin_letters(lane->uplink);
     if (err) {
         return err;
     }
     err = gw_reply_each_result(reply, &lane->batch, keep_letter, &settling);
+    if (lane->job == GW_JOB_REPLAY) {
+        lane->uplink->pending.given_up = 0; /* a replay has a budget of its own */
+    }
+    err = gw_uplink_end_letters(lane->uplink, err);
     if (err) {
-        gw_link_store_abort(lane->uplink->store);
         return err;
     }
-    return gw_link_store_commit(lane->uplink->store);
+    if (settling.has_rejected) {
+        raise_kept(lane, GW_ISSUE_DEAD_LETTERS, &settling.rejected);
+    }
+    if (settling.has_conflict) {
+        raise_kept(lane, GW_ISSUE_UPLINK_CONFLICT, &settling.conflict);
+    }
+    return GW_OK;
 }
 
 /* ---- what it means for each kind of job ---- */
@@ -110,8 +137,9 @@ static enum gw_err move_job(struct gw_lane *lane, size_t count, const struct gw_
         lane->uplink->unsaved_events++;
         break;
     case GW_JOB_REPLAY:
-        lane->replay.next = last->sequence + last->span;
+        lane->replay.rejected += count_kept(&lane->batch, count);
         lane->replay.max_slots = 0;
+        gw_replay_move(&lane->replay, last->sequence + last->span);
         break;
     case GW_JOB_LETTER:
         return settle_letter(lane, reply);
@@ -144,7 +172,7 @@ enum gw_err gw_lane_settle(struct gw_lane *lane, size_t count, const struct gw_r
         return err;
     }
     count_accepted(lane, count);
-    if (lane->job != GW_JOB_REPLAY && lane->job != GW_JOB_LETTER) {
+    if (!gw_lane_is_asked(lane)) {
         gw_watch_progress(&uplink->watch, gw_uplink_now(uplink));
     }
     if (uplink->unsaved_since_mono_ms < 0) {

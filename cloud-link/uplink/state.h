@@ -28,15 +28,29 @@ struct gw_replay {
     struct gw_epoch epoch;
     uint64_t next, to;
     uint64_t max_slots; /* 0 = no limit; halved down to an event that is refused */
+    uint64_t rejected;  /* events of it that became letters */
     uint64_t left_out;  /* refused alone, this replay or the last one */
     char refusal[GW_UPLINK_ERROR_MAX]; /* "42: why" of the last one; "" = none */
 };
 
+/* On to `next`; beyond `to` it is over. */
+static inline void gw_replay_move(struct gw_replay *replay, uint64_t next) {
+    replay->next = next;
+    replay->is_active = next <= replay->to;
+}
+
 /* Sequences of it still to be sent. */
 static inline uint64_t gw_replay_left(const struct gw_replay *replay) {
-    /* a tombstone may reach beyond `to` */
-    return replay->is_active && replay->next <= replay->to ? replay->to - replay->next + 1 : 0;
+    return replay->is_active ? replay->to - replay->next + 1 : 0;
 }
+
+/* The back-off of what a person asked for, letters and replay of a class together. */
+struct gw_asked {
+    int64_t not_before_mono_ms;
+    uint32_t delay_ms;
+    unsigned failures;        /* in a row, its own */
+    uint64_t accepted_before; /* the sink's count at the last failure */
+};
 
 /* One class: what is in flight and how large the next batch may be. */
 struct gw_lane {
@@ -58,6 +72,14 @@ struct gw_lane {
     unsigned turns;
     unsigned letters_due;
     struct gw_replay replay;
+    struct gw_asked asked;
+};
+
+/* Letters put inside the open change of the link store: they count when it is
+ * committed. */
+struct gw_letter_tally {
+    uint64_t letters, conflicts;
+    uint64_t given_up; /* against dead_letters_per_hour */
 };
 
 struct gw_uplink {
@@ -86,6 +108,7 @@ struct gw_uplink {
     uint64_t last_hour_letters;
     int64_t hour_began_mono_ms;
     uint64_t letters, conflicts; /* conflicts are letters too */
+    struct gw_letter_tally pending;
     struct gw_share_ledger share;
     int64_t wake_mono_ms;
     int64_t unsaved_since_mono_ms; /* -1 = saved */
@@ -134,6 +157,9 @@ static inline struct gw_letter_key gw_uplink_key(const struct gw_uplink *uplink,
 /* The track of (epoch, class), NULL if the queue has no such epoch. */
 struct gw_track *gw_uplink_find_track(struct gw_uplink *uplink, struct gw_epoch epoch,
                                       enum gw_flow_class class);
+/* Of the own epoch; NULL if there is none (yet). */
+const struct gw_track *gw_uplink_own_track(const struct gw_uplink *uplink,
+                                           enum gw_flow_class class);
 uint64_t gw_uplink_backlog(const struct gw_uplink *uplink, enum gw_flow_class class);
 
 /* pump.c */
@@ -154,6 +180,31 @@ struct gw_work {
     struct gw_epoch letter_epoch;
 };
 enum gw_err gw_lane_send(struct gw_lane *lane, const struct gw_work *work, uint64_t max_events);
+
+/* asked.c: replays and letters; none of this touches the back-off of live events */
+/* Is the lane's job (in flight, or the last one) one of these? */
+bool gw_lane_is_asked(const struct gw_lane *lane);
+/* What is due of it now; false if nothing. */
+bool gw_lane_find_asked_work(struct gw_lane *lane, struct gw_work *ret_work);
+/* When to look again; GW_NEVER_MS = nothing is asked for. */
+int64_t gw_lane_asked_next_mono_ms(const struct gw_lane *lane);
+struct gw_asked_failure {
+    bool is_its_own; /* not the centre's: counts towards closing it */
+    uint64_t retry_after_ms;
+    struct gw_str code; /* may be empty */
+    char text[GW_UPLINK_ERROR_MAX];
+};
+/* It was not acknowledged: it waits, or is closed. */
+void gw_lane_asked_failed(struct gw_lane *lane, const struct gw_asked_failure *failure);
+/* It could not be built or submitted. */
+void gw_lane_asked_not_sent(struct gw_lane *lane, enum gw_err err);
+void gw_lane_asked_succeeded(struct gw_lane *lane);
+void gw_lane_asked_back_off(struct gw_lane *lane, uint64_t retry_after_ms);
+/* Not any more: the letter is kept and shows `code` and `detail`, the replay ends. */
+void gw_lane_close_asked(struct gw_lane *lane, struct gw_str code, struct gw_str detail);
+void gw_lane_end_replay(struct gw_lane *lane, const char *reason);
+/* The one event in flight is left out of the replay. */
+void gw_lane_leave_out(struct gw_lane *lane, const char *reason);
 
 /* outcome.c */
 /* The transport's answer to what a lane had in flight (a gw_http_done). */
@@ -177,7 +228,11 @@ enum gw_err gw_lane_settle(struct gw_lane *lane, size_t count, const struct gw_r
 enum gw_err gw_uplink_count_letters(struct gw_uplink *uplink);
 /* May one more event be given up this hour? */
 bool gw_uplink_may_give_up(struct gw_uplink *uplink, uint64_t more);
-/* Put a letter with its event's text inside the open change of the link store. */
+/* Begin a change of the link store that puts letters. */
+enum gw_err gw_uplink_begin_letters(struct gw_uplink *uplink);
+/* Commit it and count them; or, if putting failed with `err`, give it up. */
+enum gw_err gw_uplink_end_letters(struct gw_uplink *uplink, enum gw_err err);
+/* Put a letter with its event's text inside that change. */
 enum gw_err gw_uplink_put_letter(struct gw_uplink *uplink, const struct gw_letter_key *key,
                                  const struct gw_track *track, struct gw_letter *letter);
 /* Tombstones for slots, as gw_batch_request wants them; context is the lane. */

@@ -16,6 +16,17 @@ struct gw_track *gw_uplink_find_track(struct gw_uplink *uplink, struct gw_epoch 
     return NULL;
 }
 
+const struct gw_track *gw_uplink_own_track(const struct gw_uplink *uplink,
+                                           enum gw_flow_class class) {
+    for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
+        const struct gw_track *track = &uplink->tracks[i][class];
+        if (track->is_used && track->epoch_index == GW_EPOCH_INDEX_OWN) {
+            return track;
+        }
+    }
+    return NULL;
+}
+
 uint64_t gw_uplink_backlog(const struct gw_uplink *uplink, enum gw_flow_class class) {
     uint64_t backlog = 0;
     for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {

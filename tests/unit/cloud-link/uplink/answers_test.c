@@ -390,6 +390,7 @@ static void a_413_for_a_replayed_event_alone_leaves_it_out_and_says_so(void **st
     pending_is(rig, 0, "business", 3, 3);
     answer_problem(rig, 0, 413, "too_large");
     assert_false(is_raised(rig, GW_ISSUE_UPLINK_CONFIG));
+    rig_wait_for_request(rig, 5000);
     pending_is(rig, 0, "business", 4, 4);
     accept(rig, 0);
     nothing_pending(rig);
