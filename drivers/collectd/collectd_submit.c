@@ -11,6 +11,10 @@
  *   "ordinal"               -> u64 of the newest
  *
  * in the same commit as the events and the audit entry.
+ *
+ * How much is bounded too: a process on the WAN that was taken over must not be able
+ * to push the floor's events out of the store. Nobody but gw-linkd may submit, and it
+ * does so rarely; the bursts are for a technician who drops dead letters.
  */
 #include "drivers/collectd/collectd_internal.h"
 
@@ -23,6 +27,12 @@
 #define ID_MAX_BYTES 64
 #define KEY_BYTES (16 + ID_MAX_BYTES)
 #define EVENTS_MAX GW_COLLECTD_WITH_EVENTS_MAX
+
+static const struct gw_allowance_limits entry_limits = {.burst = 600, .per_minute = 60};
+static const struct gw_allowance_limits byte_limits = {.burst = 2u << 20,
+                                                       .per_minute = 128u << 10};
+/* Of the store, for one event or audit entry beside its data. */
+#define ENTRY_BYTES 512
 
 /* ---- the id ---- */
 
@@ -255,6 +265,47 @@ static enum gw_err get_audit(const struct gw_json *body, struct gw_collectd_audi
     return is_whole ? GW_OK : GW_ERR_SCHEMA;
 }
 
+/* ---- how much ---- */
+
+/* Roughly what it will take of the store. */
+static uint64_t cost_of(const struct gw_collectd_request *request,
+                        const struct submission *submission) {
+    return request->collectd->scratch.len + (submission->event_count + 1) * ENTRY_BYTES;
+}
+
+static uint64_t entries_of(const struct submission *submission) {
+    return submission->event_count > 0 ? submission->event_count : 1;
+}
+
+/* Answers the request itself if it is refused. */
+static bool is_allowed(const struct gw_collectd_request *request,
+                       const struct submission *submission) {
+    struct gw_refusals *refusals = &request->collectd->refusals;
+    int64_t now_mono_ms = gw_clock_mono_ms(&request->collectd->clock);
+    int64_t entries_ms = gw_allowance_wait_ms(&refusals->submit_entries, &entry_limits,
+                                              entries_of(submission), now_mono_ms);
+    int64_t bytes_ms = gw_allowance_wait_ms(&refusals->submit_bytes, &byte_limits,
+                                            cost_of(request, submission), now_mono_ms);
+    int64_t wait_ms = entries_ms > bytes_ms ? entries_ms : bytes_ms;
+    if (wait_ms == 0) {
+        return true;
+    }
+    ++*gw_health_counter(request->collectd->health, "collectd.submits_refused");
+    gw_collectd_refuse(request, GW_ERR_BUSY,
+                       "too much submitted: allowed: %llu entries and %llu KiB a minute; "
+                       "again in %lld ms",
+                       (unsigned long long) entry_limits.per_minute,
+                       (unsigned long long) byte_limits.per_minute >> 10, (long long) wait_ms);
+    return false;
+}
+
+static void note_taken(const struct gw_collectd_request *request,
+                       const struct submission *submission) {
+    struct gw_refusals *refusals = &request->collectd->refusals;
+    gw_allowance_take(&refusals->submit_entries, entries_of(submission));
+    gw_allowance_take(&refusals->submit_bytes, cost_of(request, submission));
+}
+
 /* ---- the verb ---- */
 
 static void answer(const struct gw_collectd_request *request, struct gw_str id,
@@ -307,11 +358,15 @@ void gw_collectd_verb_submit(const struct gw_collectd_request *request) {
         gw_collectd_refuse(request, GW_ERR_SCHEMA, "found neither events nor audit");
         return;
     }
+    if (!is_allowed(request, &submission)) {
+        return;
+    }
     remember_id(request->collectd, &submission);
     err = store(request, &submission, has_audit);
     if (err) {
         gw_collectd_refuse(request, err, "not stored: %s", gw_err_name(err));
         return;
     }
+    note_taken(request, &submission);
     answer(request, submission.id, false);
 }

@@ -11,6 +11,7 @@
 #ifndef GW_COLLECTD_REFUSALS_H
 #define GW_COLLECTD_REFUSALS_H
 
+#include "drivers/collectd/allowance.h"
 #include "firmware/event/event.h"
 
 #define GW_REFUSALS_MAX 40
@@ -42,6 +43,8 @@ struct gw_refusals {
     size_t count;
     uint64_t total;
     bool is_telling; /* a record is under way */
+    /* What gw-linkd may still submit: collectd_submit.c. */
+    struct gw_allowance submit_entries, submit_bytes;
 };
 
 /* So many of a device (empty = unknown). */

@@ -318,6 +318,46 @@ static void a_submitted_entry_is_stored_once(void **state) {
     assert_int_equal(count_events(rig, GW_EVENT_GATEWAY_STARTED), 2);
 }
 
+/* Events of the most that fits, until refused. */
+static unsigned flood(struct rig *rig, unsigned from, size_t filling) {
+    static char body[40000], text[30000];
+    memset(text, 'x', filling);
+    text[filling] = '\0';
+    for (unsigned n = from; n < from + 5000; n++) {
+        (void) snprintf(body, sizeof body,
+                        "{\"id\":\"f-%u\",\"events\":[{\"type\":"
+                        "\"io.gangway.gateway.heartbeat.v1\",\"data\":{\"x\":\"%s\"}}]}",
+                        n, text);
+        enum gw_err err = ask_link(rig, GW_IPC_SUBMIT, body);
+        if (err) {
+            assert_int_equal(err, GW_ERR_BUSY);
+            assert_true(answer_has(rig, "too much submitted"));
+            return n - from;
+        }
+    }
+    fail();
+    return 0;
+}
+
+static void a_flood_of_submissions_is_refused(void **state) {
+    struct rig *rig = *state;
+    uint64_t before = head_of(rig, GW_CLASS_STATE);
+    unsigned taken = flood(rig, 0, 10);
+    assert_int_equal(taken, 600);
+    assert_int_equal(head_of(rig, GW_CLASS_STATE), before + taken);
+    /* What is stored already costs nothing. */
+    assert_int_equal(
+        ask_link(rig, GW_IPC_SUBMIT, "{\"id\":\"f-0\",\"events\":[" HEARTBEAT "]}"), GW_OK);
+    gw_fake_clock_advance(&rig->fake, 10000);
+    assert_int_equal(flood(rig, 10000, 10), 10);
+}
+
+static void a_flood_of_bytes_is_refused(void **state) {
+    struct rig *rig = *state;
+    unsigned taken = flood(rig, 0, 25000);
+    assert_true(taken >= 70 && taken <= 84);
+}
+
 static void what_happens_on_the_floor_cannot_be_submitted(void **state) {
     struct rig *rig = *state;
     static const char *const bodies[] = {
@@ -434,6 +474,7 @@ static void an_audit_text_with_control_characters_is_refused(void **state) {
 static bool is_new_submission(struct rig *rig, unsigned number) {
     char body[200];
     (void) snprintf(body, sizeof body, "{\"id\":\"n%u\",\"events\":[" HEARTBEAT "]}", number);
+    gw_fake_clock_advance(&rig->fake, 1000); /* as fast as it is allowed */
     assert_int_equal(ask_link(rig, GW_IPC_SUBMIT, body), GW_OK);
     return answer_has(rig, "\"duplicate\":false");
 }
@@ -572,6 +613,8 @@ int main(void) {
         RIG_TEST(a_step_of_wall_time_is_an_event_and_a_slow_drift_is_none),
         RIG_TEST(an_unsynchronised_clock_is_a_notice),
         RIG_TEST(a_submitted_entry_is_stored_once),
+        RIG_TEST(a_flood_of_submissions_is_refused),
+        RIG_TEST(a_flood_of_bytes_is_refused),
         RIG_TEST(what_happens_on_the_floor_cannot_be_submitted),
         RIG_TEST(malformed_submissions_are_refused),
         RIG_TEST(peers_may_ask_what_their_socket_allows),
