@@ -174,6 +174,7 @@ enum gw_err gw_lane_settle(struct gw_lane *lane, size_t count, const struct gw_r
     count_accepted(lane, count);
     if (!gw_lane_is_asked(lane)) {
         gw_watch_progress(&uplink->watch, gw_uplink_now(uplink));
+        gw_lane_moved(lane);
     }
     if (uplink->unsaved_since_mono_ms < 0) {
         uplink->unsaved_since_mono_ms = gw_uplink_now(uplink);

@@ -15,6 +15,9 @@
 /* A letter with all its texts. */
 #define GW_UPLINK_LETTER_BYTES (GW_EVENT_MAX_BYTES + 2048)
 
+/* In the link store: this outage has cost a process already. */
+#define GW_UPLINK_MARK_RESTARTED GW_STR("restarted")
+
 enum gw_job {
     GW_JOB_FORWARD,
     GW_JOB_PROBE,     /* a held event, alone */
@@ -67,6 +70,8 @@ struct gw_lane {
     uint32_t delay_ms;
     int64_t paused_until_mono_ms;  /* the centre's wish */
     int64_t waiting_since_mono_ms; /* for the connection; -1 = does not wait */
+    int64_t moved_mono_ms;         /* its cursor did, or there was nothing to move */
+    bool is_standing;              /* and the issue is raised */
     uint64_t batch_events;
     size_t batch_bytes;
     unsigned turns;
@@ -161,6 +166,13 @@ struct gw_track *gw_uplink_find_track(struct gw_uplink *uplink, struct gw_epoch 
 const struct gw_track *gw_uplink_own_track(const struct gw_uplink *uplink,
                                            enum gw_flow_class class);
 uint64_t gw_uplink_backlog(const struct gw_uplink *uplink, enum gw_flow_class class);
+
+/* standing.c: what to do when events wait and nothing moves */
+void gw_uplink_watch(struct gw_uplink *uplink);
+/* When gw_uplink_watch may have something to do. */
+int64_t gw_uplink_watch_next_mono_ms(const struct gw_uplink *uplink);
+/* Events of the class were settled. */
+void gw_lane_moved(struct gw_lane *lane);
 
 /* pump.c */
 /* Start whatever requests may start; sets wake_mono_ms. */

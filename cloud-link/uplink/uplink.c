@@ -12,7 +12,6 @@
 #define SAVE_MANY_EVENTS 1000
 #define SAVE_MANY_MS 1000
 #define SAVE_FEW_MS 5000
-#define MARK_RESTARTED GW_STR("restarted")
 /* Bytes of an answer that names every event of a batch. */
 #define ANSWER_BYTES_PER_EVENT 160
 #define ANSWER_BYTES_LEAST 65536
@@ -49,6 +48,7 @@ static enum gw_err open_lanes(struct gw_uplink *uplink) {
         lane->uplink = uplink;
         lane->class = (enum gw_flow_class) class;
         lane->waiting_since_mono_ms = -1;
+        lane->moved_mono_ms = gw_uplink_now(uplink);
         lane->batch_events = uplink->sink->batch_events;
         lane->batch_bytes = (size_t) uplink->sink->batch_kib * 1024;
         lane->batch.slot_max = uplink->sink->batch_events_max;
@@ -118,8 +118,8 @@ static void take_options(struct gw_uplink *uplink, const struct gw_uplink_option
 static enum gw_err start(struct gw_uplink *uplink) {
     int64_t now = gw_uplink_now(uplink);
     uint64_t restarted = 0;
-    enum gw_err err =
-        gw_link_store_get_mark(uplink->store, uplink->name, MARK_RESTARTED, &restarted);
+    enum gw_err err = gw_link_store_get_mark(uplink->store, uplink->name,
+                                             GW_UPLINK_MARK_RESTARTED, &restarted);
     if (err && err != GW_ERR_NOENT) {
         return err;
     }
@@ -194,6 +194,9 @@ void gw_uplink_close(struct gw_uplink *uplink) {
         /* what is not saved is sent again */
     }
     gw_uplink_clear_trouble(uplink);
+    for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
+        gw_lane_moved(&uplink->lanes[class]); /* its issue must not outlive it */
+    }
     free_uplink(uplink);
 }
 
@@ -263,74 +266,14 @@ static int64_t save_at(const struct gw_uplink *uplink) {
            + (uplink->unsaved_events >= SAVE_MANY_EVENTS ? SAVE_MANY_MS : SAVE_FEW_MS);
 }
 
-/* ---- watching ---- */
-
-static bool has_backlog(const struct gw_uplink *uplink) {
-    for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
-        if (gw_uplink_backlog(uplink, (enum gw_flow_class) class) > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void reconnect(struct gw_uplink *uplink) {
-    for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
-        gw_lane_cancel(&uplink->lanes[class]);
-    }
-    uplink->transport.renew(uplink->transport.self);
-}
-
-static void set_restarted(struct gw_uplink *uplink, bool restarted) {
-    enum gw_err err = gw_link_store_begin(uplink->store);
-    if (!err) {
-        err = gw_link_store_put_mark(uplink->store, uplink->name, MARK_RESTARTED, restarted);
-    }
-    if (!err) {
-        err = gw_link_store_commit(uplink->store);
-    }
-    if (err) {
-        gw_link_store_abort(uplink->store);
-    }
-    uplink->is_marked_restarted = restarted;
-}
-
-static void watch(struct gw_uplink *uplink) {
-    int64_t now = gw_uplink_now(uplink);
-    if (!has_backlog(uplink)) {
-        gw_watch_progress(&uplink->watch, now);
-    }
-    if (uplink->is_marked_restarted && !uplink->watch.was_restarted) {
-        set_restarted(uplink, false); /* that outage is over */
-    }
-    if (uplink->pace.state == GW_SINK_STOPPED || now < uplink->told_until_mono_ms) {
-        gw_watch_answered(&uplink->watch, now); /* we know why, and a restart cures nothing */
-    }
-    switch (gw_watch_check(&uplink->watch, now)) {
-    case GW_WATCH_GO_ON:
-        break;
-    case GW_WATCH_RECONNECT:
-        reconnect(uplink);
-        break;
-    case GW_WATCH_RESTART:
-        set_restarted(uplink, true);
-        uplink->restart_wanted = true;
-        gw_uplink_raise(uplink, GW_ISSUE_UPLINK_NO_PROGRESS);
-        break;
-    case GW_WATCH_COMPLAIN:
-        gw_uplink_raise(uplink, GW_ISSUE_UPLINK_NO_PROGRESS);
-        break;
-    }
-}
+/* ---- time ---- */
 
 bool gw_uplink_wants_restart(const struct gw_uplink *uplink) {
     return uplink->restart_wanted;
 }
 
-/* ---- time ---- */
-
 void gw_uplink_tick(struct gw_uplink *uplink) {
-    watch(uplink);
+    gw_uplink_watch(uplink);
     gw_uplink_judge(uplink);
     gw_uplink_pump(uplink);
     if (save_at(uplink) <= gw_uplink_now(uplink)) {
@@ -347,5 +290,5 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 int64_t gw_uplink_next_mono_ms(const struct gw_uplink *uplink) {
     int64_t next = earlier(uplink->wake_mono_ms, save_at(uplink));
-    return earlier(next, gw_watch_next_mono_ms(&uplink->watch));
+    return earlier(next, gw_uplink_watch_next_mono_ms(uplink));
 }

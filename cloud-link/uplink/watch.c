@@ -25,6 +25,10 @@ void gw_watch_answered(struct gw_watch *watch, int64_t now_mono_ms) {
     watch->answered_mono_ms = now_mono_ms;
 }
 
+bool gw_watch_is_moving(const struct gw_watch *watch) {
+    return watch->step == STEP_WATCHING;
+}
+
 enum gw_watch_order gw_watch_check(struct gw_watch *watch, int64_t now_mono_ms) {
     if (watch->limit_ms == 0 || watch->step == STEP_COMPLAINED
         || now_mono_ms - watch->since_mono_ms < watch->limit_ms) {

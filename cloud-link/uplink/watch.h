@@ -33,6 +33,8 @@ void gw_watch_init(struct gw_watch *watch, int64_t now_mono_ms, int64_t limit_ms
 void gw_watch_progress(struct gw_watch *watch, int64_t now_mono_ms);
 /* The centre answered something. */
 void gw_watch_answered(struct gw_watch *watch, int64_t now_mono_ms);
+/* False once it has given an order since the last progress. */
+bool gw_watch_is_moving(const struct gw_watch *watch);
 /* What to do now; each order is given once. */
 enum gw_watch_order gw_watch_check(struct gw_watch *watch, int64_t now_mono_ms);
 /* When gw_watch_check may have something to say; GW_NEVER_MS = not by itself. */
