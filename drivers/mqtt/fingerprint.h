@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fingerprints for the windows of this room: FNV-1a, 64 bits. Good against
+/* Fingerprints for the windows of this room: 64 bits, eight bytes at a time. Good against
  * accident, not against a forger: a device that makes two of its own messages
  * collide harms nobody but itself, since topic and packet id must agree too. */
 #ifndef GW_MQTT_FINGERPRINT_H

@@ -32,11 +32,13 @@
  *     submit belongs to the next group, as the transaction is closed by then.
  *
  * When to commit: the earliest deadline of the classes in the group; at once when
- * the group is large or urgent; or early, at the first tick after the loop has
- * handled all ready input, while events are rare and the write budget lasts. Rare
- * is at most EARLY_EVENTS_PER_S: above it a group of the class's wait holds several
- * events anyway, and early commits would write many times the bytes for a few ms.
- * The budget is a token bucket of bytes that holds an hour's share of the day's. What a commit
+ * the group is large or urgent; at the first tick after the loop has handled all ready
+ * input when the group holds WORTH_EVENTS (what a commit costs beside its records is
+ * 80 bytes an event then: senders with a window wait for us, not we for them); or early, at the
+ * first tick after the loop has handled all ready input, while events are rare and the write
+ * budget lasts. Rare is at most EARLY_EVENTS_PER_S: above it a group of the class's wait holds
+ * several events anyway, and early commits would write many times the bytes for a few ms. The
+ * budget is a token bucket of bytes that holds an hour's share of the day's. What a commit
  * writes is estimated as 20 KiB + 1.2 x appended bytes: measured with LMDB 0.9.24 and 300-byte
  * records, 22.3 kB for a commit of one record and 367 to 506 B a record in groups of thousands
  * (root, branches and free list are rewritten each time).
@@ -45,6 +47,7 @@
 
 #define COMMIT_BASE_BYTES (UINT64_C(20) << 10)
 #define EARLY_EVENTS_PER_S 300
+#define WORTH_EVENTS 256
 #define RATE_WINDOW_MS 1000
 #define TRIM_MIN_RECORDS 2000
 #define TRIM_IDLE_MS 60000
@@ -307,7 +310,8 @@ static bool group_is_due(const struct gw_queue_writer *writer) {
     const struct queue_group *group = &writer->group;
     /* Without units: somebody had to yield, and the unit was refused all the same. */
     return group->units == 0 || gw_clock_mono_ms(&writer->clock) >= group->deadline_mono_ms
-           || queue_group_is_large(writer) || may_commit_early(writer);
+           || queue_group_is_large(writer) || group->events >= WORTH_EVENTS
+           || may_commit_early(writer);
 }
 
 /* A commit for the trims alone: under pressure as soon as progress moves, else

@@ -12,7 +12,7 @@
 
 #include "drivers/mqtt/ingress/ingress_internal.h"
 
-#define TOKEN_BITS 3
+#define TOKEN_BITS 2
 #define INDEX_BITS 24
 #define NO_INDEX ((UINT32_C(1) << INDEX_BITS) - 1)
 
@@ -35,12 +35,17 @@ static struct ingress_connection *connection_of(struct gw_ingress *ingress, uint
 
 /* ---- completions ---- */
 
-/* Nothing of the group is stored: what is in memory about it is taken back. */
+/* Nothing of the group is stored: what is in memory about it is taken back. What
+ * was remembered of packet ids goes with it: then a redelivery proves nothing and is
+ * stored and marked. */
 static void undo(struct gw_ingress *ingress) {
-    gw_window_rollback(&ingress->sent, ingress->mark.sent);
-    gw_window_rollback(&ingress->event_ids, ingress->mark.event_ids);
+    gw_window_rollback(&ingress->event_ids, ingress->event_id_mark);
     for (size_t i = 0; i < ingress->sessions.count; i++) {
-        ingress->sessions.all[i].must_reload = ingress->sessions.all[i].is_used;
+        struct session *session = &ingress->sessions.all[i];
+        if (session->is_used) {
+            session->must_reload = true;
+            sessions_forget_sent(&ingress->sessions, session);
+        }
     }
 }
 
@@ -52,8 +57,7 @@ static void completed(void *context, uint64_t token, enum gw_err err) {
     if (err) {
         undo(ingress);
     } else {
-        ingress->mark.sent += (token & TOKEN_SENT) != 0;
-        ingress->mark.event_ids += (token & TOKEN_EVENT_ID) != 0;
+        ingress->event_id_mark += (token & TOKEN_EVENT_ID) != 0;
     }
     if (!connection || connection->phase == PHASE_CLOSING) {
         return;
@@ -88,6 +92,10 @@ bool ingress_may_ask(const struct ingress_connection *connection) {
 static void ask(struct ingress_connection *connection, struct ingress_answer answer) {
     *answer_at(connection, connection->asked++) = answer;
     connection->in_flight += answer.type == PACKET_PUBACK || answer.type == PACKET_PUBREC;
+    struct session *session = connection->session;
+    if (session && connection->in_flight > session->most_in_flight) {
+        session->most_in_flight = (uint16_t) connection->in_flight;
+    }
 }
 
 enum gw_err ingress_submit(struct ingress_connection *connection, const struct gw_unit *unit,

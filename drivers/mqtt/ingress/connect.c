@@ -153,11 +153,10 @@ static void settle_old_will(struct gw_ingress *ingress, struct session *session,
     session->will_mono_ms = GW_NEVER_MS;
 }
 
-static void begin_anew(struct session *session) {
+static void begin_anew(const struct sessions *sessions, struct session *session) {
     session->subscriptions = 0;
     session->qos2_count = 0;
-    session->last_packet_id = 0;
-    session->run = 0;
+    sessions_forget_sent(sessions, session);
 }
 
 /* NULL with a fault. */
@@ -188,7 +187,7 @@ static struct session *find_session(struct ingress_connection *connection,
         return NULL;
     }
     if (!goes_on) {
-        begin_anew(session);
+        begin_anew(&ingress->sessions, session);
     }
     connection->session_present = goes_on;
     return session;

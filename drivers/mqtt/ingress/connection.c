@@ -306,6 +306,7 @@ bool ingress_connection_may_take(const struct ingress_connection *connection) {
 size_t ingress_connection_take(struct ingress_connection *connection, struct gw_bytes bytes) {
     size_t at = 0;
     int64_t now_mono_ms = now_of(connection);
+    connection->read_wall_ms = gw_clock_wall_ms(connection->ingress->options.clock);
     while (at < bytes.len && ingress_connection_may_take(connection)) {
         struct gw_bytes rest = {bytes.ptr + at, bytes.len - at};
         size_t taken = rest.len < connection->skip_len ? rest.len : connection->skip_len;

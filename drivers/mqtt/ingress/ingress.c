@@ -17,8 +17,9 @@
 #include "drivers/mqtt/origin.h"
 #include "firmware/base/cleanup.h"
 
-/* Redeliveries are looked for among so many stored messages. */
-#define SENT_WINDOW 65536
+/* Redeliveries and repetitions are looked for among so many stored messages when the
+ * gateway starts. */
+#define TAIL_RECORDS 65536
 #define EVENT_ID_WINDOW 16384
 #define LISTEN_RETRY_MS 5000
 #define LISTEN_BACKLOG 512
@@ -309,10 +310,8 @@ static enum gw_err open_connections(struct gw_ingress *ingress) {
 static enum gw_err open_memory(struct gw_ingress *ingress) {
     enum gw_err err = open_connections(ingress);
     if (!err) {
-        err = sessions_open(&ingress->sessions, 2 * (size_t) ingress->connection_count);
-    }
-    if (!err) {
-        err = gw_window_open(&ingress->sent, SENT_WINDOW);
+        err = sessions_open(&ingress->sessions, 2 * (size_t) ingress->connection_count,
+                            ingress->answer_mask + 1u);
     }
     if (!err) {
         err = gw_window_open(&ingress->event_ids, EVENT_ID_WINDOW);
@@ -342,10 +341,10 @@ static enum gw_err load(struct gw_ingress *ingress) {
     enum gw_err err = sessions_load(&ingress->sessions, intake, now_of(ingress));
     const uint8_t door[] = {GW_MQTT_DOOR_FRONT};
     if (!err) {
-        err = intake->tail(intake->self, (struct gw_bytes){door, sizeof(door)}, SENT_WINDOW,
+        err = intake->tail(intake->self, (struct gw_bytes){door, sizeof(door)}, TAIL_RECORDS,
                            ingress_remember, ingress);
     }
-    ingress_set_marks(ingress);
+    ingress->event_id_mark = gw_window_position(&ingress->event_ids);
     return err;
 }
 
@@ -355,7 +354,6 @@ static void free_ingress(struct gw_ingress *ingress) {
     }
     credentials_close(ingress->credentials);
     sessions_close(&ingress->sessions);
-    gw_window_close(&ingress->sent);
     gw_window_close(&ingress->event_ids);
     gw_buf_close(&ingress->storage);
     gw_buf_close(&ingress->reason);

@@ -113,9 +113,11 @@ struct ingress_connection {
 
     uint16_t topic_len; /* the last topic that was allowed: usually the next one too */
     char topic[INGRESS_TOPIC_KEPT_BYTES];
+    uint64_t topic_fingerprint;
 
     uint16_t keep_alive_s; /* 0 = none */
     uint32_t client_maximum_packet;
+    int64_t read_wall_ms;     /* when the bytes that are taken apart now were read */
     int64_t heard_mono_ms;    /* last complete packet */
     int64_t partial_mono_ms;  /* since when a packet is incomplete; 0 = none is */
     int64_t paused_mono_ms;   /* not read before; 0 = read */
@@ -150,11 +152,9 @@ struct gw_ingress {
     uint8_t *read_bytes; /* INGRESS_KEPT_BYTES + INGRESS_READ_BYTES */
     struct gw_buf storage, reason;
 
-    /* Redeliveries and device event ids, as in broker_internal.h. */
-    struct gw_window sent, event_ids;
-    struct {
-        uint64_t sent, event_ids;
-    } mark;
+    /* Device event ids, and where that window stood before the open group. */
+    struct gw_window event_ids;
+    uint64_t event_id_mark;
     uint64_t uncommitted;
     uint64_t received;
 
@@ -215,13 +215,11 @@ enum gw_err ingress_submit_will(struct gw_ingress *ingress, struct session *sess
 /* The record's origin belongs to a session of ours: into the window (start-up). */
 void ingress_remember(void *context, struct gw_bytes origin, enum gw_flow_class class,
                       uint64_t sequence);
-/* The window holds nothing uncommitted now. */
-void ingress_set_marks(struct gw_ingress *ingress);
 
 /* ---- answer.c ---- */
 
 /* What a unit is about; makes its token. */
-enum ingress_token { TOKEN_SENT = 1, TOKEN_EVENT_ID = 2, TOKEN_ANSWER = 4 };
+enum ingress_token { TOKEN_EVENT_ID = 1, TOKEN_ANSWER = 2 };
 /* A unit about to be submitted, with its completion. */
 struct gw_unit ingress_begin_unit(struct gw_ingress *ingress,
                                   const struct ingress_connection *connection, unsigned token);

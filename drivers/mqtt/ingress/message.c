@@ -14,6 +14,8 @@
 /* So many packet ids in a row must have counted up before one of them proves which
  * message it is. */
 #define PROOF_RUN 8
+/* What client libraries have in flight by default is below this (mostly 20). */
+#define LIKELY_IN_FLIGHT 64
 
 /* Where one message has got to. */
 struct handling {
@@ -34,29 +36,16 @@ static bool is_qos(const struct handling *handling, uint8_t qos) {
 
 /* ---- redeliveries ---- */
 
-static uint64_t key_of(const struct session *session, uint16_t packet_id) {
-    return session->fingerprint ^ (uint64_t) packet_id * UINT64_C(0x9E3779B97F4A7C15);
-}
-
-static uint16_t successor(uint16_t packet_id) {
-    return packet_id == UINT16_MAX ? 1 : (uint16_t) (packet_id + 1);
-}
-
-static void note_packet_id(struct session *session, uint16_t packet_id) {
-    bool counts_up =
-        session->last_packet_id != 0 && packet_id == successor(session->last_packet_id);
-    session->run = (uint16_t) (counts_up ? session->run + (session->run < UINT16_MAX) : 0);
-    session->last_packet_id = packet_id;
-}
-
 /*
  * DUP says that the client sent this packet before, not that we stored it. The
  * packet id is free again as soon as the client has our PUBACK, so the same id with
  * the same payload may be a second scan of the same label whose first sending was
  * lost. Only a client that counts its ids up shows which it is: after `run` ids in
- * a row the same id comes again only 65,535 messages later. For it, an id in the
- * window is the message stored there, and an id ahead of the last one is new. For
- * every other client nothing is decided: the message is stored and marked.
+ * a row the same id comes again only 65,535 messages later. For it, an id that is
+ * remembered and not further back than it may have had in flight is that message, and
+ * an id ahead of the last one is new. (Further back: a client that was restarted and
+ * counts from 1 again.) For every other client nothing is decided: the message is
+ * stored and marked.
  */
 static bool is_redelivery(struct handling *handling) {
     struct session *session = handling->connection->session;
@@ -66,9 +55,11 @@ static bool is_redelivery(struct handling *handling) {
     }
     uint64_t stored = 0;
     bool is_there =
-        gw_window_find(&handling->ingress->sent, key_of(session, packet_id), &stored);
+        sessions_find_sent(&handling->ingress->sessions, session, packet_id, &stored);
     bool counts_up = session->run >= PROOF_RUN;
-    if (counts_up && is_there && stored == handling->payload) {
+    uint16_t behind = (uint16_t) (session->last_packet_id - packet_id);
+    bool is_recent = behind < LIKELY_IN_FLIGHT || behind < session->most_in_flight;
+    if (counts_up && is_recent && is_there && stored == handling->payload) {
         return true;
     }
     uint16_t ahead = (uint16_t) (packet_id - session->last_packet_id);
@@ -102,11 +93,6 @@ static bool is_device_duplicate(struct handling *handling,
     return false;
 }
 
-void ingress_set_marks(struct gw_ingress *ingress) {
-    ingress->mark.sent = gw_window_position(&ingress->sent);
-    ingress->mark.event_ids = gw_window_position(&ingress->event_ids);
-}
-
 static struct gw_bytes encode_origin(const struct handling *handling,
                                      uint8_t dst[static GW_MQTT_ORIGIN_BYTES]) {
     uint64_t session = handling->connection->session->fingerprint;
@@ -137,21 +123,20 @@ void ingress_remember(void *context, struct gw_bytes bytes, enum gw_flow_class c
     struct session *session = sessions_find_fingerprint(
         &ingress->sessions, (uint64_t) origin.broker << 32 | origin.session);
     if (session && origin.packet_id != 0) {
-        gw_window_add(&ingress->sent, key_of(session, origin.packet_id), origin.payload);
-        note_packet_id(session, origin.packet_id);
+        sessions_note_sent(&ingress->sessions, session, origin.packet_id, origin.payload);
     }
 }
 
 /* ---- units ---- */
 
-static unsigned token_of(const struct handling *handling) {
-    return (is_qos(handling, 1) ? TOKEN_SENT : 0u)
-           | (handling->event_id != 0 ? TOKEN_EVENT_ID : 0u);
-}
-
 static bool wants_answer(const struct handling *handling) {
     return !is_qos(handling, 0)
            || (handling->connection->session->subscriptions & SESSION_RECEIPTS);
+}
+
+static unsigned token_of(const struct handling *handling) {
+    return (handling->event_id != 0 ? TOKEN_EVENT_ID : 0u)
+           | (wants_answer(handling) ? TOKEN_ANSWER : 0u);
 }
 
 static struct ingress_answer answer_of(const struct handling *handling,
@@ -170,14 +155,12 @@ static void answer_known(struct handling *handling) {
     }
 }
 
-static void note_stored(struct handling *handling, unsigned token) {
-    struct session *session = handling->connection->session;
-    if (token & TOKEN_SENT) {
-        gw_window_add(&handling->ingress->sent, key_of(session, handling->publish->packet_id),
-                      handling->payload);
-        note_packet_id(session, handling->publish->packet_id);
+static void note_stored(struct handling *handling) {
+    if (is_qos(handling, 1)) {
+        sessions_note_sent(&handling->ingress->sessions, handling->connection->session,
+                           handling->publish->packet_id, handling->payload);
     }
-    if (token & TOKEN_EVENT_ID) {
+    if (handling->event_id != 0) {
         gw_window_add(&handling->ingress->event_ids, handling->event_id, handling->payload);
     }
 }
@@ -202,13 +185,12 @@ static enum gw_err submit(struct handling *handling, struct gw_unit *unit,
                           struct ingress_answer answer) {
     struct ingress_connection *connection = handling->connection;
     struct session *session = connection->session;
-    unsigned token = token_of(handling);
     *unit = (struct gw_unit){.events = unit->events,
                              .event_count = unit->event_count,
                              .quarantine = unit->quarantine,
                              .quarantine_count = unit->quarantine_count};
-    struct gw_unit begun = ingress_begin_unit(
-        handling->ingress, connection, token | (wants_answer(handling) ? TOKEN_ANSWER : 0));
+    struct gw_unit begun =
+        ingress_begin_unit(handling->ingress, connection, token_of(handling));
     unit->completed = begun.completed;
     unit->context = begun.context;
     unit->token = begun.token;
@@ -224,7 +206,7 @@ static enum gw_err submit(struct handling *handling, struct gw_unit *unit,
     }
     enum gw_err err = ingress_submit(connection, unit, answer);
     if (!err) {
-        note_stored(handling, token);
+        note_stored(handling);
     } else if (is_qos2) {
         session_drop_qos2(session, answer.packet_id);
     }
@@ -349,6 +331,8 @@ static bool is_allowed_topic(struct handling *handling) {
     if (topic.len <= sizeof(connection->topic)) {
         memcpy(connection->topic, topic.ptr, topic.len);
         connection->topic_len = (uint16_t) topic.len;
+        connection->topic_fingerprint =
+            gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(topic));
     }
     return true;
 }
@@ -437,6 +421,16 @@ static void handle_content(struct handling *handling) {
     handle_observed(handling);
 }
 
+/* Of topic and payload; the topic's own is kept with the topic. */
+static uint64_t fingerprint_of(struct ingress_connection *connection,
+                               const struct packet_publish *publish) {
+    uint64_t topic = connection->topic_fingerprint;
+    if (!is_same_topic(connection, publish->topic)) {
+        topic = gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(publish->topic));
+    }
+    return gw_fingerprint(topic, publish->payload);
+}
+
 /* What ends the connection instead of being an event. */
 static struct packet_fault check(const struct ingress_connection *connection,
                                  const struct packet_publish *publish) {
@@ -488,10 +482,8 @@ bool ingress_publish(struct ingress_connection *connection,
     if (connection->is_withheld && publish->qos > 0) {
         return true; /* it comes again on the next connection */
     }
-    handling.now_wall_ms = gw_clock_wall_ms(ingress->options.clock);
-    handling.payload =
-        gw_fingerprint(gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(publish->topic)),
-                       publish->payload);
+    handling.now_wall_ms = connection->read_wall_ms;
+    handling.payload = fingerprint_of(connection, publish);
     bool is_known = publish->qos == 2
                         ? session_has_qos2(connection->session, publish->packet_id)
                         : is_redelivery(&handling);

@@ -14,14 +14,23 @@
 #define VALUE_FORMAT 1
 #define VALUE_HEAD_BYTES 8
 
-enum gw_err sessions_open(struct sessions *sessions, size_t count) {
+enum gw_err sessions_open(struct sessions *sessions, size_t count, size_t sent_count) {
     sessions->all = calloc(count, sizeof(struct session));
-    sessions->count = sessions->all ? count : 0;
-    return sessions->all ? GW_OK : GW_ERR_NOMEM;
+    sessions->sent = calloc(count * sent_count, sizeof(struct session_sent));
+    if (!sessions->all || !sessions->sent) {
+        return GW_ERR_NOMEM;
+    }
+    sessions->count = count;
+    sessions->sent_mask = (uint16_t) (sent_count - 1);
+    for (size_t i = 0; i < count; i++) {
+        sessions->all[i].sent = sessions->sent + i * sent_count;
+    }
+    return GW_OK;
 }
 
 void sessions_close(struct sessions *sessions) {
     free(sessions->all);
+    free(sessions->sent);
     *sessions = (struct sessions){0};
 }
 
@@ -79,7 +88,9 @@ struct session *sessions_make(struct sessions *sessions, struct gw_str key) {
     if (!session || key.len > SESSION_KEY_MAX_BYTES) {
         return NULL;
     }
+    sessions_forget_sent(sessions, session);
     *session = (struct session){.is_used = true,
+                                .sent = session->sent,
                                 .key_len = (uint8_t) key.len,
                                 .device_len = (uint8_t) gw_str_find(key, '\n', 0),
                                 .fingerprint = session_fingerprint(key),
@@ -95,6 +106,39 @@ struct gw_str session_device(const struct session *session) {
 
 struct gw_str session_client_id(const struct session *session) {
     return gw_str_sub(key_of(session), session->device_len + 1u, session->key_len);
+}
+
+/* ---- QoS 1 ---- */
+
+/* Ids that count up never meet; of others the older one is forgotten. */
+void sessions_note_sent(const struct sessions *sessions, struct session *session,
+                        uint16_t packet_id, uint64_t payload) {
+    bool counts_up =
+        session->last_packet_id != 0
+        && packet_id
+               == (session->last_packet_id == UINT16_MAX ? 1 : session->last_packet_id + 1);
+    session->run = (uint16_t) (counts_up ? session->run + (session->run < UINT16_MAX) : 0);
+    session->last_packet_id = packet_id;
+    session->sent[packet_id & sessions->sent_mask] =
+        (struct session_sent){.payload = payload, .packet_id = packet_id};
+}
+
+bool sessions_find_sent(const struct sessions *sessions, const struct session *session,
+                        uint16_t packet_id, uint64_t *ret_payload) {
+    const struct session_sent *sent = &session->sent[packet_id & sessions->sent_mask];
+    if (sent->packet_id != packet_id) {
+        return false;
+    }
+    *ret_payload = sent->payload;
+    return true;
+}
+
+void sessions_forget_sent(const struct sessions *sessions, struct session *session) {
+    if (session->last_packet_id != 0) {
+        memset(session->sent, 0, (sessions->sent_mask + 1u) * sizeof(struct session_sent));
+    }
+    session->last_packet_id = 0;
+    session->run = 0;
 }
 
 /* ---- QoS 2 ---- */

@@ -8,8 +8,8 @@
  * PUBREC and PUBREL. A value is written with the unit it belongs to, so an id is
  * exactly as durable as the event it stands for.
  *
- * In memory: whether packet ids count up (see judge_redelivery in message.c), and
- * the will with its delay. Loop thread only.
+ * In memory: what was stored last under which packet id and whether packet ids count
+ * up (see is_redelivery in message.c), and the will with its delay. Loop thread only.
  */
 #ifndef GW_MQTT_INGRESS_SESSION_H
 #define GW_MQTT_INGRESS_SESSION_H
@@ -37,6 +37,12 @@ struct session_will {
     uint8_t payload[SESSION_WILL_PAYLOAD_MAX_BYTES];
 };
 
+/* A message of QoS 1 that was stored, or is about to be. */
+struct session_sent {
+    uint64_t payload;   /* fingerprint of topic and payload */
+    uint16_t packet_id; /* 0 = none */
+};
+
 struct session {
     bool is_used;
     bool is_stored;        /* the state table has it */
@@ -51,6 +57,8 @@ struct session {
     int64_t will_mono_ms;            /* when the will is due; GW_NEVER_MS */
     uint16_t last_packet_id;         /* newest stored one, 0 = none */
     uint16_t run;                    /* so many packet ids counted up before it */
+    struct session_sent *sent;       /* by packet id, modulo sessions.sent_mask + 1 */
+    uint16_t most_in_flight;         /* PUBLISH with QoS > 0 unanswered at once, so far */
     uint16_t qos2_count;
     uint16_t qos2[SESSION_QOS2_MAX];
     struct session_will will;
@@ -58,11 +66,14 @@ struct session {
 
 struct sessions {
     struct session *all;
-    size_t count; /* of `all` */
+    struct session_sent *sent;
+    size_t count;       /* of `all` */
+    uint16_t sent_mask; /* of one session, less one */
 };
 
-/* `count` empty ones. NOMEM. */
-enum gw_err sessions_open(struct sessions *sessions, size_t count);
+/* `count` empty ones, each remembering `sent_count` (a power of two) messages. Of
+ * sessions that are not used no memory is touched. NOMEM. */
+enum gw_err sessions_open(struct sessions *sessions, size_t count, size_t sent_count);
 /* Harmless on a zeroed struct. */
 void sessions_close(struct sessions *sessions);
 /* Read the stored ones. What the intake answers. */
@@ -87,6 +98,13 @@ struct session *sessions_make(struct sessions *sessions, struct gw_str key);
 /* The parts of its key; views into the session. */
 struct gw_str session_device(const struct session *session);
 struct gw_str session_client_id(const struct session *session);
+
+/* Messages of QoS 1: remember one; what was stored under the packet id; forget all. */
+void sessions_note_sent(const struct sessions *sessions, struct session *session,
+                        uint16_t packet_id, uint64_t payload);
+bool sessions_find_sent(const struct sessions *sessions, const struct session *session,
+                        uint16_t packet_id, uint64_t *ret_payload);
+void sessions_forget_sent(const struct sessions *sessions, struct session *session);
 
 /* Packet ids of QoS 2. */
 bool session_has_qos2(const struct session *session, uint16_t packet_id);
