@@ -125,6 +125,10 @@ static enum gw_err put_unreadable(struct builder *builder, uint64_t last) {
     bool is_one;
     enum gw_err err = request->tombstone(request->context, builder->next, true,
                                          &stand_in.reason, &stand_in.time_wall_ms, &is_one);
+    if (err == GW_ERR_FULL && builder->batch->count > 0) {
+        builder->batch->was_cut = true; /* its letter cannot be kept: what is before it goes */
+        return GW_OK;
+    }
     return err ? err : put_tombstone(builder, &stand_in);
 }
 

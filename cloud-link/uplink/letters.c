@@ -108,6 +108,33 @@ static bool exists(struct gw_uplink *uplink, const struct gw_letter_key *key) {
     return !err && is_there;
 }
 
+/* ---- no room ---- */
+
+#define NO_ROOM_LOOK_MS 60000
+
+static void note_no_room(struct gw_uplink *uplink, const struct gw_letter_key *key) {
+    uplink->no_room_until_mono_ms = gw_uplink_now(uplink) + NO_ROOM_LOOK_MS;
+    gw_health_raise(uplink->health, GW_ISSUE_DEAD_LETTERS_FULL, GW_STR("link"),
+                    "%s %llu of sink %s cannot be kept as a dead letter; %llu are kept for it",
+                    gw_flow_class_name(key->class), (unsigned long long) key->sequence,
+                    uplink->sink->name, (unsigned long long) uplink->letters);
+}
+
+/* A letter went: classes that wait for the room try at once. */
+static void note_room(struct gw_uplink *uplink) {
+    if (!gw_health_is_raised(uplink->health, GW_ISSUE_DEAD_LETTERS_FULL, GW_STR("link"))
+        || !gw_link_store_has_room(uplink->store)) {
+        return;
+    }
+    gw_health_clear(uplink->health, GW_ISSUE_DEAD_LETTERS_FULL, GW_STR("link"));
+    for (unsigned class = 0; class < GW_CLASS_COUNT && uplink->no_room_until_mono_ms;
+         class ++) {
+        uplink->lanes[class].not_before_mono_ms = gw_uplink_now(uplink);
+        uplink->lanes[class].delay_ms = 0;
+    }
+    uplink->no_room_until_mono_ms = 0;
+}
+
 enum gw_err gw_uplink_put_letter(struct gw_uplink *uplink, const struct gw_letter_key *key,
                                  const struct gw_track *track, struct gw_letter *letter) {
     bool is_new = !exists(uplink, key);
@@ -116,6 +143,9 @@ enum gw_err gw_uplink_put_letter(struct gw_uplink *uplink, const struct gw_lette
         render_event(uplink, track, key->sequence, letter);
     }
     enum gw_err err = gw_link_store_put_letter(uplink->store, key, letter);
+    if (err == GW_ERR_FULL) {
+        note_no_room(uplink, key);
+    }
     if (err) {
         return err;
     }
@@ -188,6 +218,7 @@ static enum gw_err drop_letter(struct gw_uplink *uplink, const struct gw_letter_
     uplink->letters -= uplink->letters > 0;
     uplink->conflicts -= verdict == GW_LETTER_CONFLICT && uplink->conflicts > 0;
     clear_when_gone(uplink);
+    note_room(uplink);
     return GW_OK;
 }
 
@@ -199,13 +230,13 @@ static enum gw_err note_corrupt(struct gw_lane *lane, const struct gw_letter_key
     struct gw_letter letter = {.verdict = GW_LETTER_CORRUPT,
                                .code = GW_STR("corrupt"),
                                .detail = GW_STR("the stored record cannot be read")};
-    gw_health_raise(uplink->health, GW_ISSUE_STORE_RECORD_CORRUPT, uplink->name,
-                    "%s %llu cannot be read from the queue", gw_flow_class_name(key->class),
-                    (unsigned long long) key->sequence);
     enum gw_err err = commit_letter(uplink, key, NULL, &letter);
     if (err) {
         return err;
     }
+    gw_health_raise(uplink->health, GW_ISSUE_STORE_RECORD_CORRUPT, uplink->name,
+                    "%s %llu cannot be read from the queue", gw_flow_class_name(key->class),
+                    (unsigned long long) key->sequence);
     *ret_letter = letter;
     return GW_OK;
 }
@@ -275,15 +306,20 @@ static void judge_track(struct gw_uplink *uplink, struct gw_track *track) {
             return;
         }
         enum gw_err err = give_up(uplink, track, held);
-        if (err) {
+        if (err && err != GW_ERR_FULL) {
             gw_health_raise(uplink->health, GW_ISSUE_STORE_WRITE_FAILED, GW_STR("link"),
                             "link store: %s", gw_err_name(err));
+        }
+        if (err) {
             return;
         }
     }
 }
 
 void gw_uplink_judge(struct gw_uplink *uplink) {
+    if (uplink->no_room_until_mono_ms > gw_uplink_now(uplink)) {
+        return; /* the guilty stay held: nothing is given up that is not kept */
+    }
     for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
         for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
             if (uplink->tracks[i][class].held_count > 0) {

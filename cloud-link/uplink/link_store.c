@@ -10,12 +10,16 @@
 
 #define MAP_BYTES (UINT64_C(32) << 20)
 #define FORMAT_VERSION 1
+/* Of the store, what letters may use. */
+#define LETTERS_PERCENT 80
 
 struct gw_link_store {
     struct gw_store *store;
     struct gw_store_txn *change; /* the open one, or NULL */
     struct gw_table cursors, letters, marks;
     bool is_new;
+    bool is_measured; /* room is that of the open change */
+    uint64_t room;    /* bytes new letters may still use */
     uint8_t value[GW_LETTER_VALUE_MAX];
 };
 
@@ -49,11 +53,17 @@ static enum gw_err check_format(struct gw_link_store *store) {
 GW_DEFINE_CLEANUP(struct gw_link_store *, gw_link_store_close, closep)
 
 enum gw_err gw_link_store_open(const char *path, struct gw_link_store **ret_store) {
+    return gw_link_store_open_probed(path, NULL, ret_store);
+}
+
+enum gw_err gw_link_store_open_probed(const char *path, const struct gw_store_probe *probe,
+                                      struct gw_link_store **ret_store) {
     GW_CLEANUP(closep) struct gw_link_store *store = calloc(1, sizeof(*store));
     if (!store) {
         return GW_ERR_NOMEM;
     }
-    struct gw_store_options options = {.path = path, .map_bytes = MAP_BYTES, .max_tables = 8};
+    struct gw_store_options options = {
+        .path = path, .map_bytes = MAP_BYTES, .max_tables = 8, .probe = probe};
     enum gw_err err = gw_store_open(&options, &store->store);
     if (err) {
         return err;
@@ -96,6 +106,7 @@ enum gw_err gw_link_store_begin(struct gw_link_store *store) {
     if (store->change) {
         return GW_ERR_INVALID;
     }
+    store->is_measured = false;
     return gw_store_begin(store->store, true, &store->change);
 }
 
@@ -189,6 +200,50 @@ enum gw_err gw_link_store_put_mark(struct gw_link_store *store, struct gw_str si
 
 /* ---- letters ---- */
 
+/* As of the last commit. */
+static enum gw_err measure(struct gw_link_store *store, uint64_t *ret_room) {
+    struct gw_store_figures figures;
+    enum gw_err err = gw_store_get_figures(store->store, &figures);
+    if (err) {
+        return err;
+    }
+    uint64_t used = figures.used_bytes - figures.reusable_bytes;
+    uint64_t allowed = figures.map_bytes / 100 * LETTERS_PERCENT;
+    *ret_room = used < allowed ? allowed - used : 0;
+    return GW_OK;
+}
+
+/* A value takes pages of its own, or at worst half of one is left empty. */
+static uint64_t cost_of(size_t len) {
+    return 2 * (uint64_t) len;
+}
+
+/* FULL if a new letter of `len` bytes would use what is kept for the rest. */
+static enum gw_err take_room(struct gw_link_store *store, struct gw_bytes key, size_t len) {
+    struct gw_bytes old;
+    if (!store->is_measured) {
+        enum gw_err err = measure(store, &store->room);
+        if (err) {
+            return err;
+        }
+        store->is_measured = true;
+    }
+    if (gw_store_get(store->change, store->letters, key, &old) == GW_OK) {
+        return GW_OK;
+    }
+    if (store->room < cost_of(len)) {
+        return GW_ERR_FULL;
+    }
+    store->room -= cost_of(len);
+    return GW_OK;
+}
+
+bool gw_link_store_has_room(struct gw_link_store *store) {
+    uint64_t room = 0;
+    return !store->change && measure(store, &room) == GW_OK
+           && room >= cost_of(GW_LETTER_VALUE_MAX);
+}
+
 enum gw_err gw_link_store_put_letter(struct gw_link_store *store,
                                      const struct gw_letter_key *key,
                                      const struct gw_letter *letter) {
@@ -197,7 +252,12 @@ enum gw_err gw_link_store_put_letter(struct gw_link_store *store,
         return GW_ERR_INVALID;
     }
     size_t len = gw_letter_encode(letter, store->value);
-    return gw_store_put(store->change, store->letters, gw_letter_key_encode(key, bytes),
+    struct gw_bytes encoded = gw_letter_key_encode(key, bytes);
+    enum gw_err err = take_room(store, encoded, len);
+    if (err) {
+        return err;
+    }
+    return gw_store_put(store->change, store->letters, encoded,
                         (struct gw_bytes){store->value, len});
 }
 

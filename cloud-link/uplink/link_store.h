@@ -14,12 +14,17 @@
  * refused, in conflict, unreadable. It is committed before the cursor passes
  * its event, with the event's text, since the queue may trim the event after.
  *
+ * The store is small (32 MiB) and shared by the sinks. New letters are refused before
+ * it is full: what must always work (cursors, marks, a change to a letter, dropping
+ * one) needs pages of its own.
+ *
  * One process, one thread. Changes are made between begin and commit.
  */
 #ifndef GW_CLOUD_LINK_LINK_STORE_H
 #define GW_CLOUD_LINK_LINK_STORE_H
 
 #include "firmware/event/event.h"
+#include "firmware/store/store.h"
 
 #define GW_LETTER_CODE_MAX 64
 #define GW_LETTER_DETAIL_MAX 512
@@ -57,6 +62,9 @@ struct gw_link_store;
 
 /* Folder created 0750 if missing. As gw_store_open; SCHEMA for a newer format. */
 enum gw_err gw_link_store_open(const char *path, struct gw_link_store **ret_store);
+/* The same on a store whose steps fail when the probe says so; for tests. */
+enum gw_err gw_link_store_open_probed(const char *path, const struct gw_store_probe *probe,
+                                      struct gw_link_store **ret_store);
 /* An open change is given up. NULL is allowed. */
 void gw_link_store_close(struct gw_link_store *store);
 /* True if this open created it: nothing is remembered. */
@@ -81,10 +89,13 @@ enum gw_err gw_link_store_get_mark(struct gw_link_store *store, struct gw_str si
 enum gw_err gw_link_store_put_mark(struct gw_link_store *store, struct gw_str sink,
                                    struct gw_str name, uint64_t value);
 
-/* Put or replace. Texts are cut at their maximum. FULL, IO. */
+/* Put or replace. Texts are cut at their maximum. FULL, IO; a new one is FULL when
+ * there is no room for letters any more: then the change goes on as it was. */
 enum gw_err gw_link_store_put_letter(struct gw_link_store *store,
                                      const struct gw_letter_key *key,
                                      const struct gw_letter *letter);
+/* Would a letter of any size be taken? False inside a change. */
+bool gw_link_store_has_room(struct gw_link_store *store);
 /* Texts are copied into `storage` (appended). NOENT, FULL, CORRUPT, IO. */
 enum gw_err gw_link_store_get_letter(struct gw_link_store *store,
                                      const struct gw_letter_key *key, struct gw_buf *storage,

@@ -59,6 +59,10 @@ uint64_t gw_exchange_retry_after_ms(const struct gw_exchange *x) {
 }
 
 void gw_exchange_note_store(struct gw_exchange *x, enum gw_err err) {
+    if (err == GW_ERR_FULL) {
+        gw_uplink_note_error(x->uplink, "there is no room for another dead letter");
+        return; /* the issue is raised already */
+    }
     gw_uplink_note_error(x->uplink, "the link store could not be written: %s",
                          gw_err_name(err));
     gw_health_raise(x->uplink->health, GW_ISSUE_STORE_WRITE_FAILED, GW_STR("link"),
@@ -70,6 +74,11 @@ static void taken(struct gw_exchange *x, size_t count) {
     struct gw_lane *lane = x->lane;
     size_t whole = lane->batch.count;
     enum gw_err err = gw_lane_settle(lane, count, &x->reply);
+    if (err == GW_ERR_FULL) {
+        gw_exchange_note_store(x, err);
+        count = gw_lane_count_unkept(lane, count);
+        err = gw_lane_settle(lane, count, &x->reply);
+    }
     if (err) {
         gw_exchange_note_store(x, err);
         gw_lane_back_off(lane);

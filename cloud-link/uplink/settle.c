@@ -53,12 +53,24 @@ static void raise_kept(const struct gw_lane *lane, enum gw_issue_code code,
                     GW_STR_ARG(result->code));
 }
 
+static bool is_kept(const struct gw_slot *slot) {
+    return gw_disposition_find((enum gw_disposition) slot->verdict)->is_kept;
+}
+
 static size_t count_kept(const struct gw_batch *batch, size_t count) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        kept += gw_disposition_find((enum gw_disposition) batch->slots[i].verdict)->is_kept;
+        kept += is_kept(&batch->slots[i]);
     }
     return kept;
+}
+
+size_t gw_lane_count_unkept(const struct gw_lane *lane, size_t count) {
+    size_t unkept = 0;
+    while (unkept < count && !is_kept(&lane->batch.slots[unkept])) {
+        unkept++;
+    }
+    return unkept;
 }
 
 static enum gw_err keep_letters(struct gw_lane *lane, size_t count,

@@ -114,6 +114,7 @@ struct gw_uplink {
     int64_t hour_began_mono_ms;
     uint64_t letters, conflicts; /* conflicts are letters too */
     struct gw_letter_tally pending;
+    int64_t no_room_until_mono_ms; /* a letter was FULL; 0 = there is room */
     struct gw_share_ledger share;
     int64_t wake_mono_ms;
     int64_t unsaved_since_mono_ms; /* -1 = saved */
@@ -234,6 +235,9 @@ void gw_lane_learn_cap(struct gw_lane *lane);
 /* Slots [0, count) of the lane's batch have their final verdict; letters are
  * committed first. `reply` (may be NULL) says what of each. */
 enum gw_err gw_lane_settle(struct gw_lane *lane, size_t count, const struct gw_reply *reply);
+
+/* How many of the first `count` slots come before one that needs a letter. */
+size_t gw_lane_count_unkept(const struct gw_lane *lane, size_t count);
 
 /* letters.c */
 /* Count of letters, and of those due per class. */

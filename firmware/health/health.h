@@ -26,6 +26,7 @@ enum gw_issue_code {
     GW_ISSUE_STORE_WRITE_FAILED = 105,   /* critical: disk full or I/O error */
     GW_ISSUE_STORE_READER_STUCK = 106,   /* warning */
     GW_ISSUE_STORE_RECORD_CORRUPT = 107, /* critical */
+    GW_ISSUE_STORE_RECORD_NEWER = 108,   /* critical, subject = sink/class: it stands still */
     GW_ISSUE_QUARANTINE = 110,           /* warning: something could not be decoded */
     GW_ISSUE_CAPTURE_REFUSED = 111,      /* critical */
     GW_ISSUE_DEVICE_RATE_LIMITED = 112,  /* warning, subject = device */
@@ -48,6 +49,7 @@ enum gw_issue_code {
     GW_ISSUE_DEAD_LETTERS = 407,         /* warning */
     GW_ISSUE_UPLINK_BAD_ANSWER = 408,    /* warning: 2xx without the contract's echo */
     GW_ISSUE_CERTIFICATE_EXPIRES = 409,  /* warning / critical by days left */
+    GW_ISSUE_DEAD_LETTERS_FULL = 410,    /* critical: no room, classes stand still */
     GW_ISSUE_CLOCK_UNSYNCHRONISED = 501, /* notice */
     GW_ISSUE_CLOCK_JUMPED = 502,         /* notice */
     GW_ISSUE_CONFIG_REJECTED = 601,      /* warning: last good one runs */

@@ -26,6 +26,9 @@ static const struct gw_issue_info issues[] = {
     {GW_ISSUE_STORE_RECORD_CORRUPT, "store_record_corrupt", GW_SEVERITY_CRITICAL,
      "A stored event does not fit its checksum; it was replaced by a tombstone.",
      "Have the flash checked and plan to replace the gateway."},
+    {GW_ISSUE_STORE_RECORD_NEWER, "store_record_newer", GW_SEVERITY_CRITICAL,
+     "A newer release wrote events that this one cannot read; they are kept and wait.",
+     "Install the release that wrote them, or a newer one: sending then goes on by itself."},
     {GW_ISSUE_QUARANTINE, "quarantine", GW_SEVERITY_WARNING,
      "Something a device sent could not be understood and was put into quarantine.",
      "Look at it with `gwctl quarantine list`, correct the device or its configuration, then "
@@ -91,6 +94,11 @@ static const struct gw_issue_info issues[] = {
     {GW_ISSUE_UPLINK_BAD_ANSWER, "uplink_bad_answer", GW_SEVERITY_WARNING,
      "Something answers in place of the centre; its answers do not count.",
      "Look for a captive portal or a proxy, and check the url."},
+    {GW_ISSUE_DEAD_LETTERS_FULL, "dead_letters_full", GW_SEVERITY_CRITICAL,
+     "There is no room for another dead letter: a class the centre refuses events of stands "
+     "still.",
+     "Look at them with `gwctl dead-letter list`, then retry or drop some: sending goes on by "
+     "itself."},
     {GW_ISSUE_CERTIFICATE_EXPIRES, "certificate_expires", GW_SEVERITY_WARNING,
      "A certificate expires soon; after that nothing can be sent.", "Renew it."},
     {GW_ISSUE_CLOCK_UNSYNCHRONISED, "clock_unsynchronised", GW_SEVERITY_NOTICE,

@@ -38,7 +38,15 @@ struct rig {
     struct gw_uplink_options options;
     struct gw_uplink *uplink;
     uint64_t random;
+    struct gw_store_probe probe;
+    bool is_failing; /* the link store, at `fails_at` */
+    enum gw_store_step fails_at;
 };
+
+static enum gw_err rig_before_step(void *self, enum gw_store_step step) {
+    const struct rig *rig = self;
+    return rig->is_failing && step == rig->fails_at ? GW_ERR_IO : GW_OK;
+}
 
 static uint64_t rig_random(void *self) {
     struct rig *rig = self;
@@ -57,7 +65,9 @@ static void rig_open_uplink(struct rig *rig) {
 
 static void rig_open_store(struct rig *rig) {
     char path[GW_TEMP_PATH_BYTES];
-    assert_int_equal(gw_link_store_open(gw_temp_path(&rig->folder, "link", path), &rig->store),
+    rig->probe = (struct gw_store_probe){rig_before_step, rig};
+    assert_int_equal(gw_link_store_open_probed(gw_temp_path(&rig->folder, "link", path),
+                                               &rig->probe, &rig->store),
                      GW_OK);
     rig->options.store = rig->store;
 }

@@ -236,6 +236,7 @@ static const enum gw_issue_code all_codes[] = {
     GW_ISSUE_CERTIFICATE_EXPIRES,  GW_ISSUE_CLOCK_UNSYNCHRONISED, GW_ISSUE_CLOCK_JUMPED,
     GW_ISSUE_CONFIG_REJECTED,      GW_ISSUE_AUDIT_CHAIN,          GW_ISSUE_INGRESS_DOWN,
     GW_ISSUE_INGRESS_CREDENTIALS,  GW_ISSUE_INGRESS_FULL,         GW_ISSUE_DEVICE_REFUSED,
+    GW_ISSUE_STORE_RECORD_NEWER,   GW_ISSUE_DEAD_LETTERS_FULL,
 };
 
 static void each_code_has_a_name_of_its_own_a_text_and_a_remedy(void **state) {
