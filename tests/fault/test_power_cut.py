@@ -9,6 +9,7 @@ returns, and the devices' ledgers are compared with the receiver after every cut
 GW_POWER_CUTS sets the number of cuts a door gets (50), GW_POWER_SEED the first.
 """
 import pathlib
+import random
 import sys
 
 import pytest
@@ -20,6 +21,7 @@ from cut_disk import missing_parts  # noqa: E402
 from cut_gateway import CutGateway, Load, Tally, seeds  # noqa: E402
 from doors import DOORS  # noqa: E402
 from gangway_rig import merge  # noqa: E402
+from technician import Technician, revision_of, sealed_revision_of  # noqa: E402
 
 pytestmark = pytest.mark.skipif(bool(missing_parts()), reason=missing_parts())
 
@@ -74,6 +76,11 @@ def after_the_cut(gateway, tally, seed, report, load=None):
     acked = gateway.acked_since_load()
     gateway.rig.wan.resume()
     gateway.power_on(seed + 1)
+    settle(gateway, tally, seed, report, acked, load)
+
+
+def settle(gateway, tally, seed, report, acked, load):
+    """The rest of it, when the gateway is up."""
     assert gateway.rig.status()["queue"]["origin"] == "reopened", "a cut must not cost the store"
     if load:
         load.stop()
@@ -160,13 +167,18 @@ def test_a_cut_while_linkd_writes_its_cursors_skips_no_event(make_gateway):
     kept = set()
     for seed in seeds(8):
         gateway.rig.wan.cut()
+        stored = business(gateway)["last"]
         Load(gateway, f"seed{seed}", window=200, count=6000).finish()
-        wait_until(lambda: gateway.rig.backlog() >= 6000, 30, "all is stored")
-        before = gateway.rig.backlog()
+        wait_until(lambda: business(gateway)["last"] >= stored + 6000, 30, "all is stored")
+        if seed % 4 == 2:
+            gateway.rig.script({"do": "no_answer", "class": "business", "times": 0})
+        requests = gateway.rig.centre_counter("requests")
         gateway.rig.wan.resume()
-        wait_until(lambda: gateway.rig.backlog() < before, 30, "linkd sends", every=0.005)
+        wait_until(lambda: gateway.rig.centre_counter("requests") > requests, 30, "linkd sends",
+                   every=0.005)
         # Nobody publishes: what is written now is linkd's store and what collectd trims.
         report = gateway.cut(seed, armed_within=16, between=(0.9, 1.3))
+        gateway.rig.script()
         duplicates = gateway.rig.centre_counter("events_duplicate")
         after_the_cut(gateway, tally, seed, report)
         again = gateway.rig.centre_counter("events_duplicate") - duplicates
@@ -206,3 +218,54 @@ def test_a_cut_while_the_store_is_made_leaves_a_gateway_that_starts(make_gateway
     tally.finish()
     print(f"power cuts: store creation: {origins}")
     assert origins.keys() - {"reopened"}, "no cut came before the store was there"
+
+
+def test_a_cut_while_the_configuration_is_written_leaves_one_that_can_be_used(make_gateway):
+    gateway = make_gateway(config_on_disk=True)
+    path = gateway.rig.config_path
+    tally = Tally(f"{gateway.door.name}, configuration")
+    start_on_empty_disk(gateway, seeds(8)[0])
+    kept = fallbacks = 0
+    for seed in seeds(8):
+        document = {**gateway.rig.configuration(), "revision": 1000 * seed}
+        technician = Technician(path, document, careful=seed % 2 == 0)
+        gateway.rig.wan.cut()
+        load = Load(gateway, f"seed{seed}", rate=500)
+        try:
+            report = cut_at_work(gateway, technician, seed)
+        finally:
+            technician.leave()
+        acked = gateway.acked_since_load()
+        gateway.rig.wan.resume()
+        gateway.power_on(seed + 1)
+        fallbacks += check_configuration(gateway, technician)
+        kept += technician.kept > 0
+        settle(gateway, tally, seed, report, acked, load)
+    tally.finish()
+    print(f"power cuts: configuration: a last good one was promised before {kept} cuts and used "
+          f"after {fallbacks}")
+    assert kept > 0, "the cuts came before anything was promised"
+    assert_one_complete_epoch(gateway)
+
+
+def cut_at_work(gateway, technician, seed):
+    """The power fails while the technician writes; a random number of requests from now."""
+    chance = random.Random(seed)
+    wait_for_load(gateway, 50)
+    technician.write()
+    technician.keep()
+    gateway.disk.arm(chance.randint(1, 120))
+    technician.work_until(gateway.disk.has_failed, gateway.rig.collectd)
+    return gateway.power_off()
+
+
+def check_configuration(gateway, technician):
+    """What was promised is there, and it or the current one is used. Whether it was the
+    last good one."""
+    path = gateway.rig.config_path
+    good = sealed_revision_of(path.with_name("config.last-good.json"))
+    assert good >= technician.kept, f"{technician.kept} was promised, {good} is there"
+    config = gateway.rig.status()["config"]
+    wanted = good if config["fell_back"] else revision_of(path)
+    assert config["revision"] == wanted, f"runs on {config}, last good {good}"
+    return config["fell_back"]

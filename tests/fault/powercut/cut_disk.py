@@ -152,12 +152,16 @@ class CutDisk:
         aside.write_text(str(requests))
         os.replace(aside, self._arm)
 
-    def wait_for_cut(self, seconds):
-        """Whether an armed cut came within that time."""
-        deadline = time.monotonic() + seconds
-        while not self._report.exists() and time.monotonic() < deadline:
-            time.sleep(0.002)
+    def has_failed(self):
+        """Whether an armed cut has come."""
         return self._report.exists()
+
+    def wait_for_cut(self, seconds):
+        """The same within that time."""
+        deadline = time.monotonic() + seconds
+        while not self.has_failed() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return self.has_failed()
 
     def cut(self):
         """Power off now, if it has not failed yet. The disk's own word on what was lost.
