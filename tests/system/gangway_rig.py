@@ -75,7 +75,7 @@ class Rig:
 
     def __init__(self, folder, pki, devices=None, changes=None, receiver_options=(),
                  in_flight=0, door="broker"):
-        assert door in ("broker", "front")
+        assert door in ("broker", "front", "both")
         self.door = door
         self.folder = pathlib.Path(folder)
         self.pki = pki
@@ -142,6 +142,7 @@ class Rig:
         }
         if self.door == "front":
             document["brokers"] = []
+        if self.door != "broker":
             document["ingress"] = {"listeners": [{"name": "front", "address": "127.0.0.1",
                                                   "port": self.front_port}]}
         if self.plc:
@@ -157,7 +158,7 @@ class Rig:
 
     def start(self):
         """Everything, the gateway last; returns when devices can publish."""
-        if self.door == "broker":
+        if self.door != "front":
             self.start_broker()
         self.start_receiver()
         self.start_gateway()
@@ -189,7 +190,7 @@ class Rig:
         self.configure()
         self.collectd.start()
         self.wait_connected()
-        if self.door == "front":
+        if self.door != "broker":
             self.add_devices()
         self.linkd.start()
 
@@ -288,13 +289,15 @@ class Rig:
 
     # -- peers and ledgers
 
-    def simulate(self, *arguments, name="simulate"):
-        """A simulator in the background; `scanners` gets broker, ledgers and devices."""
+    def simulate(self, *arguments, name="simulate", door=None):
+        """A simulator in the background; `scanners` gets address, ledgers and devices.
+        With both doors, those that are not told otherwise use the front door."""
+        door = door or ("broker" if self.door == "broker" else "front")
         command = [PYTHON, PROJECT / "tools/simulate/simulate", *arguments]
         if arguments[0] == "scanners":
-            port = self.mqtt_port if self.door == "broker" else self.front_port
+            port = self.mqtt_port if door == "broker" else self.front_port
             command += ["--broker", f"127.0.0.1:{port}", "--ledgers", self.ledgers]
-            if self.door == "front":
+            if door == "front":
                 command += ["--secrets", self.secrets, *self.simulate_options]
             if "--device" not in arguments:
                 for device_name, form in self.devices.items():

@@ -16,6 +16,7 @@ sys.path.insert(0, str(PROJECT / "tests/system"))
 from gangway_rig import Rig, make_pki  # noqa: E402
 from gangway_simulate import compare  # noqa: E402
 
+BEHIND_THE_BROKER = {"yard.scanner": "text"}
 FLOOR = {"dock-1.scanner": "text", "dock-2.scanner": "gs1", "pallet.scanner": "sscc",
          "glove-17": "proglove", "handheld-3": "zebra", "dock-1.scale": "scale"}
 HEAD = f"{'':14}{'floor':>9}{'stored':>9}{'sent':>9}{'acked':>9}{'waiting':>9}{'p50 ms':>8}"
@@ -32,17 +33,14 @@ def on_signal(*_):
 class Show:
     """The live line of figures."""
 
-    def __init__(self, rig, scanners):
+    def __init__(self, rig, fleets):
         self.rig = rig
-        self.scanners = scanners
+        self.fleets = fleets
         self.peak = 0
 
     def floor(self):
         """Events acknowledged to the simulated devices so far."""
-        for line in reversed(self.scanners.tail(5).splitlines()):
-            if line.startswith("{"):
-                return json.loads(line)["acked"]
-        return 0
+        return sum(last_figures(fleet)["acked"] for fleet in self.fleets)
 
     def figures(self):
         queue = self.rig.status("collectd")["queue"]["classes"].values()
@@ -79,9 +77,19 @@ class Show:
         return False
 
 
+def last_figures(fleet):
+    """The newest line of figures of a simulator."""
+    for line in reversed(fleet.tail(5).splitlines()):
+        if line.startswith("{"):
+            return json.loads(line)
+    return {"acked": 0}
+
+
 def addresses(rig):
     print(f"""
-  broker      mqtt://127.0.0.1:{rig.mqtt_port}   (publish to floor/dock-1.scanner)
+  front door  mqtt://127.0.0.1:{rig.front_port}   (user dock-1.scanner, its secret stands in
+              {rig.secrets}; publish to floor/dock-1.scanner)
+  broker      mqtt://127.0.0.1:{rig.mqtt_port}   (publish to floor/yard.scanner)
   PLC         modbus tcp 127.0.0.1:{rig.plc['port']}, faults on {rig.plc['control']}
   receiver    https://localhost:{rig.receiver_port}, figures and report on {rig.control}/report
   gateway     {PROJECT}/build/demo/bin/gwctl --config {rig.config_path} status
@@ -117,12 +125,16 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="gangway-demo-"))
     rig = None
     try:
-        rig = Rig(folder, make_pki(folder / "pki"), devices=FLOOR)
+        rig = Rig(folder, make_pki(folder / "pki"), devices={**FLOOR, **BEHIND_THE_BROKER},
+                  door="both")
         rig.start_plc(interval=0.2)
         rig.start()
-        print("running: Mosquitto, 5 scanners, a scale, a PLC, gw-collectd, gw-linkd, receiver (mTLS)")
-        scanners = rig.simulate("scanners", "--rate", "20", "--figures")
-        show = Show(rig, scanners)
+        print("running: 5 scanners and a scale at the front door, a scanner behind Mosquitto, a PLC,\n"
+              "         gw-collectd, gw-linkd, receiver (mTLS)\n"
+              "floor = acknowledged to scanners and scale; stored counts what the PLC and the gateway\n"
+              "        itself report as well")
+        fleets = [fleet(rig, FLOOR, "front"), fleet(rig, BEHIND_THE_BROKER, "broker")]
+        show = Show(rig, fleets)
         print(HEAD)
         phase = options.seconds / 3
         show.run("WAN up", phase)
@@ -134,7 +146,8 @@ def main():
         show.run("WAN cut", phase)
         rig.wan.resume()
         show.run("WAN up again", phase)
-        scanners.stop()
+        for each in fleets:
+            each.stop()
         stop_plc(rig)
         drained = show.drain()
         show.line("at the end", last=True)
@@ -151,6 +164,13 @@ def main():
         if rig:
             rig.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def fleet(rig, devices, door):
+    """Simulated devices at one door."""
+    chosen = [part for name, form in devices.items() for part in ("--device", f"{name}={form}")]
+    return rig.simulate("scanners", "--rate", "20", "--figures", *chosen, door=door,
+                        name=f"scanners-{door}")
 
 
 def stop_plc(rig):
