@@ -32,8 +32,11 @@
  * ahead is 4 kB. It holds between the calls of a handshake too. The session table
  * is 2.2 MB of address space of which only entries in use touch memory.
  *
- * A full handshake is one to three milliseconds of CPU inside one call; limit
- * how many are under way, and how long (a stream has no clock of its own).
+ * Cost, printed by the_cost_of_a_handshake_is_printed (tls_session_test.c, Release,
+ * x86-64, P-256 on both sides): with mbedTLS 2.28.3 205 full handshakes per CPU
+ * second and 16,000 resumed; with 3.6.6 390 and 23,000 in TLS 1.2, 350 and 1,070 in
+ * TLS 1.3, whose resumption exchanges keys. So one call can take 5 ms: limit how
+ * many full handshakes are under way, and how long (a stream has no clock).
  *
  * Threads: all calls of one server and its streams from one thread.
  */

@@ -86,6 +86,15 @@ static enum gw_err finish_handshake(struct gw_tls_stream *stream) {
     return GW_OK;
 }
 
+/* The one refusal of TLS 1.2 about which mbedTLS says nothing to the peer. */
+static void tell_that_a_certificate_is_missing(struct gw_tls_stream *stream, int code) {
+    if (code == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE
+        && strcmp(mbedtls_ssl_get_version(&stream->ssl), "TLSv1.2") == 0) {
+        (void) mbedtls_ssl_send_alert_message(&stream->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                              MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
+    }
+}
+
 enum gw_err gw_tls_stream_handshake(struct gw_tls_stream *stream) {
     if (stream->failed || stream->ready) {
         return stream->failed;
@@ -94,6 +103,7 @@ enum gw_err gw_tls_stream_handshake(struct gw_tls_stream *stream) {
     stream->server->current = stream;
     int code = mbedtls_ssl_handshake(&stream->ssl);
     stream->server->current = NULL;
+    tell_that_a_certificate_is_missing(stream, code);
     return code == 0 ? finish_handshake(stream) : answer(stream, code);
 }
 

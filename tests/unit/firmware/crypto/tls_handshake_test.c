@@ -381,7 +381,8 @@ static void a_peer_may_vanish_after_any_of_its_bytes(void **state) {
         size_t half_way = 0;
         assert_int_equal(vanish(server, versions[i], SIZE_MAX, &total), GW_OK);
         assert_true(total > 900);
-        for (size_t budget = 0; budget < total; budget += budget < 8 ? 1 : 13) {
+        /* Signatures differ in length by a few bytes from one to the next. */
+        for (size_t budget = 0; budget < total - 16; budget += budget < 8 ? 1 : 13) {
             size_t sent;
             half_way += vanish(server, versions[i], budget, &sent) == GW_ERR_NOCONN;
             assert_int_equal(sent, budget);
