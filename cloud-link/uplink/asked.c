@@ -114,6 +114,10 @@ void gw_lane_asked_not_sent(struct gw_lane *lane, enum gw_err err) {
         gw_lane_end_replay(lane, "the rest is not stored any more");
         return;
     }
+    if (lane->job == GW_JOB_REPLAY && err == GW_ERR_SCHEMA) {
+        gw_lane_end_replay(lane, lane->batch.unknown);
+        return;
+    }
     (void) snprintf(failure.text, sizeof(failure.text), "it could not be sent: %s",
                     gw_err_name(err));
     gw_lane_asked_failed(lane, &failure);

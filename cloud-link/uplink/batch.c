@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cloud-link/uplink/batch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "firmware/base/cleanup.h"
@@ -47,6 +48,46 @@ static bool is_full(const struct builder *builder) {
            || builder->batch->count >= builder->batch->slot_max;
 }
 
+/* ---- what a newer release wrote ---- */
+
+/* The batch ends before it; alone it is SCHEMA. */
+static enum gw_err stop_before_unknown(struct gw_batch *batch) {
+    if (batch->count > 0) {
+        batch->was_cut = true;
+        return GW_OK;
+    }
+    return GW_ERR_SCHEMA;
+}
+
+static enum gw_err stop_before_format(struct gw_batch *batch, unsigned format) {
+    (void) snprintf(batch->unknown, sizeof(batch->unknown),
+                    "record format %u, this release reads up to %u", format,
+                    GW_RECORD_FORMAT_VERSION);
+    return stop_before_unknown(batch);
+}
+
+static enum gw_event_type highest_type(void) {
+    enum gw_event_type highest = GW_EVENT_TOMBSTONE;
+    for (size_t i = 0; gw_event_type_at(i); i++) {
+        enum gw_event_type type = gw_event_type_at(i)->type;
+        highest = type > highest ? type : highest;
+    }
+    return highest;
+}
+
+static enum gw_err stop_before_record(struct gw_batch *batch, const struct gw_record *record) {
+    if (record->renderer_version != GW_RENDERER_VERSION) {
+        (void) snprintf(batch->unknown, sizeof(batch->unknown),
+                        "renderer version %u, this release has %u",
+                        (unsigned) record->renderer_version, GW_RENDERER_VERSION);
+    } else {
+        (void) snprintf(batch->unknown, sizeof(batch->unknown),
+                        "event type %u, this release knows numbers up to %u",
+                        (unsigned) record->type, (unsigned) highest_type());
+    }
+    return stop_before_unknown(batch);
+}
+
 /* Render `record` as the next slot; beyond the limits it is left for the next
  * batch. */
 static enum gw_err put_slot(struct builder *builder, const struct gw_record *record,
@@ -62,6 +103,10 @@ static enum gw_err put_slot(struct builder *builder, const struct gw_record *rec
         gw_buf_rewind(builder->text, before);
         batch->was_cut = true;
         return GW_OK;
+    }
+    if (err == GW_ERR_SCHEMA) {
+        gw_buf_rewind(builder->text, before);
+        return stop_before_record(batch, record);
     }
     if (err) {
         return err;
@@ -197,6 +242,9 @@ static enum gw_err put_entry(struct builder *builder, const struct gw_queue_entr
         if (err || is_full(builder)) {
             return err;
         }
+    }
+    if (entry->err == GW_ERR_SCHEMA) {
+        return stop_before_format(builder->batch, entry->newer_format);
     }
     if (entry->err) {
         return put_unreadable(builder, sequence);

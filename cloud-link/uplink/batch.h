@@ -31,6 +31,8 @@ struct gw_slot {
 };
 #define GW_SLOT_UNNAMED 0xff
 
+#define GW_BATCH_UNKNOWN_MAX 128
+
 struct gw_batch {
     struct gw_slot *slots;
     size_t slot_max;
@@ -39,6 +41,8 @@ struct gw_batch {
     uint64_t events;      /* slots that are no tombstones */
     int64_t oldest_recorded_wall_ms;
     bool was_cut; /* a limit ended it: there may be more */
+    /* Of the build that answered SCHEMA: what was found and what is allowed. */
+    char unknown[GW_BATCH_UNKNOWN_MAX];
 };
 
 /* Scratch shared by all batches of a sink: nothing in it outlives a call. */
@@ -76,7 +80,8 @@ struct gw_batch_request {
 
 /* Read and render into `text` (cleared first) and fill `batch` (count 0: nothing
  * there yet). RETRY: nothing is stored at `from`, though later records are; and
- * the errors of the source; SCHEMA for an unknown renderer version. */
+ * the errors of the source; SCHEMA if the first slot is more than this release
+ * understands (a newer one wrote it): what is before such a slot goes first. */
 enum gw_err gw_batch_build(struct gw_batch *batch, struct gw_batch_scratch *scratch,
                            const struct gw_batch_request *request, struct gw_buf *text);
 /* Index of the slot that starts at `sequence`; NOENT. */

@@ -49,12 +49,23 @@ static bool find_held_work(struct gw_lane *lane, struct gw_work *ret_work) {
     return false;
 }
 
+static bool waits_for_newer_release(struct gw_uplink *uplink, const struct gw_track *track) {
+    if (track->look_again_mono_ms <= gw_uplink_now(uplink)) {
+        return false;
+    }
+    wake_at(uplink, track->look_again_mono_ms);
+    return true;
+}
+
 /* The track with the highest (own) or lowest (salvaged) epoch index that has
  * something to send. */
 static bool find_forward_work(struct gw_lane *lane, bool is_own, struct gw_work *ret_work) {
     for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
         struct gw_track *track = &lane->uplink->tracks[i][lane->class];
         if (!track->is_used || (track->epoch_index == GW_EPOCH_INDEX_OWN) != is_own) {
+            continue;
+        }
+        if (track->is_unknown && waits_for_newer_release(lane->uplink, track)) {
             continue;
         }
         struct gw_plan plan = gw_track_plan(track, lane->uplink->accepted);
@@ -161,6 +172,16 @@ static enum gw_err choose(struct gw_uplink *uplink, int64_t now, unsigned in_fli
     return gw_share_choose(&uplink->share, round->shares, &round->chosen);
 }
 
+static void not_sent(struct gw_lane *lane, enum gw_err err) {
+    if (gw_lane_is_asked(lane)) {
+        gw_lane_asked_not_sent(lane, err);
+    } else if (err == GW_ERR_SCHEMA && lane->job == GW_JOB_FORWARD) {
+        gw_lane_note_unknown(lane, lane->track);
+    } else {
+        gw_lane_back_off(lane);
+    }
+}
+
 /* False: nothing more can be started now. */
 static bool start_one(struct gw_uplink *uplink, int64_t now) {
     struct gw_round round;
@@ -184,12 +205,8 @@ static bool start_one(struct gw_uplink *uplink, int64_t now) {
     }
     lane->turns++;
     err = gw_lane_send(lane, &round.works[round.chosen], allowance);
-    if (err && gw_lane_is_asked(lane)) {
-        gw_lane_asked_not_sent(lane, err);
-        return true;
-    }
     if (err) {
-        gw_lane_back_off(lane);
+        not_sent(lane, err);
         return true;
     }
     gw_share_charge(&uplink->share, round.shares, round.chosen, lane->body_bytes);

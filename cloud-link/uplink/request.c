@@ -191,8 +191,10 @@ enum gw_err gw_lane_send(struct gw_lane *lane, const struct gw_work *work,
     gw_pace_spend(&uplink->pace, lane->batch.events);
     (*uplink->request_counter)++;
     *uplink->sent_counter += lane->batch.events;
-    if (work->job == GW_JOB_FORWARD && lane->batch.last > lane->track->sent) {
-        lane->track->sent = lane->batch.last;
+    if (work->job == GW_JOB_FORWARD) {
+        gw_lane_clear_unknown(lane, lane->track);
+        lane->track->sent =
+            lane->batch.last > lane->track->sent ? lane->batch.last : lane->track->sent;
     }
     return GW_OK;
 }

@@ -6,25 +6,27 @@
  * one class back, so all there is to do is to say so, under the class's own name. A
  * class the centre has paused stands because it was told to.
  */
-#include <stdio.h>
-
 #include "cloud-link/uplink/state.h"
 
 /* As long as the watch of the sink takes to complain. */
 #define LIMITS_TO_COMPLAIN 2
 
+/* Events that could move: not those that wait for a newer release, of which an issue
+ * tells already. */
+static uint64_t movable(const struct gw_lane *lane) {
+    uint64_t events = 0;
+    for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
+        const struct gw_track *track = &lane->uplink->tracks[i][lane->class];
+        events += track->is_used && !track->is_unknown ? gw_track_backlog(track) : 0;
+    }
+    return events;
+}
+
 static bool is_to_move(const struct gw_lane *lane) {
-    return lane->paused_until_mono_ms <= gw_uplink_now(lane->uplink)
-           && gw_uplink_backlog(lane->uplink, lane->class) > 0;
+    return lane->paused_until_mono_ms <= gw_uplink_now(lane->uplink) && movable(lane) > 0;
 }
 
 /* ---- one class ---- */
-
-static struct gw_str subject_of(const struct gw_lane *lane, char text[static 128]) {
-    (void) snprintf(text, 128, "%.100s/%s", lane->uplink->sink->name,
-                    gw_flow_class_name(lane->class));
-    return gw_str_from_cstr(text);
-}
 
 void gw_lane_moved(struct gw_lane *lane) {
     char subject[128];
@@ -32,7 +34,7 @@ void gw_lane_moved(struct gw_lane *lane) {
     if (lane->is_standing) {
         lane->is_standing = false;
         gw_health_clear(lane->uplink->health, GW_ISSUE_UPLINK_NO_PROGRESS,
-                        subject_of(lane, subject));
+                        gw_lane_subject(lane, subject));
     }
 }
 
@@ -54,10 +56,10 @@ static void watch_lane(struct gw_lane *lane) {
         return;
     }
     lane->is_standing = true;
-    gw_health_raise(uplink->health, GW_ISSUE_UPLINK_NO_PROGRESS, subject_of(lane, subject),
+    gw_health_raise(uplink->health, GW_ISSUE_UPLINK_NO_PROGRESS, gw_lane_subject(lane, subject),
                     "%llu events of class %s wait while others are taken; last error: %s",
-                    (unsigned long long) gw_uplink_backlog(uplink, lane->class),
-                    gw_flow_class_name(lane->class), uplink->error[0] ? uplink->error : "none");
+                    (unsigned long long) movable(lane), gw_flow_class_name(lane->class),
+                    uplink->error[0] ? uplink->error : "none");
 }
 
 /* ---- the sink ---- */

@@ -167,6 +167,13 @@ struct gw_track *gw_uplink_find_track(struct gw_uplink *uplink, struct gw_epoch 
 const struct gw_track *gw_uplink_own_track(const struct gw_uplink *uplink,
                                            enum gw_flow_class class);
 uint64_t gw_uplink_backlog(const struct gw_uplink *uplink, enum gw_flow_class class);
+/* The lane could not send for the track what only a newer release understands: the
+ * track waits, and an issue says why. */
+void gw_lane_note_unknown(struct gw_lane *lane, struct gw_track *track);
+/* The track is understood (again), or gone. */
+void gw_lane_clear_unknown(struct gw_lane *lane, struct gw_track *track);
+/* "sink/class" into `text`: subject of issues of one class. */
+struct gw_str gw_lane_subject(const struct gw_lane *lane, char text[static 128]);
 
 /* standing.c: what to do when events wait and nothing moves */
 void gw_uplink_watch(struct gw_uplink *uplink);

@@ -57,12 +57,14 @@ struct gw_track {
     uint64_t sent;                          /* highest sequence handed to the sink at all */
     struct gw_held held[GW_TRACK_HELD_MAX]; /* by sequence */
     unsigned held_count;
-    uint64_t bad_slots;      /* 0 = not bisecting */
-    unsigned faults;         /* 500s in a row for the batch at `next` */
-    uint64_t marked_until;   /* letters with tombstones may exist up to here */
-    uint64_t saved_cursor;   /* as last committed to the link store */
-    uint64_t hole_at;        /* nothing was stored there at the last read, 0 = none */
-    bool hole_outlived_look; /* and the range was looked at since */
+    uint64_t bad_slots;         /* 0 = not bisecting */
+    unsigned faults;            /* 500s in a row for the batch at `next` */
+    uint64_t marked_until;      /* letters with tombstones may exist up to here */
+    uint64_t saved_cursor;      /* as last committed to the link store */
+    uint64_t hole_at;           /* nothing was stored there at the last read, 0 = none */
+    bool hole_outlived_look;    /* and the range was looked at since */
+    bool is_unknown;            /* at `next` stands what only a newer release understands */
+    int64_t look_again_mono_ms; /* when to try it again */
 };
 
 enum gw_plan_kind {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tracks of a sink follow the epochs of the queue. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cloud-link/uplink/state.h"
@@ -35,6 +36,43 @@ uint64_t gw_uplink_backlog(const struct gw_uplink *uplink, enum gw_flow_class cl
         }
     }
     return backlog;
+}
+
+/* ---- what a newer release wrote ---- */
+
+/* How often it is looked whether that has changed. */
+#define LOOK_AGAIN_MS 60000
+
+struct gw_str gw_lane_subject(const struct gw_lane *lane, char text[static 128]) {
+    (void) snprintf(text, 128, "%.100s/%s", lane->uplink->sink->name,
+                    gw_flow_class_name(lane->class));
+    return gw_str_from_cstr(text);
+}
+
+void gw_lane_note_unknown(struct gw_lane *lane, struct gw_track *track) {
+    struct gw_uplink *uplink = lane->uplink;
+    char subject[128];
+    track->is_unknown = true;
+    track->look_again_mono_ms = gw_uplink_now(uplink) + LOOK_AGAIN_MS;
+    gw_health_raise(uplink->health, GW_ISSUE_STORE_RECORD_NEWER, gw_lane_subject(lane, subject),
+                    "%s %llu: %s; it and those behind it are kept and wait",
+                    gw_flow_class_name(lane->class), (unsigned long long) track->next,
+                    lane->batch.unknown);
+}
+
+void gw_lane_clear_unknown(struct gw_lane *lane, struct gw_track *track) {
+    char subject[128];
+    if (!track->is_unknown) {
+        return;
+    }
+    track->is_unknown = false;
+    for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
+        if (lane->uplink->tracks[i][lane->class].is_unknown) {
+            return; /* of another epoch */
+        }
+    }
+    gw_health_clear(lane->uplink->health, GW_ISSUE_STORE_RECORD_NEWER,
+                    gw_lane_subject(lane, subject));
 }
 
 static size_t find_row(const struct gw_uplink *uplink, struct gw_epoch epoch) {
@@ -152,6 +190,7 @@ static bool is_listed(const struct gw_queue_epoch_view *epochs, size_t count,
 static void drop_row(struct gw_uplink *uplink, size_t row) {
     for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
         struct gw_lane *lane = &uplink->lanes[class];
+        gw_lane_clear_unknown(lane, &uplink->tracks[row][class]);
         if (lane->in_flight && lane->track == &uplink->tracks[row][class]) {
             gw_lane_cancel(lane);
         }

@@ -195,7 +195,10 @@ void gw_uplink_close(struct gw_uplink *uplink) {
     }
     gw_uplink_clear_trouble(uplink);
     for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
-        gw_lane_moved(&uplink->lanes[class]); /* its issue must not outlive it */
+        gw_lane_moved(&uplink->lanes[class]); /* its issues must not outlive it */
+        for (size_t i = 0; i < GW_QUEUE_MAX_EPOCHS; i++) {
+            gw_lane_clear_unknown(&uplink->lanes[class], &uplink->tracks[i][class]);
+        }
     }
     free_uplink(uplink);
 }

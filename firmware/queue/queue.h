@@ -157,6 +157,10 @@ struct gw_intake gw_queue_intake(struct gw_queue_writer *writer);
 
 /* When gw_queue_tick wants to run next, GW_NEVER_MS if nothing is pending. */
 int64_t gw_queue_next_mono_ms(const struct gw_queue_writer *writer);
+/* Until when it saves work to read nothing: a group is open that will be committed
+ * then and hardly before, so nothing that arrives could be acknowledged earlier. At
+ * most 10 ms ahead; 0 = do not rest. */
+int64_t gw_queue_rest_mono_ms(const struct gw_queue_writer *writer);
 /* Commit the open group if a deadline has passed, the group is large, or the
  * write budget allows not to wait; trims ride along. Returns what the commit
  * returned (completions have been told already). */
@@ -272,7 +276,10 @@ struct gw_queue_read_request {
 struct gw_queue_entry {
     struct gw_record record; /* views into `storage` of the read */
     struct gw_event_context context;
-    enum gw_err err; /* GW_OK, or CORRUPT: only class/sequence/epoch are set */
+    /* GW_OK; CORRUPT, or SCHEMA for a record that a newer release wrote: then only
+     * class/sequence/epoch are set. */
+    enum gw_err err;
+    uint8_t newer_format; /* SCHEMA: the format found, of the record or its context */
 };
 /* Copy records from `from` on, appended to `storage`, and describe them in `entries`
  * (max_entries). One short transaction. ret_count 0 = nothing there yet.

@@ -9,12 +9,17 @@
  *
  * Whatever the flash did, the sequence of a place is known from its key: a record
  * that fails its checksum, or is missing where the books say there is one, becomes
- * an entry with CORRUPT and reading goes on behind it.
+ * an entry with CORRUPT and reading goes on behind it. A record of a newer format is
+ * none of that (the software was rolled back): it is whole, and this release must not
+ * say otherwise. It is an entry with SCHEMA.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "firmware/queue/queue_internal.h"
+
+/* Of records and contexts alike (firmware/event/record.h). */
+#define FORMAT_AT 4
 
 struct kept_context {
     uint64_t key;
@@ -170,7 +175,7 @@ static const struct kept_context *find_context(const struct gw_queue_reader *rea
 
 /* Newest first in the list: that is the one most records name. */
 static enum gw_err keep_context(struct gw_queue_reader *reader, struct gw_store_txn *txn,
-                                uint64_t key) {
+                                uint64_t key, uint8_t *ret_format) {
     struct gw_bytes value;
     enum gw_err err = gw_store_get(txn, reader->tables.context, gw_store_key_u64(&key), &value);
     if (err) {
@@ -182,6 +187,7 @@ static enum gw_err keep_context(struct gw_queue_reader *reader, struct gw_store_
         return GW_ERR_NOMEM;
     }
     memcpy(kept->bytes, value.ptr, value.len);
+    *ret_format = value.len > FORMAT_AT ? kept->bytes[FORMAT_AT] : 0;
     kept->key = key;
     err = gw_context_decode((struct gw_bytes){kept->bytes, value.len}, &kept->context);
     if (err) {
@@ -206,16 +212,22 @@ struct read_run {
     uint64_t expected; /* next sequence wanted */
 };
 
-static void put_corrupt(struct read_run *run, uint64_t sequence) {
+static void put_unreadable(struct read_run *run, uint64_t sequence, enum gw_err err,
+                           uint8_t newer_format) {
     run->entries[run->count++] = (struct gw_queue_entry){
         .record = {.class = run->request->class,
                    .sequence = sequence,
                    .last_sequence = sequence,
                    .epoch = run->epoch->epoch,
                    .id = gw_event_id_make(run->request->class, sequence, run->epoch->epoch)},
-        .err = GW_ERR_CORRUPT,
+        .err = err,
+        .newer_format = newer_format,
     };
     run->expected = sequence + 1;
+}
+
+static void put_corrupt(struct read_run *run, uint64_t sequence) {
+    put_unreadable(run, sequence, GW_ERR_CORRUPT, 0);
 }
 
 static bool belongs_here(const struct read_run *run, const struct gw_record *record,
@@ -224,19 +236,24 @@ static bool belongs_here(const struct read_run *run, const struct gw_record *rec
            && gw_epoch_eq(record->epoch, run->epoch->epoch);
 }
 
-/* The record in the buffer, with its context; CORRUPT if either is damaged. */
+/* The record in the buffer, with its context; CORRUPT if either is damaged, SCHEMA if
+ * either is of a newer format, which is then in the entry. */
 static enum gw_err take_apart(struct read_run *run, struct gw_bytes bytes, uint64_t sequence,
                               struct gw_queue_entry *entry) {
     enum gw_err err = gw_record_decode(bytes, &entry->record);
+    if (err == GW_ERR_SCHEMA) {
+        entry->newer_format = bytes.ptr[FORMAT_AT];
+        return err;
+    }
     if (err || !belongs_here(run, &entry->record, sequence)) {
         return GW_ERR_CORRUPT;
     }
     uint64_t key = queue_context_key(run->epoch->index, entry->record.context_number);
     if (!find_context(run->reader, key)) {
-        err = keep_context(run->reader, run->txn, key);
+        err = keep_context(run->reader, run->txn, key, &entry->newer_format);
     }
     if (err) {
-        return err == GW_ERR_SCHEMA ? GW_ERR_CORRUPT : err;
+        return err;
     }
     entry->context = find_context(run->reader, key)->context;
     return GW_OK;
@@ -255,9 +272,9 @@ static enum gw_err put_record(struct read_run *run, uint64_t sequence, struct gw
     struct gw_bytes copy = {run->storage->data + before, value.len};
     struct gw_queue_entry entry = {.err = GW_OK};
     enum gw_err err = take_apart(run, copy, sequence, &entry);
-    if (err == GW_ERR_CORRUPT) {
+    if (err == GW_ERR_CORRUPT || err == GW_ERR_SCHEMA) {
         gw_buf_rewind(run->storage, before);
-        put_corrupt(run, sequence);
+        put_unreadable(run, sequence, err, err == GW_ERR_SCHEMA ? entry.newer_format : 0);
         return GW_OK;
     }
     if (err) {

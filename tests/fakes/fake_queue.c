@@ -49,7 +49,7 @@ static const struct gw_fake_spot *find_spot(const struct gw_fake_queue *fake,
                                             uint64_t sequence) {
     for (size_t i = 0; i < fake->spot_count; i++) {
         const struct gw_fake_spot *spot = &fake->spots[i];
-        uint64_t last = spot->kind == GW_FAKE_LARGE ? spot->first : spot->last;
+        uint64_t last = spot->kind >= GW_FAKE_LARGE ? spot->first : spot->last;
         if (spot->epoch_index == request->epoch_index
             && spot->class == request->class && sequence >= spot->first && sequence <= last) {
             return spot;
@@ -103,8 +103,10 @@ static enum gw_err put_entry(const struct gw_fake_queue *fake,
         .clock_quality = GW_CLOCK_SYNCHRONISED,
         .context = &entry->context,
     };
-    if (spot && spot->kind == GW_FAKE_CORRUPT) {
-        entry->err = GW_ERR_CORRUPT;
+    bool is_newer = spot && spot->kind == GW_FAKE_NEWER;
+    if (is_newer || (spot && spot->kind == GW_FAKE_CORRUPT)) {
+        entry->err = is_newer ? GW_ERR_SCHEMA : GW_ERR_CORRUPT;
+        entry->newer_format = is_newer ? (uint8_t) spot->last : 0;
         entry->record.class = request->class;
         entry->record.sequence = *sequence;
         entry->record.epoch = view->epoch;
@@ -117,7 +119,13 @@ static enum gw_err put_entry(const struct gw_fake_queue *fake,
     }
     struct gw_bytes bytes = {storage->data + storage->len, len};
     storage->len += len;
-    return gw_record_decode(bytes, &entry->record);
+    err = gw_record_decode(bytes, &entry->record);
+    if (spot && spot->kind == GW_FAKE_RENDERER) {
+        entry->record.renderer_version = (uint16_t) spot->last;
+    } else if (spot && spot->kind == GW_FAKE_TYPE) {
+        entry->record.type = (enum gw_event_type) spot->last;
+    }
+    return err;
 }
 
 enum gw_err gw_fake_queue_read(void *self, const struct gw_queue_read_request *request,

@@ -15,6 +15,9 @@ enum gw_fake_spot_kind {
     GW_FAKE_HOLE,      /* nothing is stored in [first, last] */
     GW_FAKE_TOMBSTONE, /* [first, last], reason "evicted" */
     GW_FAKE_LARGE,     /* the record's data has `last` bytes of text */
+    GW_FAKE_NEWER,     /* the record at `first` has the newer format `last` */
+    GW_FAKE_RENDERER,  /* the record at `first` has the renderer version `last` */
+    GW_FAKE_TYPE,      /* the record at `first` has the event type `last` */
 };
 
 struct gw_fake_spot {

@@ -71,6 +71,11 @@ static struct gw_str short_type(enum gw_event_type type) {
     return name;
 }
 
+static const char *what_is_wrong(const struct gw_queue_entry *entry) {
+    return entry->err == GW_ERR_SCHEMA ? "was written by a newer release"
+                                       : "does not fit its checksum";
+}
+
 static void show_line(struct gw_gwctl *ctl, const struct gw_queue_entry *entry) {
     const struct gw_record *record = &entry->record;
     char storage[64];
@@ -79,7 +84,7 @@ static void show_line(struct gw_gwctl *ctl, const struct gw_queue_entry *entry) 
     (void) fprintf(ctl->out, "%-9s %16llu  ", gw_flow_class_name(record->class),
                    (unsigned long long) record->sequence);
     if (entry->err) {
-        (void) fputs("does not fit its checksum\n", ctl->out);
+        (void) fprintf(ctl->out, "%s\n", what_is_wrong(entry));
         return;
     }
     (void) gw_time_put(&time, record->time_wall_ms);
@@ -205,9 +210,8 @@ static int show_event(struct gw_gwctl *ctl, struct reading *reading,
                              (unsigned long long) request->from);
     }
     if (entry->err) {
-        return gw_gwctl_fail(ctl, "%s %llu does not fit its checksum",
-                             gw_flow_class_name(request->class),
-                             (unsigned long long) request->from);
+        return gw_gwctl_fail(ctl, "%s %llu %s", gw_flow_class_name(request->class),
+                             (unsigned long long) request->from, what_is_wrong(entry));
     }
     show_rendered(ctl, reading, entry);
     return GW_EXIT_DONE;

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "firmware/base/crc32c.h"
+#include "firmware/event/wire.h"
 #include "firmware/queue/queue_internal.h"
 #include "tests/fakes/queue_fixture.h"
 
@@ -210,6 +212,58 @@ static void a_lost_context_makes_its_records_corrupt(void **state) {
     gw_queue_reader_close(r->reader);
 }
 
+/* Write `to` into byte 4 of a stored value and seal it again, as a newer release
+ * would have. */
+static void set_format(struct gw_queue_fixture *f, struct gw_table table, uint64_t key,
+                       uint8_t to) {
+    uint8_t bytes[1024];
+    struct gw_bytes value;
+    assert_int_equal(queue_begin(f->writer), GW_OK);
+    assert_int_equal(gw_store_get(f->writer->txn, table, gw_store_key_u64(&key), &value),
+                     GW_OK);
+    assert_in_range(value.len, 5, sizeof(bytes));
+    memcpy(bytes, value.ptr, value.len);
+    bytes[4] = to;
+    gw_le_put_u32(bytes, gw_crc32c(0, (struct gw_bytes){bytes + 4, value.len - 4}));
+    assert_int_equal(gw_store_put(f->writer->txn, table, gw_store_key_u64(&key),
+                                  (struct gw_bytes){bytes, value.len}),
+                     GW_OK);
+    assert_int_equal(gw_queue_commit(f->writer), GW_OK);
+}
+
+static void a_record_of_a_newer_release_is_schema_and_not_corrupt(void **state) {
+    struct gw_queue_fixture *f = *state;
+    struct reading *r = &reading;
+    assert_int_equal(gw_queue_fixture_open(f), GW_OK);
+    gw_queue_fixture_append(f, GW_CLASS_BUSINESS, 1, 5);
+    set_format(f, f->writer->tables.logs[GW_CLASS_BUSINESS],
+               queue_log_key(GW_EPOCH_INDEX_OWN, GW_CLASS_BUSINESS, 3), 7);
+    assert_int_equal(gw_queue_reader_open_beside(f->writer, &r->reader), GW_OK);
+    assert_int_equal(read_some(r, GW_CLASS_BUSINESS, 1, 10, SIZE_MAX), GW_OK);
+    assert_int_equal(r->count, 5);
+    assert_int_equal(r->entries[1].err, GW_OK);
+    assert_int_equal(r->entries[2].err, GW_ERR_SCHEMA);
+    assert_int_equal(r->entries[2].newer_format, 7);
+    assert_int_equal(r->entries[2].record.sequence, 3);
+    assert_int_equal(r->entries[3].err, GW_OK);
+    gw_queue_reader_close(r->reader);
+}
+
+static void a_context_of_a_newer_release_is_schema_and_not_corrupt(void **state) {
+    struct gw_queue_fixture *f = *state;
+    struct reading *r = &reading;
+    assert_int_equal(gw_queue_fixture_open(f), GW_OK);
+    gw_queue_fixture_append(f, GW_CLASS_BUSINESS, 1, 2);
+    set_format(f, f->writer->tables.context, queue_context_key(GW_EPOCH_INDEX_OWN, 1), 9);
+    assert_int_equal(gw_queue_reader_open_beside(f->writer, &r->reader), GW_OK);
+    assert_int_equal(read_some(r, GW_CLASS_BUSINESS, 1, 10, SIZE_MAX), GW_OK);
+    assert_int_equal(r->count, 2);
+    assert_int_equal(r->entries[0].err, GW_ERR_SCHEMA);
+    assert_int_equal(r->entries[0].newer_format, 9);
+    assert_int_equal(r->entries[1].err, GW_ERR_SCHEMA);
+    gw_queue_reader_close(r->reader);
+}
+
 /* ---- the path ---- */
 
 static void no_store_yet_is_noent(void **state) {
@@ -360,6 +414,8 @@ int main(void) {
         TEST(a_damaged_record_is_one_corrupt_entry_and_reading_goes_on),
         TEST(missing_records_are_reported_one_by_one),
         TEST(a_lost_context_makes_its_records_corrupt),
+        TEST(a_record_of_a_newer_release_is_schema_and_not_corrupt),
+        TEST(a_context_of_a_newer_release_is_schema_and_not_corrupt),
         TEST(no_store_yet_is_noent),
         TEST(a_replaced_store_asks_for_a_new_open),
         TEST(a_reader_in_another_process_sees_whole_ordered_records),
