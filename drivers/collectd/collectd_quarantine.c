@@ -335,6 +335,21 @@ static void put_counts(struct gw_buf *buf, const char *name,
     gw_buf_put_char(buf, '}');
 }
 
+static void put_salvaged(struct gw_buf *buf, const struct gw_queue_salvage_result *result) {
+    gw_buf_put_char(buf, '{');
+    put_counts(buf, "recovered", result->recovered);
+    gw_buf_put_char(buf, ',');
+    put_counts(buf, "lost", result->lost);
+    gw_buf_printf(buf,
+                  ",\"already_acked\":%llu,\"quarantine\":{\"recovered\":%llu,\"left\":%llu,"
+                  "\"damaged\":%llu},\"state_left\":%llu}",
+                  (unsigned long long) result->already_acked,
+                  (unsigned long long) result->quarantine_recovered,
+                  (unsigned long long) result->quarantine_left,
+                  (unsigned long long) result->quarantine_damaged,
+                  (unsigned long long) result->state_left);
+}
+
 void gw_collectd_verb_salvage(const struct gw_collectd_request *request) {
     struct gw_collectd *collectd = request->collectd;
     struct gw_str path = {0};
@@ -362,11 +377,11 @@ void gw_collectd_verb_salvage(const struct gw_collectd_request *request) {
         return;
     }
     gw_health_clear(collectd->health, GW_ISSUE_STORE_SET_ASIDE, (struct gw_str){0});
-    gw_buf_put_char(&collectd->answer, '{');
-    put_counts(&collectd->answer, "recovered", result.recovered);
-    gw_buf_put_char(&collectd->answer, ',');
-    put_counts(&collectd->answer, "lost", result.lost);
-    gw_buf_printf(&collectd->answer, ",\"already_acked\":%llu}",
-                  (unsigned long long) result.already_acked);
+    /* What found no room in the quarantine lies nowhere else. */
+    if (result.quarantine_left == 0 && !gw_queue_aside_mark(path_text)) {
+        (void) gw_queue_asides_prune(collectd->paths.queue,
+                                     gw_queue_asides_share(collectd->paths.queue));
+    }
+    put_salvaged(&collectd->answer, &result);
     gw_collectd_answer(request);
 }

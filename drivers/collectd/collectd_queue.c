@@ -77,10 +77,16 @@ static void say_how_it_opened(struct gw_collectd *collectd) {
     }
     gw_log_error(GW_COLLECTD_ROOM,
                  "queue could not be used and was set aside, a fresh epoch begins; "
-                 "'gwctl queue salvage' brings back what is readable epoch=%s reason=\"%s\" "
-                 "path=%s",
+                 "'gwctl queue salvage' brings back readable events and quarantine, not the "
+                 "sources' state epoch=%s reason=\"%s\" path=%s",
                  epoch, opening->set_aside_reason, opening->set_aside_path);
-    gw_health_raise(collectd->health, GW_ISSUE_STORE_SET_ASIDE, nothing, "%s: %s",
+    if (opening->unsalvaged_removed > 0) {
+        gw_log_error(GW_COLLECTD_ROOM,
+                     "older stores that nobody had salvaged were removed for want of room: %u",
+                     opening->unsalvaged_removed);
+    }
+    gw_health_raise(collectd->health, GW_ISSUE_STORE_SET_ASIDE, nothing,
+                    "%s: %s; salvage brings events and quarantine back, not the sources' state",
                     opening->set_aside_path, opening->set_aside_reason);
 }
 

@@ -67,6 +67,20 @@ static void put_queue(const struct gw_collectd *collectd, struct gw_buf *buf) {
     gw_buf_put_str(buf, GW_STR("}}"));
 }
 
+/* Stores that were set aside and lie there still. */
+static void put_asides(const struct gw_collectd *collectd, struct gw_buf *buf) {
+    struct gw_queue_aside asides[GW_QUEUE_ASIDES_MAX];
+    size_t count = gw_queue_asides_list(collectd->paths.queue, asides);
+    gw_buf_put_str(buf, GW_STR(",\"set_aside\":["));
+    for (size_t i = 0; i < count; i++) {
+        gw_buf_put_str(buf, i > 0 ? GW_STR(",{\"path\":") : GW_STR("{\"path\":"));
+        gw_buf_put_json_str(buf, gw_str_from_cstr(asides[i].path));
+        gw_buf_printf(buf, ",\"bytes\":%llu,\"salvaged\":%s}", ull(asides[i].bytes),
+                      asides[i].is_salvaged ? "true" : "false");
+    }
+    gw_buf_put_char(buf, ']');
+}
+
 /* ---- sources ---- */
 
 static void put_brokers(const struct gw_collectd *collectd, struct gw_buf *buf) {
@@ -186,6 +200,7 @@ static void put_sections(void *context, struct gw_buf *buf) {
                   ull(collectd->config->revision), collectd->config->hash,
                   collectd->fell_back ? "true" : "false");
     put_queue(collectd, buf);
+    put_asides(collectd, buf);
     put_brokers(collectd, buf);
     put_front_door(collectd, buf);
     put_buses(collectd, buf);

@@ -111,6 +111,7 @@ struct gw_queue_opening {
     enum gw_queue_origin origin;
     char set_aside_path[256]; /* where the unusable store was put, or "" */
     char set_aside_reason[160];
+    unsigned unsalvaged_removed; /* older stores that had to go for want of room */
     /* What is known of the epoch before this one (created or set aside).
      * Heads from a readable old store are exact, else what `previous` said. */
     bool has_previous;
@@ -227,18 +228,50 @@ enum gw_err gw_queue_quarantine_drop(struct gw_queue_writer *writer, uint64_t nu
  * old ids, as closed older epochs of this store; holes up to the last known head
  * (of the old store, of `progress`, or of the opening that set it aside) become
  * tombstones with reason "corrupt". Records that `progress` (`count` epochs, NULL
- * if 0) says are acknowledged are left out. Commits of
- * its own; readers see an epoch when it is complete. A call that failed half-way
- * (FULL, IO) may be repeated. NOENT (no store there), CORRUPT (nothing readable),
+ * if 0) says are acknowledged are left out. Entries of its quarantine come too, under
+ * new numbers and without origin, as far as ours has room without evicting any. The
+ * sources' state does not: sessions, windows and chains of the new store have begun
+ * anew. Commits of its own; readers see an epoch when it is complete. A call that failed
+ * half-way (FULL, IO) may be repeated. NOENT (no store there), CORRUPT (nothing readable),
  * SCHEMA (newer format), DUPLICATE (its epoch is here already), FULL. */
 struct gw_queue_salvage_result {
     uint64_t recovered[GW_CLASS_COUNT];
     uint64_t lost[GW_CLASS_COUNT];
     uint64_t already_acked;
+    uint64_t quarantine_recovered;
+    uint64_t quarantine_left;    /* the quarantine is full: they stay where they are */
+    uint64_t quarantine_damaged; /* entries that do not fit their CRC */
+    uint64_t state_left;         /* entries of the sources' tables: they stay too */
 };
 enum gw_err gw_queue_salvage(struct gw_queue_writer *writer, const char *path,
                              const struct gw_queue_progress *progress, size_t count,
                              struct gw_queue_salvage_result *ret_result);
+
+/* ---- stores that were set aside ---- */
+
+#define GW_QUEUE_ASIDES_KEPT 3 /* the newest, whatever they are */
+#define GW_QUEUE_ASIDES_MAX 32 /* looked at in one go */
+struct gw_queue_aside {
+    char path[256];
+    uint64_t bytes;   /* on disk */
+    bool is_salvaged; /* gw_queue_aside_mark was called */
+};
+/* Those of the store at `path`, oldest first; of more than GW_QUEUE_ASIDES_MAX the
+ * oldest. Their number. */
+size_t gw_queue_asides_list(const char *path,
+                            struct gw_queue_aside ret_asides[GW_QUEUE_ASIDES_MAX]);
+/* What was worth having has been taken over from the one at `aside`. IO, NOENT. */
+enum gw_err gw_queue_aside_mark(const char *aside);
+struct gw_queue_asides_pruned {
+    unsigned salvaged, unsalvaged; /* how many were removed */
+};
+/* Remove what is not worth its room: salvaged ones but the newest
+ * GW_QUEUE_ASIDES_KEPT; then, while all of them take more than `max_bytes`, the oldest
+ * salvaged ones and at last the oldest of the others. The newest of all stays.
+ * gw_queue_writer_open does so with half the disk before it makes a new store. */
+struct gw_queue_asides_pruned gw_queue_asides_prune(const char *path, uint64_t max_bytes);
+/* Half of the disk that `path` lies on; UINT64_MAX if it does not say. */
+uint64_t gw_queue_asides_share(const char *path);
 
 /* ---- reader ---- */
 

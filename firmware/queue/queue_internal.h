@@ -3,7 +3,7 @@
  * What the files of this room share.
  *
  *   queue_open      open, create, close                 queue_judge   may it be used?
- *   queue_aside     setting aside
+ *   queue_aside     setting aside                       queue_asides  what lies there
  *   queue_append    a unit into the open transaction    queue_group   commit, deadlines
  *   queue_account   cost, admission, figures            queue_books   accounting on disk
  *   queue_front     the oldest end of a class           queue_trim    progress, ring
@@ -377,6 +377,10 @@ enum gw_err queue_tail(void *self, struct gw_bytes prefix, size_t count, gw_inta
 /* Into the open transaction; the oldest entries make room. */
 enum gw_err queue_quarantine_write(struct gw_queue_writer *writer,
                                    const struct gw_quarantine_entry *entry);
+/* Take over an entry of another store, without its origin. FULL if that would need
+ * room of ours; the open transaction is untouched then. */
+enum gw_err queue_quarantine_adopt(struct gw_queue_writer *writer,
+                                   const struct gw_quarantine_view *view, uint64_t *ret_cost);
 /* False if the stored entry is damaged. Views into `value`. */
 bool queue_quarantine_decode(uint64_t number, struct gw_bytes value,
                              struct gw_quarantine_view *ret_view);

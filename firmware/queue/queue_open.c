@@ -202,6 +202,8 @@ static enum gw_err replace_store(struct gw_queue_writer *writer,
     previous_from_witness(witness, opening);
     enum gw_err err = queue_aside_move(writer->path, gw_clock_wall_ms(&writer->clock), opening);
     if (!err) {
+        uint64_t share = gw_queue_asides_share(writer->path);
+        opening->unsalvaged_removed = gw_queue_asides_prune(writer->path, share).unsalvaged;
         err = open_store(writer);
     }
     if (!err) {

@@ -27,7 +27,8 @@
 struct entry_parts {
     struct gw_str reason, topic, device, origin;
     bool has_long_topic;
-    size_t topic_len; /* original */
+    size_t topic_len, raw_len; /* original */
+    int64_t time_wall_ms;
     struct gw_bytes raw;
 };
 
@@ -56,6 +57,8 @@ static struct entry_parts parts_of(const struct gw_queue_writer *writer,
         .topic = shorten_to(entry->topic, GW_QUARANTINE_TOPIC_MAX_BYTES),
         .has_long_topic = entry->topic.len > TEXT_MAX_BYTES,
         .topic_len = entry->topic.len,
+        .raw_len = entry->raw_len,
+        .time_wall_ms = entry->time_wall_ms,
         .device = shorten(entry->device),
         .origin = shorten(gw_str_from_bytes(entry->origin)),
         .raw = {entry->raw.ptr, entry->raw.len < most ? entry->raw.len : most},
@@ -126,12 +129,11 @@ static enum gw_err evict_for(struct gw_queue_writer *writer, uint64_t need) {
     return last > 0 ? write_evicted(writer, last) : GW_OK;
 }
 
-static void encode(const struct gw_quarantine_entry *entry, const struct entry_parts *parts,
-                   uint8_t *place, size_t len) {
+static void encode(const struct entry_parts *parts, uint8_t *place, size_t len) {
     uint64_t form = parts->has_long_topic ? FORM_LONG_TOPIC : 0;
     struct pack pack = pack_start(place, len);
-    pack_u64(&pack, (uint64_t) entry->time_wall_ms);
-    pack_u64(&pack, form << FORM_SHIFT | entry->raw_len);
+    pack_u64(&pack, (uint64_t) parts->time_wall_ms);
+    pack_u64(&pack, form << FORM_SHIFT | parts->raw_len);
     pack_str(&pack, parts->reason);
     pack_str(&pack, parts->has_long_topic ? (struct gw_str){0} : parts->topic);
     pack_str(&pack, parts->device);
@@ -145,26 +147,56 @@ static void encode(const struct gw_quarantine_entry *entry, const struct entry_p
     (void) pack_seal(&pack);
 }
 
-enum gw_err queue_quarantine_write(struct gw_queue_writer *writer,
-                                   const struct gw_quarantine_entry *entry) {
-    struct entry_parts parts = parts_of(writer, entry);
+static enum gw_err put(struct gw_queue_writer *writer, const struct entry_parts *parts) {
     struct quarantine_books *books = &writer->pending.quarantine;
-    size_t len = encoded_len(&parts);
-    enum gw_err err = evict_for(writer, queue_cost(writer, len));
-    if (err) {
-        return err;
-    }
+    size_t len = encoded_len(parts);
     uint64_t number = books->next;
     uint8_t *place;
-    err = gw_store_reserve(writer->txn, writer->tables.quarantine, gw_store_key_u64(&number),
-                           len, true, &place);
+    enum gw_err err = gw_store_reserve(writer->txn, writer->tables.quarantine,
+                                       gw_store_key_u64(&number), len, true, &place);
     if (err) {
         return err;
     }
-    encode(entry, &parts, place, len);
+    encode(parts, place, len);
     books->next = number + 1;
     books->count++;
     books->bytes += queue_cost(writer, len);
+    return GW_OK;
+}
+
+enum gw_err queue_quarantine_write(struct gw_queue_writer *writer,
+                                   const struct gw_quarantine_entry *entry) {
+    struct entry_parts parts = parts_of(writer, entry);
+    enum gw_err err = evict_for(writer, queue_cost(writer, encoded_len(&parts)));
+    return err ? err : put(writer, &parts);
+}
+
+/* Its packet id and session are those of a store whose sessions are gone. */
+enum gw_err queue_quarantine_adopt(struct gw_queue_writer *writer,
+                                   const struct gw_quarantine_view *view, uint64_t *ret_cost) {
+    struct entry_parts parts = {
+        .reason = view->reason,
+        .topic = view->topic,
+        .device = view->device,
+        .has_long_topic = view->topic_len > TEXT_MAX_BYTES,
+        .topic_len = view->topic_len,
+        .raw_len = view->raw_len,
+        .time_wall_ms = view->time_wall_ms,
+        .raw = view->raw,
+    };
+    uint64_t cost = queue_cost(writer, encoded_len(&parts));
+    if (writer->pending.quarantine.bytes + cost > writer->options.quarantine_max_bytes) {
+        return GW_ERR_FULL;
+    }
+    enum gw_err err = queue_admit(writer, cost);
+    if (err) {
+        return err;
+    }
+    err = put(writer, &parts);
+    if (err) {
+        return err == GW_ERR_FULL ? GW_ERR_IO : err; /* the transaction is lost */
+    }
+    *ret_cost = cost;
     return GW_OK;
 }
 

@@ -302,6 +302,10 @@ static bool take(void *context, struct gw_str table, struct gw_bytes key,
         salvage->err = take_context(salvage, queue_key_of(key), value);
     } else if (table.len == 0 || gw_str_starts_with(table, GW_STR("log."))) {
         salvage->err = take_record(salvage, key, value);
+    } else if (gw_str_eq(table, GW_STR("quarantine"))) {
+        salvage->err = salvage_take_quarantined(salvage, queue_key_of(key), value);
+    } else if (gw_str_starts_with(table, GW_STR("state."))) {
+        salvage->result.state_left++;
     }
     return salvage->err == GW_OK;
 }

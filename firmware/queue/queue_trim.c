@@ -167,7 +167,8 @@ static enum gw_err drop_epoch(struct gw_queue_writer *writer, size_t slot) {
     if (!err) {
         err = gw_store_del(writer->txn, writer->tables.epochs, (struct gw_bytes){&index, 1});
     }
-    if (err) {
+    /* One of which a salvage found nothing that is not acknowledged was never written. */
+    if (err && err != GW_ERR_NOENT) {
         return err;
     }
     for (size_t i = slot; i + 1 < books->epoch_count; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What queue_salvage.c (what is there) and salvage_holes.c (what is not) share. */
+/* What queue_salvage.c (what is there), salvage_holes.c (what is not) and
+ * salvage_quarantine.c share. */
 #ifndef GW_QUEUE_SALVAGE_H
 #define GW_QUEUE_SALVAGE_H
 
@@ -18,6 +19,8 @@ struct salvage {
     struct gw_queue_salvage_result result;
     struct salvage_epoch old[GW_QUEUE_MAX_EPOCHS]; /* 0 = its own, then its salvaged */
     uint64_t batch;
+    uint64_t quarantine_done; /* of an earlier call: numbers up to here are taken over */
+    bool has_quarantine_done;
     bool found_any;
     enum gw_err err; /* why the walk was stopped */
 };
@@ -39,6 +42,9 @@ enum gw_err salvage_put_context(struct salvage *salvage, struct epoch_books *epo
 enum gw_err salvage_next_batch(struct salvage *salvage, uint64_t bytes);
 /* Slots for epochs of which nothing but the books was readable. */
 enum gw_err salvage_add_lost(struct salvage *salvage);
+/* One entry of the old quarantine. */
+enum gw_err salvage_take_quarantined(struct salvage *salvage, uint64_t number,
+                                     struct gw_bytes value);
 /* Tombstones into all holes, then every filled epoch is closed. */
 enum gw_err salvage_close(struct salvage *salvage);
 

@@ -191,8 +191,11 @@ def test_salvage_sends_what_a_store_set_aside_still_held_and_names_the_rest(make
     shutil.rmtree(store(rig))
     shutil.copytree(copy, store(rig))
     start_again(rig)
+    assert "set aside (not salvaged" in gwctl(rig, "status").stdout
     done = gwctl(rig, "queue", "salvage", str(set_aside(rig)))
     assert done.returncode == 0, done.stderr + done.stdout
+    assert "quarantine: 0 recovered" in done.stdout and "state" in done.stdout
+    wait_until(lambda: "set aside (salvaged" in gwctl(rig, "status").stdout, 10, "it is marked")
     wait_until(lambda: len(raws(rig)) >= 1200, 60, "salvaged events arrive", every=0.2)
     assert len(set(raws(rig))) == len(raws(rig)) == 1200
     assert rig.centre_counter("events_conflict") == 0

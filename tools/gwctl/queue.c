@@ -315,5 +315,15 @@ int gw_gwctl_queue_salvage(struct gw_gwctl *ctl) {
     }
     (void) fprintf(ctl->out, "%llu had been acknowledged by the centre already\n",
                    (unsigned long long) gw_gwctl_number_of(root, "already_acked"));
+    const struct gw_json *quarantine = gw_json_member(root, "quarantine");
+    (void) fprintf(ctl->out,
+                   "quarantine: %llu recovered, %llu left for want of room, %llu damaged\n",
+                   (unsigned long long) gw_gwctl_number_of(quarantine, "recovered"),
+                   (unsigned long long) gw_gwctl_number_of(quarantine, "left"),
+                   (unsigned long long) gw_gwctl_number_of(quarantine, "damaged"));
+    (void) fprintf(ctl->out,
+                   "%llu entries of the sources' state (sessions, submitted ids, audit chain) "
+                   "stay there\n",
+                   (unsigned long long) gw_gwctl_number_of(root, "state_left"));
     return GW_EXIT_DONE;
 }

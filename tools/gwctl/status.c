@@ -157,6 +157,24 @@ static void show_queue(const struct gw_json *queue, FILE *out) {
     }
 }
 
+/* Stores that were set aside. */
+static void show_asides(const struct gw_json *snapshot, FILE *out) {
+    char storage[64];
+    struct gw_buf text;
+    gw_buf_init(&text, storage, sizeof storage);
+    const struct gw_json *aside = gw_json_first(gw_json_member(snapshot, "set_aside"));
+    for (; aside; aside = gw_json_next(aside)) {
+        bool is_salvaged = false;
+        (void) !gw_json_get_bool(gw_json_member(aside, "salvaged"), &is_salvaged);
+        gw_buf_clear(&text);
+        (void) gw_gwctl_put_bytes(&text, gw_gwctl_number_of(aside, "bytes"));
+        (void) fprintf(out,
+                       "  set aside (%s, %.*s): ", is_salvaged ? "salvaged" : "not salvaged",
+                       GW_STR_ARG(gw_buf_str(&text)));
+        show_member(out, "", aside, "path", "\n");
+    }
+}
+
 /* Rows of {"name" or "id", "state", ...}: brokers, buses, devices, sinks. */
 static void show_rows(const struct gw_json *snapshot, const char *section, const char *word,
                       FILE *out) {
@@ -238,6 +256,7 @@ static void show_state(const struct daemon_state *state, FILE *out) {
     if (queue && gw_json_member(queue, "classes")) {
         show_queue(queue, out);
     }
+    show_asides(snapshot, out);
     show_rows(snapshot, "brokers", "broker", out);
     show_rows(snapshot, "buses", "bus", out);
     show_rows(snapshot, "devices", "device", out);
