@@ -27,4 +27,6 @@ find_library(GW_MBEDX509 mbedx509 REQUIRED)
 find_library(GW_MBEDTLS mbedtls REQUIRED)
 add_library(gw_vendor_mbedtls INTERFACE)
 target_include_directories(gw_vendor_mbedtls SYSTEM INTERFACE ${GW_MBEDTLS_INCLUDE})
-target_link_libraries(gw_vendor_mbedtls INTERFACE ${GW_MBEDTLS} ${GW_MBEDX509} ${GW_MBEDCRYPTO})
+# As needed: only the program that serves TLS loads the TLS library.
+target_link_libraries(gw_vendor_mbedtls INTERFACE -Wl,--push-state,--as-needed
+    ${GW_MBEDTLS} ${GW_MBEDX509} ${GW_MBEDCRYPTO} -Wl,--pop-state)

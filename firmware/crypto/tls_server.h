@@ -30,7 +30,8 @@
  * stream_memory_is_what_the_header_says (tls_stream_test.c). The two record buffers
  * of mbedTLS, whose size is part of how Debian builds it, are 33 kB of it, reading
  * ahead is 4 kB. It holds between the calls of a handshake too. The session table
- * is 2.2 MB of address space of which only entries in use touch memory.
+ * is 2.2 MB of address space of which only entries in use touch memory. A process
+ * with 1,000 streams and 1,000 sessions had 43 MB of anonymous memory (2.28.3).
  *
  * Cost, printed by the_cost_of_a_handshake_is_printed (tls_session_test.c, Release,
  * x86-64, P-256 on both sides): with mbedTLS 2.28.3 205 full handshakes per CPU
