@@ -17,8 +17,24 @@ static void drop_held_below(struct gw_track *track, uint64_t sequence) {
     }
 }
 
+/* Sequences behind the head may come again with other events: what is known of the old
+ * ones must not settle those. */
+static void retreat(struct gw_track *track, uint64_t last) {
+    while (track->held_count > 0 && track->held[track->held_count - 1].sequence > last) {
+        track->held_count--;
+    }
+    if (track->next > last + 1) {
+        track->next = last + 1;
+        gw_track_stop_bisecting(track);
+    }
+    track->sent = track->sent < last ? track->sent : last;
+}
+
 uint64_t gw_track_set_range(struct gw_track *track, struct gw_queue_range range) {
     uint64_t skipped = 0;
+    if (range.last < track->range.last) {
+        retreat(track, range.last);
+    }
     track->range = range;
     track->hole_outlived_look = track->hole_at != 0 && track->hole_at >= range.first;
     drop_held_below(track, range.first);

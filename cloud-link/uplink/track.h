@@ -84,7 +84,9 @@ struct gw_plan {
  * oldest record. `known` is false when there is no cursor. */
 void gw_track_start(struct gw_track *track, bool known, uint64_t cursor);
 /* The store's range changed. What was trimmed under a sink that was too slow
- * cannot be sent any more: number of sequences skipped. */
+ * cannot be sent any more: number of sequences skipped. A lower head (the store was put
+ * back to an older state under its epoch, which no healthy one is) takes the track back
+ * to it, as a restart would: the centre names a conflict where the old events differ. */
 uint64_t gw_track_set_range(struct gw_track *track, struct gw_queue_range range);
 
 /* Last sequence of the contiguous settled prefix, 0 = none. */

@@ -165,7 +165,13 @@ static void update_row(struct gw_uplink *uplink, size_t row,
                        const struct gw_queue_epoch_view *view) {
     for (unsigned class = 0; class < GW_CLASS_COUNT; class ++) {
         struct gw_track *track = &uplink->tracks[row][class];
+        struct gw_lane *lane = &uplink->lanes[class];
         track->epoch_index = view->index;
+        if (lane->in_flight && lane->track == track
+            && lane->batch.last > view->ranges[class].last
+            && view->ranges[class].last < track->range.last) {
+            gw_lane_cancel(lane); /* its answer would settle events still to come */
+        }
         uint64_t skipped = gw_track_set_range(track, view->ranges[class]);
         if (skipped > 0) {
             gw_log_debug("uplink",

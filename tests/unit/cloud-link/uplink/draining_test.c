@@ -256,6 +256,25 @@ static void a_saved_cursor_of_another_epoch_is_ignored(void **state) {
     rig_close(&rig);
 }
 
+static void a_head_that_falls_back_settles_no_event_to_come(void **state) {
+    (void) state;
+    struct rig rig;
+    rig_open(&rig);
+    set_head(&rig, GW_CLASS_BUSINESS, 4);
+    accept(&rig, 0);
+    set_head(&rig, GW_CLASS_BUSINESS, 10);
+    pending_is(&rig, 0, "business", 5, 10);
+    set_head(&rig, GW_CLASS_BUSINESS, 7);
+    assert_int_equal(rig.transport.cancelled, 1);
+    pending_is(&rig, 0, "business", 5, 7);
+    accept(&rig, 0);
+    set_head(&rig, GW_CLASS_BUSINESS, 2);
+    assert_int_equal(acked(&rig, GW_CLASS_BUSINESS), 2);
+    set_head(&rig, GW_CLASS_BUSINESS, 3);
+    pending_is(&rig, 0, "business", 3, 3);
+    rig_close(&rig);
+}
+
 static void a_store_that_is_replaced_cancels_what_was_in_flight(void **state) {
     (void) state;
     struct rig rig;
@@ -581,6 +600,7 @@ int main(void) {
         cmocka_unit_test(cursors_are_saved_lazily_and_a_crash_only_resends),
         cmocka_unit_test(an_orderly_stop_saves_the_cursors),
         cmocka_unit_test(a_saved_cursor_of_another_epoch_is_ignored),
+        cmocka_unit_test(a_head_that_falls_back_settles_no_event_to_come),
         cmocka_unit_test(a_store_that_is_replaced_cancels_what_was_in_flight),
         cmocka_unit_test(a_lost_link_store_begins_where_collectd_was_told),
         cmocka_unit_test(salvaged_epochs_drain_beside_the_own_one),

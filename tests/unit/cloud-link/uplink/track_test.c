@@ -49,6 +49,34 @@ static void a_cursor_beyond_the_head_is_ignored(void **state) {
     assert_int_equal(track.next, 5);
 }
 
+static void a_head_that_falls_back_skips_no_event_to_come(void **state) {
+    (void) state;
+    struct gw_track track = track_of(1, 20);
+    gw_track_settle(&track, 11, 11);
+    hold(&track, GW_HELD_REFUSED, 1); /* 12 */
+    hold(&track, GW_HELD_REFUSED, 1); /* 13 */
+    gw_track_settle(&track, 7, 20);
+    track.sent = 20;
+    assert_int_equal(gw_track_set_range(&track, (struct gw_queue_range){1, 12}), 0);
+    assert_int_equal(gw_track_cursor(&track), 11);
+    assert_int_equal(track.held_count, 1);
+    assert_int_equal(track.sent, 12);
+    plan_is(&track, 1, GW_PLAN_NOTHING, 0, 0);
+    (void) gw_track_set_range(&track, (struct gw_queue_range){1, 15});
+    plan_is(&track, 1, GW_PLAN_FORWARD, 13, 0);
+    assert_int_equal(gw_track_backlog(&track), 4);
+}
+
+static void a_tombstone_beyond_the_last_look_is_no_fallen_head(void **state) {
+    (void) state;
+    struct gw_track track = track_of(1, 20);
+    gw_track_settle(&track, 20, 25); /* it has grown since the look */
+    (void) gw_track_set_range(&track, (struct gw_queue_range){1, 20});
+    assert_int_equal(track.next, 26);
+    (void) gw_track_set_range(&track, (struct gw_queue_range){1, 30});
+    plan_is(&track, 1, GW_PLAN_FORWARD, 26, 0);
+}
+
 static void an_empty_class_has_nothing_to_send(void **state) {
     (void) state;
     struct gw_track track = track_of(1, 0);
@@ -201,6 +229,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_starts_behind_its_cursor_or_at_the_oldest_record),
         cmocka_unit_test(a_cursor_beyond_the_head_is_ignored),
+        cmocka_unit_test(a_head_that_falls_back_skips_no_event_to_come),
+        cmocka_unit_test(a_tombstone_beyond_the_last_look_is_no_fallen_head),
         cmocka_unit_test(an_empty_class_has_nothing_to_send),
         cmocka_unit_test(settling_moves_the_cursor),
         cmocka_unit_test(trimming_under_a_slow_sink_skips_what_is_gone),
