@@ -190,8 +190,10 @@ enum gw_err gw_http_open(const struct gw_http_options *options, struct gw_buf *e
     return GW_OK;
 }
 
+/* A slot whose callback runs is out of the multi handle already, and is freed when the
+ * callback returns, whatever that does. */
 static void release(struct gw_http *http, struct gw_http_slot *slot) {
-    if (slot->busy) {
+    if (slot->busy && !slot->is_answering) {
         (void) curl_multi_remove_handle(http->multi, slot->easy);
         slot->busy = false;
         slot->generation++;
@@ -295,8 +297,9 @@ static void finish(struct gw_http *http, struct gw_http_slot *slot, CURLcode cod
     void *context = slot->context;
     (void) curl_multi_remove_handle(http->multi, slot->easy);
     slot->generation++;
-    /* busy until the callback returns: the answer's views are in the slot */
+    slot->is_answering = true;
     done(context, &answer);
+    slot->is_answering = false;
     slot->busy = false;
 }
 

@@ -17,6 +17,7 @@
 struct gw_http_slot {
     CURL *easy;
     bool busy;
+    bool is_answering; /* its callback runs: the answer's views are in here */
     uint32_t generation;
     gw_http_done *done;
     void *context;

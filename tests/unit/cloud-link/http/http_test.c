@@ -17,6 +17,7 @@
 #include "firmware/base/cleanup.h"
 #include "tests/fakes/test_pki.h"
 
+#define REQUESTS 4
 #define BODY_MAX (1u << 20)
 #define ANSWER_MAX 65536u
 
@@ -96,7 +97,7 @@ static struct gw_http_options default_options(struct rig *rig, char *url, size_t
         .ca_file = gw_test_pki_path(&pki, "ca.crt"),
         .cert_file = gw_test_pki_path(&pki, "gateway-GW-TEST-1.crt"),
         .key_file = gw_test_pki_path(&pki, "gateway-GW-TEST-1.key"),
-        .max_requests = 4,
+        .max_requests = REQUESTS,
         .max_body_bytes = BODY_MAX,
         .max_answer_bytes = ANSWER_MAX,
     };
@@ -397,6 +398,66 @@ static void more_requests_than_slots_are_busy(void **state) {
     (void) close_rig(&rig);
 }
 
+struct renewing {
+    struct rig *rig;
+    struct seen first, again;
+    char body[sizeof(((struct seen *) 0)->body)]; /* after the callback's own requests */
+    enum gw_err submitted[REQUESTS];
+    bool is_refused;
+};
+
+static void on_done_renew(void *context, const struct gw_http_answer *answer) {
+    struct renewing *renewing = context;
+    struct rig *rig = renewing->rig;
+    char url[256];
+    uint64_t ticket;
+    on_done(&renewing->first, answer);
+    rig->transport.renew(rig->transport.self);
+    int n = snprintf(url, sizeof(url), "https://localhost:%u/echo", rig->server.port);
+    struct gw_http_request request = {.method = GW_HTTP_GET,
+                                      .url = {url, (size_t) n},
+                                      .timeout_ms = 5000,
+                                      .done = on_done,
+                                      .context = &renewing->again};
+    for (size_t i = 0; i < REQUESTS; i++) {
+        renewing->submitted[i] = rig->transport.submit(rig->transport.self, &request, &ticket);
+    }
+    (void) snprintf(renewing->body, sizeof(renewing->body), "%.*s", GW_STR_ARG(answer->body));
+}
+
+static void a_callback_may_renew_and_submit_but_not_into_its_own_slot(void **state) {
+    (void) state;
+    struct rig rig;
+    static struct renewing renewing;
+    open_rig(&rig);
+    memset(&renewing, 0, sizeof(renewing));
+    renewing.rig = &rig;
+    uint64_t ticket;
+    char url[256];
+    int n = snprintf(url, sizeof(url), "https://localhost:%u/echo", rig.server.port);
+    struct gw_http_request request = {.method = GW_HTTP_GET,
+                                      .url = {url, (size_t) n},
+                                      .timeout_ms = 5000,
+                                      .done = on_done_renew,
+                                      .context = &renewing};
+    assert_int_equal(rig.transport.submit(rig.transport.self, &request, &ticket), GW_OK);
+    run_until(&rig, &renewing.first, 1, 8000);
+    assert_int_equal(renewing.first.calls, 1);
+    assert_string_equal(renewing.body, renewing.first.body); /* still there */
+    unsigned taken = 0;
+    for (size_t i = 0; i < REQUESTS; i++) {
+        taken += renewing.submitted[i] == GW_OK;
+        assert_true(renewing.submitted[i] == GW_OK || renewing.submitted[i] == GW_ERR_BUSY);
+    }
+    assert_int_equal(taken, REQUESTS - 1);
+    run_until(&rig, &renewing.again, taken, 8000);
+    assert_int_equal(renewing.again.calls, taken);
+    assert_int_equal(renewing.again.answer.status, 200);
+    /* and the slot is free again */
+    assert_int_equal(get(&rig, "/echo").answer.status, 200);
+    (void) close_rig(&rig);
+}
+
 static void renew_starts_on_a_new_connection(void **state) {
     (void) state;
     struct rig rig;
@@ -463,6 +524,7 @@ int main(void) {
         cmocka_unit_test(nobody_listening_is_unreachable),
         cmocka_unit_test(a_cancelled_request_is_never_answered_and_its_slot_is_free_again),
         cmocka_unit_test(more_requests_than_slots_are_busy),
+        cmocka_unit_test(a_callback_may_renew_and_submit_but_not_into_its_own_slot),
         cmocka_unit_test(renew_starts_on_a_new_connection),
         cmocka_unit_test(proxies_of_the_environment_are_not_used),
         cmocka_unit_test(only_https_is_spoken),
