@@ -197,7 +197,7 @@ def test_a_cut_while_the_store_is_made_leaves_a_gateway_that_starts(make_gateway
     for seed in seeds(8):
         gateway.disk.format()
         gateway.power_on_disk(seed)
-        gateway.disk.arm(1 + 5 * (seed - seeds(8)[0]))
+        gateway.disk.arm(1 + 5 * (seed - seeds(8)[0]) + seeds(8)[0] % 5)
         gateway.rig.collectd.start()
         gateway.disk.wait_for_cut(2)
         report = gateway.cut(seed, between=(0.0, 0.0))

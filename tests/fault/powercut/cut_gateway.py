@@ -18,7 +18,7 @@ from gangway_rig import build_folder
 from rig_process import Child, wait_until
 
 KEEPS = (20, 0, 50, 90)  # per cent of the pending sectors that survive
-QUIET_S = 15.0
+QUIET_S = 3.0  # nothing waits in the gateway and nothing came: nothing will come
 
 
 class Findings:
@@ -190,16 +190,22 @@ class CutGateway:
         deadline = time.monotonic() + seconds
         held, since = -1, time.monotonic()
         while True:
+            self._wait_drained(deadline)  # cheap; the comparison reads all events there are
             findings = self.compare()
             for daemon in (self.rig.collectd, self.rig.linkd):
                 assert daemon.running, f"{daemon.name} ended: {daemon.exit_code} {daemon.tail()}"
             now = time.monotonic()
             if findings.held != held:
                 held, since = findings.held, now
-            drained = now - since > QUIET_S / 10 and self.rig._is_drained()
-            if is_enough(findings) or drained or now > deadline or now - since > QUIET_S:
+            if is_enough(findings) or now > deadline or now - since > QUIET_S:
                 return findings
             time.sleep(0.1)
+
+    def _wait_drained(self, deadline):
+        """Until nothing waits in the gateway, or it has ended, or the time is up."""
+        while time.monotonic() < deadline and self.rig.collectd.running \
+                and self.rig.linkd.running and not self.rig._is_drained():
+            time.sleep(0.05)
 
     def close(self):
         """Orderly end of the gateway, and the disk away whatever happens."""
