@@ -2,6 +2,8 @@
 /*
  * The daemon. One round of its loop:
  *
+ *   rest      at a middling rate: nothing read now could be acknowledged before the
+ *             open group is committed, so it is read together then
  *   wait      descriptors that are ready are read: messages become units
  *   commit    gw_queue_tick: what is due becomes durable, completions run
  *   tell      brokers write the PUBACKs that are now due
@@ -340,6 +342,11 @@ static enum gw_err every_second(struct gw_collectd *collectd) {
 }
 
 enum gw_err gw_collectd_round(struct gw_collectd *collectd, int64_t deadline_mono_ms) {
+    int64_t rest_mono_ms = gw_queue_rest_mono_ms(collectd->queue);
+    if (rest_mono_ms > 0) {
+        gw_loop_rest(collectd->loop, &collectd->clock,
+                     earlier(rest_mono_ms, earlier(deadline_mono_ms, next_mono_ms(collectd))));
+    }
     enum gw_err err = gw_loop_wait(collectd->loop, &collectd->clock,
                                    earlier(deadline_mono_ms, next_mono_ms(collectd)));
     if (err) {

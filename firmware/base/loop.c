@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -252,6 +253,12 @@ enum gw_err gw_loop_wait(struct gw_loop *loop, const struct gw_clock *clock,
         dispatch(loop, &round[i]);
     }
     return GW_OK;
+}
+
+void gw_loop_rest(struct gw_loop *loop, const struct gw_clock *clock,
+                  int64_t deadline_mono_ms) {
+    struct pollfd stop = {.fd = loop->stop_fd, .events = POLLIN};
+    (void) poll(&stop, 1, timeout_ms(clock, deadline_mono_ms));
 }
 
 void gw_loop_stop(struct gw_loop *loop) {

@@ -39,6 +39,9 @@ void gw_loop_unwatch(struct gw_loop *loop, int fd);
  * callbacks of one round, return. OK also when interrupted by a signal. */
 enum gw_err gw_loop_wait(struct gw_loop *loop, const struct gw_clock *clock,
                          int64_t deadline_mono_ms);
+/* Wait for nothing but gw_loop_stop until `clock` reaches deadline_mono_ms: what
+ * arrives meanwhile is found together by the next gw_loop_wait. */
+void gw_loop_rest(struct gw_loop *loop, const struct gw_clock *clock, int64_t deadline_mono_ms);
 /* Make the current or next gw_loop_wait return at once (one of them: later ones
  * wait again, so that a daemon can finish its work in order). */
 void gw_loop_stop(struct gw_loop *loop);

@@ -31,23 +31,32 @@
  *   - Completions run in submit order, each once. They may submit again: what they
  *     submit belongs to the next group, as the transaction is closed by then.
  *
- * When to commit: the earliest deadline of the classes in the group; at once when
- * the group is large or urgent; at the first tick after the loop has handled all ready
- * input when the group holds WORTH_EVENTS (what a commit costs beside its records is
- * 80 bytes an event then: senders with a window wait for us, not we for them); or early, at the
- * first tick after the loop has handled all ready input, while events are rare and the write
- * budget lasts. Rare is at most EARLY_EVENTS_PER_S: above it a group of the class's wait holds
- * several events anyway, and early commits would write many times the bytes for a few ms. The
- * budget is a token bucket of bytes that holds an hour's share of the day's. What a commit
- * writes is estimated as 20 KiB + 1.2 x appended bytes: measured with LMDB 0.9.24 and 300-byte
- * records, 22.3 kB for a commit of one record and 367 to 506 B a record in groups of thousands
- * (root, branches and free list are rewritten each time).
+ * When to commit
+ *
+ *   - at the earliest deadline of the classes in the group
+ *   - at once when the group is large or urgent
+ *   - at the first tick after the loop has handled all ready input, when the group
+ *     holds WORTH_EVENTS and is due within REST_MAX_MS anyway: what a commit costs
+ *     beside its records is 80 bytes an event then, and senders with a window wait
+ *     for us, not we for them
+ *   - or early, at the first such tick, while events are rare and the write budget
+ *     lasts. Rare is at most EARLY_EVENTS_PER_S: above it a group of the class's
+ *     wait holds several events anyway, and early commits would write many times
+ *     the bytes for a few ms.
+ *
+ * The budget is a token bucket of bytes that holds an hour's share of the day's. What
+ * a commit writes is estimated as 20 KiB + 1.2 x appended bytes: measured with LMDB
+ * 0.9.24 and 300-byte records, 22.3 kB for a commit of one record and 367 to 506 B a
+ * record in groups of thousands (root, branches and free list are rewritten each time).
  */
 #include "firmware/queue/queue_internal.h"
 
 #define COMMIT_BASE_BYTES (UINT64_C(20) << 10)
 #define EARLY_EVENTS_PER_S 300
 #define WORTH_EVENTS 256
+#define REST_MAX_MS 10
+/* A group gets worth its commit within the rest: then every event counts at once. */
+#define BUSY_EVENTS_PER_S (WORTH_EVENTS * 1000 / REST_MAX_MS)
 #define RATE_WINDOW_MS 1000
 #define TRIM_MIN_RECORDS 2000
 #define TRIM_IDLE_MS 60000
@@ -91,9 +100,8 @@ static void charge_budget(struct gw_queue_writer *writer, uint64_t cost) {
 /* ---- rate ---- */
 
 /* Events of the window that runs and of the one before it. */
-static void count_rate(struct gw_queue_writer *writer, uint64_t events) {
+static void count_rate(struct gw_queue_writer *writer, uint64_t events, int64_t now_ms) {
     struct queue_rate *rate = &writer->rate;
-    int64_t now_ms = gw_clock_mono_ms(&writer->clock);
     if (now_ms - rate->began_mono_ms >= RATE_WINDOW_MS) {
         bool follows = now_ms - rate->began_mono_ms < 2 * RATE_WINDOW_MS;
         rate->before = follows ? rate->now : 0;
@@ -164,13 +172,14 @@ void queue_group_add(struct gw_queue_writer *writer, const struct gw_unit *unit,
     list->slots[list->pushed++ % list->capacity] =
         (struct queue_completion){unit->completed, unit->context, unit->token, GW_OK};
     struct queue_group *group = &writer->group;
-    int64_t deadline = gw_clock_mono_ms(&writer->clock) + (unit->urgent ? 0 : wait_ms);
+    int64_t now_ms = gw_clock_mono_ms(&writer->clock);
+    int64_t deadline = now_ms + (unit->urgent ? 0 : wait_ms);
     group->deadline_mono_ms =
         deadline < group->deadline_mono_ms ? deadline : group->deadline_mono_ms;
     group->units++;
     group->events += unit->event_count;
     group->bytes += bytes;
-    count_rate(writer, unit->event_count);
+    count_rate(writer, unit->event_count, now_ms);
 }
 
 /* Large also by bytes: the pages of one transaction must fit the reserve. */
@@ -308,9 +317,10 @@ static bool may_commit_early(const struct gw_queue_writer *writer) {
 
 static bool group_is_due(const struct gw_queue_writer *writer) {
     const struct queue_group *group = &writer->group;
+    int64_t left_ms = group->deadline_mono_ms - gw_clock_mono_ms(&writer->clock);
+    bool is_worth_it = group->events >= WORTH_EVENTS && left_ms <= REST_MAX_MS;
     /* Without units: somebody had to yield, and the unit was refused all the same. */
-    return group->units == 0 || gw_clock_mono_ms(&writer->clock) >= group->deadline_mono_ms
-           || queue_group_is_large(writer) || group->events >= WORTH_EVENTS
+    return group->units == 0 || left_ms <= 0 || queue_group_is_large(writer) || is_worth_it
            || may_commit_early(writer);
 }
 
@@ -366,6 +376,17 @@ enum gw_err gw_queue_tick(struct gw_queue_writer *writer) {
     }
     enum gw_err err = queue_begin(writer);
     return err ? err : queue_commit(writer);
+}
+
+int64_t gw_queue_rest_mono_ms(const struct gw_queue_writer *writer) {
+    const struct queue_group *group = &writer->group;
+    const struct queue_rate *rate = &writer->rate;
+    if (!writer->txn || group_is_due(writer) || rate->now >= BUSY_EVENTS_PER_S
+        || rate->before >= BUSY_EVENTS_PER_S) {
+        return 0;
+    }
+    int64_t left_ms = group->deadline_mono_ms - gw_clock_mono_ms(&writer->clock);
+    return left_ms <= REST_MAX_MS ? group->deadline_mono_ms : 0;
 }
 
 int64_t gw_queue_next_mono_ms(const struct gw_queue_writer *writer) {
