@@ -33,6 +33,12 @@ static bool take_help(struct gw_gwctl_arguments *arguments, const char *value) {
     return true;
 }
 
+static bool take_version(struct gw_gwctl_arguments *arguments, const char *value) {
+    (void) value;
+    arguments->version = true;
+    return true;
+}
+
 static bool take_all(struct gw_gwctl_arguments *arguments, const char *value) {
     (void) value;
     arguments->all = true;
@@ -89,6 +95,7 @@ static const struct option options[] = {
     {"config", "FILE", take_config, "a path", "configuration (" DEFAULT_CONFIG ")"},
     {"json", NULL, take_json, NULL, "machine-readable output"},
     {"help", NULL, take_help, NULL, "this text"},
+    {"version", NULL, take_version, NULL, "program and version"},
     {"class", "CLASS", take_class, "business, state, telemetry or audit",
      "flow class: business, state, telemetry or audit"},
     {"from", "N", take_from, a_number, "first number of the range"},
@@ -103,7 +110,7 @@ static const struct option options[] = {
 };
 
 /* Options every command takes. */
-#define COMMON_OPTIONS "config json help"
+#define COMMON_OPTIONS "config json help version"
 
 static bool is_in_list(const char *list, const char *word) {
     struct gw_str rest = gw_str_from_cstr(list);
@@ -268,7 +275,7 @@ enum gw_err gw_gwctl_parse_arguments(int argc, char **argv, struct gw_buf *reaso
     }
     size_t words_used = 0;
     const struct gw_gwctl_command *command = find_command(&parsing, &words_used);
-    if (!parsing.arguments.help) {
+    if (!parsing.arguments.help && !parsing.arguments.version) {
         if (!command) {
             return explain_unknown(&parsing);
         }
@@ -317,7 +324,8 @@ static void put_all_help(struct gw_buf *buf) {
         (void) gw_buf_printf(buf, "%*s %.*s\n", HELP_COLUMN - 1 - (int) (buf->len - start), "",
                              GW_STR_ARG(gw_str_sub(help, 0, gw_str_find(help, '.', 0))));
     }
-    (void) gw_buf_put_str(buf, GW_STR("\n`gwctl COMMAND --help` says more.\n"));
+    (void) gw_buf_put_str(
+        buf, GW_STR("\n`gwctl COMMAND --help` says more; `gwctl --version` names this one.\n"));
 }
 
 void gw_gwctl_put_help(const struct gw_gwctl_command *command, struct gw_buf *buf) {

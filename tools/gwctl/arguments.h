@@ -15,6 +15,7 @@ struct gw_gwctl_arguments {
     const char *config_path;
     bool json;
     bool help;
+    bool version;
     bool all;
     bool has_class;
     enum gw_flow_class class;

@@ -125,6 +125,10 @@ int gw_gwctl_run(int argc, char **argv, FILE *out, FILE *err) {
         (void) gw_gwctl_fail(&ctl, "%.*s", GW_STR_ARG(gw_buf_str(&reason)));
         return GW_EXIT_USAGE;
     }
+    if (ctl.arguments.version) {
+        (void) fputs("gwctl " GW_VERSION "\n", ctl.out);
+        return GW_EXIT_DONE;
+    }
     if (ctl.arguments.help) {
         put_help(&ctl, command);
         return GW_EXIT_DONE;

@@ -5,10 +5,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "firmware/base/cleanup.h"
-#include "tools/gwctl/arguments.h"
+#include "tools/gwctl/gwctl.h"
 
 #define WORDS_MAX 16
 
@@ -64,6 +65,18 @@ static void each_command_is_found_and_has_help_of_its_own(void **state) {
         assert_non_null(strstr(page, "--config FILE"));
     }
     assert_int_equal(count, 27);
+}
+
+static void the_version_is_told_without_a_command_or_a_configuration(void **state) {
+    (void) state;
+    char *argv[] = {"gwctl", "--version", "--config", "/nowhere"};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    assert_int_equal(gw_gwctl_run(4, argv, out, out), GW_EXIT_DONE);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "gwctl " GW_VERSION "\n");
+    free(text);
 }
 
 static void help_of_the_program_lists_every_command(void **state) {
@@ -164,6 +177,7 @@ static void wrong_lines_are_refused_with_a_reason(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_command_is_found_and_has_help_of_its_own),
+        cmocka_unit_test(the_version_is_told_without_a_command_or_a_configuration),
         cmocka_unit_test(help_of_the_program_lists_every_command),
         cmocka_unit_test(options_of_a_command_are_taken_in_both_spellings),
         cmocka_unit_test(wrong_lines_are_refused_with_a_reason),
