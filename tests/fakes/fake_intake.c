@@ -40,12 +40,16 @@ static void copy_unit(struct gw_fake_unit *copy, const struct gw_unit *unit) {
         copy->type = event->type;
         copy->class = event->class;
         copy->flags = event->flags;
+        copy->expiry_wall_ms = event->expiry_wall_ms;
+        copy->trace = event->trace;
         copy_text(copy->device, sizeof copy->device, event->device);
+        copy_text(copy->correlation, sizeof copy->correlation, event->correlation_id);
         copy_text(copy->data, sizeof copy->data, event->data);
         copy_origin(copy, event->origin);
     }
     if (unit->quarantine_count > 0) {
         copy->has_quarantine = true;
+        copy_text(copy->device, sizeof copy->device, unit->quarantine[0].device);
         copy_text(copy->reason, sizeof copy->reason, unit->quarantine[0].reason);
         copy->raw_len = unit->quarantine[0].raw_len;
         copy_origin(copy, unit->quarantine[0].origin);
@@ -71,12 +75,19 @@ static void put_state(struct gw_fake_intake *fake, struct gw_str table,
         fake->state_count++;
     }
     memcpy(fake->states[index].key, name, sizeof name);
-    memcpy(fake->states[index].value, change->value.ptr, change->value.len);
+    if (change->value.len > 0) {
+        memcpy(fake->states[index].value, change->value.ptr, change->value.len);
+    }
     fake->states[index].len = change->value.len;
 }
 
 static enum gw_err submit(void *self, const struct gw_unit *unit) {
     struct gw_fake_intake *fake = self;
+    fake->submits++;
+    if (fake->ends_group) {
+        fake->ends_group = false;
+        gw_fake_intake_commit(fake, fake->group_err);
+    }
     if (fake->accept == 0) {
         return fake->submit_err;
     }
@@ -123,9 +134,9 @@ static enum gw_err state_get(void *self, struct gw_str table, struct gw_bytes ke
     struct gw_fake_intake *fake = self;
     char name[300];
     state_name(name, table, key);
-    for (size_t i = 0; i < fake->state_count; i++) {
-        if (strcmp(fake->states[i].key, name) == 0) {
-            struct gw_bytes value = {fake->states[i].value, fake->states[i].len};
+    for (size_t i = 0; i < fake->kept_count; i++) {
+        if (strcmp(fake->kept[i].key, name) == 0 && fake->kept[i].len > 0) {
+            struct gw_bytes value = {fake->kept[i].value, fake->kept[i].len};
             return gw_buf_put(buf, value) ? GW_OK : GW_ERR_FULL;
         }
     }
@@ -138,12 +149,12 @@ static enum gw_err state_each(void *self, struct gw_str table, gw_intake_state *
     char prefix[300];
     state_name(prefix, table, (struct gw_bytes){(const uint8_t *) "", 0});
     size_t prefix_len = strlen(prefix);
-    for (size_t i = 0; i < fake->state_count; i++) {
-        const char *key = fake->states[i].key;
+    for (size_t i = 0; i < fake->kept_count; i++) {
+        const char *key = fake->kept[i].key;
         struct gw_bytes name = {(const uint8_t *) key + prefix_len, strlen(key) - prefix_len};
-        if (strncmp(key, prefix, prefix_len) == 0 && fake->states[i].len > 0
+        if (strncmp(key, prefix, prefix_len) == 0 && fake->kept[i].len > 0
             && !each(context, name,
-                     (struct gw_bytes){fake->states[i].value, fake->states[i].len})) {
+                     (struct gw_bytes){fake->kept[i].value, fake->kept[i].len})) {
             break;
         }
     }

@@ -7,7 +7,8 @@
  *     ... the source submits ...
  *     gw_fake_intake_commit(fake, GW_OK);
  *
- * Units are kept in submit order; those of a failed commit are forgotten.
+ * Units are kept in submit order; those of a failed commit are forgotten. State is
+ * read as of the last commit, as in the queue.
  */
 #ifndef GW_TESTS_FAKES_FAKE_INTAKE_H
 #define GW_TESTS_FAKES_FAKE_INTAKE_H
@@ -25,6 +26,9 @@ struct gw_fake_unit {
     enum gw_flow_class class;
     unsigned flags;
     char device[GW_EVENT_NAME_MAX_BYTES + 1];
+    char correlation[GW_EVENT_NAME_MAX_BYTES + 1];
+    int64_t expiry_wall_ms;
+    struct gw_trace trace;
     char data[GW_FAKE_INTAKE_DATA_BYTES];
     char reason[GW_FAKE_INTAKE_DATA_BYTES];
     size_t raw_len;
@@ -36,6 +40,11 @@ struct gw_fake_intake {
     /* Answer of submits once `accept` of them were taken (-1 = always take). */
     enum gw_err submit_err;
     long accept;
+    /* The next submit finds the group too large and ends it with this, before its
+     * own unit begins the next one. */
+    bool ends_group;
+    enum gw_err group_err;
+    uint64_t submits;                                /* so many, taken or not */
     struct gw_fake_unit units[GW_FAKE_INTAKE_UNITS]; /* committed, then pending */
     size_t committed, pending;
     struct {

@@ -39,6 +39,7 @@ static struct ingress_connection *connection_of(struct gw_ingress *ingress, uint
  * was remembered of packet ids goes with it: then a redelivery proves nothing and is
  * stored and marked. */
 static void undo(struct gw_ingress *ingress) {
+    ingress->failures++;
     gw_window_rollback(&ingress->event_ids, ingress->event_id_mark);
     for (size_t i = 0; i < ingress->sessions.count; i++) {
         struct session *session = &ingress->sessions.all[i];
@@ -116,11 +117,67 @@ enum gw_err ingress_submit(struct ingress_connection *connection, const struct g
     return err;
 }
 
+/* The group before it failed inside the submit of this unit. */
+static void end_failed(struct ingress_connection *connection) {
+    connection->phase = PHASE_CLOSING;
+    ingress_mark_ready(connection);
+}
+
+/*
+ * The value of a session names all its packet ids of QoS 2. If the group before failed
+ * inside this submit, the value names ids whose events were in that group: taken for
+ * known they would be lost. So the value is made anew, of what the table holds and what
+ * this unit itself stores. If that cannot be kept either, the session is given up, and
+ * its client sends everything again.
+ */
+static void repair_session(struct ingress_connection *connection,
+                           const struct ingress_answer *answer) {
+    struct gw_ingress *ingress = connection->ingress;
+    struct session *session = connection->session;
+    session->is_doubtful = true;
+    end_failed(connection);
+    if (session_reload(session, &ingress->options.intake)) {
+        return;
+    }
+    if (answer->type == PACKET_PUBREC) {
+        (void) session_add_qos2(session, answer->packet_id);
+    }
+    uint8_t storage[SESSION_VALUE_MAX_BYTES];
+    struct gw_state_change change = session_save(session, storage);
+    struct gw_unit unit = ingress_begin_unit(ingress, NULL, 0);
+    unit.state_table = SESSION_TABLE;
+    unit.changes = &change;
+    unit.change_count = 1;
+    if (gw_intake_submit(&ingress->options.intake, &unit)) {
+        ingress->uncommitted--;
+        return;
+    }
+    session->is_stored = true;
+    session->is_doubtful = false;
+}
+
+enum gw_err ingress_submit_session(struct ingress_connection *connection,
+                                   const struct gw_unit *unit, struct ingress_answer answer) {
+    const struct gw_ingress *ingress = connection->ingress;
+    uint64_t failures = ingress->failures;
+    /* What failed earlier was not this connection's, else it would be over. */
+    connection->session->must_reload = false;
+    enum gw_err err = ingress_submit(connection, unit, answer);
+    if (!err && failures != ingress->failures && unit->change_count > 0) {
+        repair_session(connection, &answer);
+    }
+    return err;
+}
+
 void ingress_answer_known(struct ingress_connection *connection, struct ingress_answer answer) {
-    if (connection->ingress->uncommitted > 0) {
+    const struct gw_ingress *ingress = connection->ingress;
+    if (ingress->uncommitted > 0) {
+        uint64_t failures = ingress->failures;
         struct gw_unit unit = ingress_begin_unit(connection->ingress, connection, TOKEN_ANSWER);
         if (ingress_submit(connection, &unit, answer)) {
             ingress_withhold(connection);
+        } else if (failures != ingress->failures) {
+            end_failed(connection); /* what it is known by may have been in that group */
         }
         return;
     }

@@ -154,6 +154,7 @@ static void settle_old_will(struct gw_ingress *ingress, struct session *session,
 }
 
 static void begin_anew(const struct sessions *sessions, struct session *session) {
+    session->is_doubtful = false;
     session->subscriptions = 0;
     session->qos2_count = 0;
     sessions_forget_sent(sessions, session);
@@ -176,7 +177,8 @@ static struct session *find_session(struct ingress_connection *connection,
         *ret_fault = fault_of(REASON_BUSY, "CONNECT: the session cannot be read now");
         return NULL;
     }
-    bool goes_on = session && !connect->clean && !is_over(session, now_of(ingress));
+    bool goes_on = session && !connect->clean && !session->is_doubtful
+                   && !is_over(session, now_of(ingress));
     if (session) {
         settle_old_will(ingress, session, goes_on);
     } else {
@@ -252,7 +254,7 @@ static void open_session(struct ingress_connection *connection,
     unit.state_table = SESSION_TABLE;
     unit.changes = &change;
     unit.change_count = 1;
-    if (ingress_submit(connection, &unit, answer)) {
+    if (ingress_submit_session(connection, &unit, answer)) {
         session->must_reload = true;
         ingress_connection_fail(connection,
                                 fault_of(REASON_BUSY, "CONNECT: the session cannot be kept"));

@@ -109,7 +109,7 @@ static void answer_subscribe(struct ingress_connection *connection, enum packet_
     unit.state_table = SESSION_TABLE;
     unit.changes = &change;
     unit.change_count = 1;
-    if (ingress_submit(connection, &unit, answer)) {
+    if (ingress_submit_session(connection, &unit, answer)) {
         fail(connection, REASON_QUOTA, "SUBSCRIBE: the session cannot be kept now");
     }
 }

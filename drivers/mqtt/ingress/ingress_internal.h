@@ -156,6 +156,7 @@ struct gw_ingress {
     struct gw_window event_ids;
     uint64_t event_id_mark;
     uint64_t uncommitted;
+    uint64_t failures; /* units of groups that failed */
     uint64_t received;
 
     int64_t next_sweep_mono_ms;
@@ -226,6 +227,9 @@ struct gw_unit ingress_begin_unit(struct gw_ingress *ingress,
 /* Submit it; the answer, if the token says so, waits for the commit. */
 enum gw_err ingress_submit(struct ingress_connection *connection, const struct gw_unit *unit,
                            struct ingress_answer answer);
+/* The same for a unit that changes what is kept of the connection's session. */
+enum gw_err ingress_submit_session(struct ingress_connection *connection,
+                                   const struct gw_unit *unit, struct ingress_answer answer);
 /* An answer for which nothing has to be stored: it goes when what was asked before
  * it has gone, and what is uncommitted now is committed. */
 void ingress_answer_known(struct ingress_connection *connection, struct ingress_answer answer);

@@ -204,7 +204,8 @@ static enum gw_err submit(struct handling *handling, struct gw_unit *unit,
         unit->changes = &change;
         unit->change_count = session->expiry_s > 0 ? 1 : 0;
     }
-    enum gw_err err = ingress_submit(connection, unit, answer);
+    enum gw_err err = is_qos2 ? ingress_submit_session(connection, unit, answer)
+                              : ingress_submit(connection, unit, answer);
     if (!err) {
         note_stored(handling);
     } else if (is_qos2) {
@@ -415,7 +416,7 @@ static void handle_content(struct handling *handling) {
         gw_buf_clear(&ingress->reason);
         gw_buf_printf(&ingress->reason, "payload: found %zu bytes, allowed: up to %u",
                       handling->payload_len, (unsigned) GW_OBSERVE_PAYLOAD_MAX_BYTES);
-        quarantine(handling, gw_buf_str(&ingress->reason), REASON_TOO_LARGE);
+        quarantine(handling, gw_buf_str(&ingress->reason), REASON_QUOTA);
         return;
     }
     handle_observed(handling);
@@ -498,6 +499,9 @@ bool ingress_publish(struct ingress_connection *connection,
 
 void ingress_release(struct ingress_connection *connection, uint16_t packet_id) {
     struct session *session = connection->session;
+    if (connection->is_withheld) {
+        return; /* it comes again on the next connection */
+    }
     struct ingress_answer answer = {.packet_id = packet_id, .type = PACKET_PUBCOMP};
     if (!session_drop_qos2(session, packet_id)) {
         answer.reason = REASON_PACKET_ID_UNKNOWN;
@@ -510,7 +514,7 @@ void ingress_release(struct ingress_connection *connection, uint16_t packet_id) 
     unit.state_table = SESSION_TABLE;
     unit.changes = &change;
     unit.change_count = session->expiry_s > 0 ? 1 : 0;
-    if (ingress_submit(connection, &unit, answer)) {
+    if (ingress_submit_session(connection, &unit, answer)) {
         (void) session_add_qos2(session, packet_id);
         ingress_withhold(connection);
     }

@@ -47,6 +47,7 @@ struct session {
     bool is_used;
     bool is_stored;        /* the state table has it */
     bool must_reload;      /* a commit failed: memory may be ahead of the table */
+    bool is_doubtful;      /* the table may be wrong: it does not go on */
     uint8_t subscriptions; /* set of enum session_subscription */
     uint8_t key_len, device_len;
     char key[SESSION_KEY_MAX_BYTES]; /* device, LF, client id */
