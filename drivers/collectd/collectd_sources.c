@@ -91,6 +91,13 @@ void gw_collectd_close_brokers(struct gw_collectd *collectd) {
 
 /* ---- the front door ---- */
 
+static void on_taken(void *context, struct gw_str topic, struct gw_bytes payload) {
+    struct gw_collectd *collectd = context;
+    for (size_t i = 0; i < collectd->broker_count; i++) {
+        gw_broker_republish(collectd->brokers[i], topic, payload);
+    }
+}
+
 enum gw_err gw_collectd_open_ingress(struct gw_collectd *collectd) {
     const struct gw_config_ingress *config = &collectd->config->ingress;
     if (config->listener_count == 0) {
@@ -106,6 +113,8 @@ enum gw_err gw_collectd_open_ingress(struct gw_collectd *collectd) {
         .health = collectd->health,
         .refused = on_refused,
         .refused_context = collectd,
+        .taken = on_taken,
+        .taken_context = collectd,
     };
     enum gw_err err = gw_ingress_open(&options, &collectd->ingress);
     if (err) {

@@ -251,6 +251,24 @@ static enum gw_err write_if_allowed(struct gw_broker *broker) {
                                                       : GW_OK;
 }
 
+void gw_broker_republish(struct gw_broker *broker, struct gw_str topic,
+                         struct gw_bytes payload) {
+    if (!broker->options.config->republish) {
+        return;
+    }
+    bool can = broker->state == GW_BROKER_CONNECTED && !broker->drop_err;
+    if (can && !gw_mqtt_client_wants_write(broker->client)) {
+        broker->republish_waiting = 0;
+    }
+    if (!can || broker->republish_waiting >= GW_BROKER_REPUBLISH_MAX
+        || gw_mqtt_client_publish(broker->client, topic, payload)) {
+        ++*broker->counters.not_republished;
+        return;
+    }
+    broker->republish_waiting++;
+    ++*broker->counters.republished;
+}
+
 /* Until CONNACK there is nothing to acknowledge, so reading and writing take
  * turns freely: the TLS handshake needs both (client.c). */
 static enum gw_err shake_hands(struct gw_broker *broker) {
@@ -387,6 +405,8 @@ static void open_counters(struct gw_broker *broker) {
         {&broker->counters.over_rate, "mqtt.over_rate"},
         {&broker->counters.withheld, "mqtt.withheld"},
         {&broker->counters.refused_qos0, "mqtt.refused_qos0"},
+        {&broker->counters.republished, "mqtt.republished"},
+        {&broker->counters.not_republished, "mqtt.not_republished"},
         {&broker->counters.connects, "mqtt.connects"},
         {&broker->counters.sessions_lost, "mqtt.sessions_lost"},
     };

@@ -22,6 +22,7 @@
 struct gw_broker_counters {
     uint64_t *received, *stored, *redelivered, *possible_duplicates, *device_duplicates;
     uint64_t *retained_repeats, *quarantined, *unknown_topics, *over_rate, *withheld;
+    uint64_t *republished, *not_republished;
     uint64_t *refused_qos0, *connects, *sessions_lost;
 };
 
@@ -90,6 +91,7 @@ struct gw_broker {
     bool subscribe_due; /* SUBSCRIBE is to be queued */
     uint64_t handled;   /* packets that reached a callback */
     uint64_t received;
+    unsigned republish_waiting; /* at most: counted since nothing waited to be written */
 
     /* Units submitted and not completed. While there is one, nothing may be
      * written. `mark` is where the windows stood before the first of them; a

@@ -207,7 +207,8 @@ void gw_broker_session_begin(struct gw_broker *broker, bool session_present) {
     struct gw_health *health = broker->options.health;
     if (session_present && session->number != 0) {
         gw_health_clear(health, GW_ISSUE_BROKER_SESSION_LOST, name_of(broker));
-        broker->subscribe_due = !is_as_configured(broker);
+        /* A session may be from before we published: its options come with SUBSCRIBE. */
+        broker->subscribe_due = !is_as_configured(broker) || broker->options.config->republish;
         if (session->is_unsaved) {
             save(broker);
         }
@@ -253,7 +254,8 @@ enum gw_err gw_broker_session_subscribe(struct gw_broker *broker) {
     broker->subscribe_due = false;
     enum gw_err err = unsubscribe_unwanted(broker);
     if (!err && config->topic_count > 0) {
-        err = gw_mqtt_client_subscribe(broker->client, config->topics, config->topic_count);
+        err = gw_mqtt_client_subscribe(broker->client, config->topics, config->topic_count,
+                                       config->republish);
     }
     return err;
 }

@@ -30,6 +30,7 @@
  */
 #include "drivers/mqtt/client.h"
 
+#include <limits.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <netinet/in.h>
@@ -44,6 +45,8 @@
 #include "firmware/base/file.h"
 
 #define PASSWORD_MAX_BYTES 1024
+/* Longest topic that is published. */
+#define TOPIC_MAX_BYTES 1024
 /* The session outlives any outage: 0xFFFFFFFF = it does not expire (MQTT 5,
  * 3.1.2.11.2). 3.1.1 says the same with clean session 0. */
 #define SESSION_NEVER_EXPIRES UINT32_MAX
@@ -329,10 +332,21 @@ enum gw_err gw_mqtt_client_keep_alive(struct gw_mqtt_client *client) {
 }
 
 enum gw_err gw_mqtt_client_subscribe(struct gw_mqtt_client *client, const char **filters,
-                                     size_t count) {
+                                     size_t count, bool no_local) {
     /* The library reads the filters only; its prototype lacks the const. */
     return from_mosquitto(mosquitto_subscribe_multiple(
-        client->mosq, NULL, (int) count, (char *const *) (uintptr_t) filters, 1, 0, NULL));
+        client->mosq, NULL, (int) count, (char *const *) (uintptr_t) filters, 1,
+        no_local ? MQTT_SUB_OPT_NO_LOCAL : 0, NULL));
+}
+
+enum gw_err gw_mqtt_client_publish(struct gw_mqtt_client *client, struct gw_str topic,
+                                   struct gw_bytes payload) {
+    char text[TOPIC_MAX_BYTES + 1];
+    if (gw_str_copy(topic, text, sizeof text) || payload.len > INT_MAX) {
+        return GW_ERR_INVALID;
+    }
+    return from_mosquitto(
+        mosquitto_publish(client->mosq, NULL, text, (int) payload.len, payload.ptr, 0, false));
 }
 
 enum gw_err gw_mqtt_client_unsubscribe(struct gw_mqtt_client *client, char **filters,

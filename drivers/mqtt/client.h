@@ -62,11 +62,16 @@ bool gw_mqtt_client_wants_write(const struct gw_mqtt_client *client);
 /* Queue a PINGREQ if it is time; about once a second. NOCONN when the broker
  * did not answer the last one. */
 enum gw_err gw_mqtt_client_keep_alive(struct gw_mqtt_client *client);
-/* Queue a SUBSCRIBE (QoS 1) or UNSUBSCRIBE for `count` filters. NOMEM, INVALID. */
+/* Queue a SUBSCRIBE (QoS 1) or UNSUBSCRIBE for `count` filters. `no_local`: what we
+ * publish ourselves does not come back (MQTT 5 only). NOMEM, INVALID. */
 enum gw_err gw_mqtt_client_subscribe(struct gw_mqtt_client *client, const char **filters,
-                                     size_t count);
+                                     size_t count, bool no_local);
 enum gw_err gw_mqtt_client_unsubscribe(struct gw_mqtt_client *client, char **filters,
                                        size_t count);
+/* Queue a PUBLISH with QoS 0; the library takes memory for it until it is written.
+ * NOMEM, INVALID (a topic or length the library refuses), NOCONN. */
+enum gw_err gw_mqtt_client_publish(struct gw_mqtt_client *client, struct gw_str topic,
+                                   struct gw_bytes payload);
 /* Queue DISCONNECT: the orderly end, once everything is acknowledged. */
 void gw_mqtt_client_disconnect(struct gw_mqtt_client *client);
 /* The broker said that another client took the session over (MQTT 5 only). */

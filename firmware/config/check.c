@@ -216,6 +216,10 @@ static void check_broker(struct gw_config_report *report, const struct gw_config
     if (is_set(broker->cert_file) && !is_set(broker->ca_file)) {
         report_member(report, "brokers", index, "cert_file", "has no effect without ca_file");
     }
+    if (broker->republish && !broker->mqtt5) {
+        report_member(report, "brokers", index, "republish",
+                      "found true without mqtt5: what is published would come back to us");
+    }
     if (is_set(broker->password_file) && !is_set(broker->username)) {
         report_member(report, "brokers", index, "username",
                       "found nothing, but password_file is given");

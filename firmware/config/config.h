@@ -62,6 +62,7 @@ struct gw_config_broker {
     const char **topics;      /* subscription filters */
     size_t topic_count;
     bool mqtt5;
+    bool republish; /* what comes in by the front door is published here too */
 };
 
 /* Where devices connect to the gateway itself. */
@@ -148,8 +149,10 @@ struct gw_config_sink {
     bool required;
     bool compress; /* zstd request bodies */
     const char *ca_file, *cert_file, *key_file;
-    const char *token_file;    /* bearer token beside mTLS, empty = none */
-    uint32_t batch_events;     /* at rest */
+    const char *token_file; /* bearer token beside mTLS, empty = none */
+    const char *proxy;      /* http://host:port asked to CONNECT, empty = none */
+    const char *pin;        /* SHA-256 of the server's public key (SPKI) in hex, empty = none */
+    uint32_t batch_events;  /* at rest */
     uint32_t batch_events_max; /* while draining */
     uint32_t batch_kib, batch_kib_max;
     uint32_t request_timeout_ms;

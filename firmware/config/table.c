@@ -179,6 +179,10 @@ static const struct gw_config_row broker_rows[] = {
      .example = "floor/#", .help = "Topic filters to subscribe to, with QoS 1."},
     {BOOL(B, mqtt5), CENTRAL, RESTARTS(BROKER), .initial = "true",
      .help = "Speak MQTT 5; false = MQTT 3.1.1."},
+    {BOOL(B, republish), CENTRAL, RESTARTS(BROKER), .initial = "false",
+     .help =
+         "Publish here what devices send to the front door, on the same topics with QoS 0, for "
+         "flows that exist. Needs mqtt5, so that it does not come back to us."},
 };
 static const struct gw_config_group broker_group = GROUP_OF(broker_rows, B);
 
@@ -382,6 +386,13 @@ static const struct gw_config_row sink_rows[] = {
      .example = "/etc/gangway/tls/gateway.key", .help = "Key of cert_file."},
     {TEXT(K, token_file, 0, 255, gw_rule_optional_file), CENTRAL, RESTARTS(SINK), .initial = "",
      .help = "File with a bearer token that is sent beside the certificate, empty for none."},
+    {TEXT(K, proxy, 0, 255, gw_rule_optional_proxy), LOCAL, RESTARTS(SINK), .initial = "",
+     .help =
+         "HTTP proxy that is asked to CONNECT to the middleware, as http://host:port; empty "
+         "for none. The environment is not looked at."},
+    {TEXT(K, pin, 0, 64, gw_rule_optional_pin), CENTRAL, RESTARTS(SINK), .initial = "",
+     .help = "SHA-256 of the middleware's public key (SubjectPublicKeyInfo) in hexadecimal: a "
+             "certificate with another key is refused, whoever signed it. Empty for none."},
     {NUMBER(K, batch_events, 1, 10000), CENTRAL, RESTARTS(SINK), .initial = "500",
      .help = "Events in one request at rest."},
     {NUMBER(K, batch_events_max, 1, 10000), CENTRAL, RESTARTS(SINK), .initial = "10000",

@@ -137,3 +137,27 @@ def test_a_will_becomes_an_event(make_rig):
     client.socket().shutdown(socket.SHUT_RDWR)
     client.loop_stop()
     wait_until(lambda: rig.events("device.condition"), 20, "the will", every=0.1)
+
+
+def test_what_comes_in_by_the_front_door_is_published_on_the_broker_and_stored_once(make_rig):
+    rig = make_rig(door="both")
+    broker = {**rig.configuration()["brokers"][0], "republish": True}
+    rig._changes["brokers"] = [broker]
+    rig.start()
+    got = []
+    listener = new_client("a-flow-that-exists")
+    listener.on_message = lambda c, u, message: got.append((message.topic, message.payload))
+    subscribed = []
+    listener.on_subscribe = lambda *rest: subscribed.append(rest)
+    listener.on_connect = lambda c, *rest: c.subscribe("floor/#")
+    listener.connect("127.0.0.1", rig.mqtt_port)
+    listener.loop_start()
+    wait_until(lambda: subscribed, 10, "SUBACK")
+    rig.send(200)
+    rig.assert_ledger_matches()
+    wait_until(lambda: len(got) >= 200, 10, "the existing flow has them")
+    assert {topic for topic, _ in got} == {"floor/scanner-1"}
+    assert rig.counter("mqtt.republished") == 200
+    assert rig.counter("mqtt.received") == 0, "nothing came back to us"
+    listener.disconnect()
+    listener.loop_stop()

@@ -197,6 +197,16 @@ static void show_rows(const struct gw_json *snapshot, const char *section, const
     }
 }
 
+static void show_front_door(const struct gw_json *snapshot, FILE *out) {
+    const struct gw_json *door = gw_json_member(snapshot, "front_door");
+    unsigned long long listeners = gw_gwctl_number_of(door, "listeners");
+    if (listeners > 0) {
+        (void) fprintf(out, "  front door: %llu of %llu listening, %llu connections\n",
+                       (unsigned long long) gw_gwctl_number_of(door, "listening"), listeners,
+                       (unsigned long long) gw_gwctl_number_of(door, "connections"));
+    }
+}
+
 static void show_sink_backlog(const struct gw_json *snapshot, FILE *out) {
     char storage[64];
     struct gw_buf text;
@@ -257,6 +267,7 @@ static void show_state(const struct daemon_state *state, FILE *out) {
         show_queue(queue, out);
     }
     show_asides(snapshot, out);
+    show_front_door(snapshot, out);
     show_rows(snapshot, "brokers", "broker", out);
     show_rows(snapshot, "buses", "bus", out);
     show_rows(snapshot, "devices", "device", out);

@@ -40,6 +40,9 @@
 
 struct gw_ingress;
 
+/* A message of a device was taken (stored or quarantined; not known already). */
+typedef void gw_ingress_taken(void *context, struct gw_str topic, struct gw_bytes payload);
+
 struct gw_ingress_options {
     const struct gw_config_ingress *config;
     struct gw_broker_devices devices;
@@ -50,6 +53,8 @@ struct gw_ingress_options {
     struct gw_health *health;
     gw_broker_refused *refused;
     void *refused_context;
+    gw_ingress_taken *taken; /* NULL: nobody wants to know */
+    void *taken_context;
 };
 
 /* Take the memory, read credentials and sessions, rebuild the window, listen on

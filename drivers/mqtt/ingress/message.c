@@ -165,6 +165,14 @@ static void note_stored(struct handling *handling) {
     }
 }
 
+static void tell_taken(const struct handling *handling) {
+    const struct gw_ingress_options *options = &handling->ingress->options;
+    if (options->taken) {
+        options->taken(options->taken_context, handling->publish->topic,
+                       handling->publish->payload);
+    }
+}
+
 /* The queue took nothing of it. */
 static void withhold(struct handling *handling) {
     struct gw_ingress *ingress = handling->ingress;
@@ -208,6 +216,7 @@ static enum gw_err submit(struct handling *handling, struct gw_unit *unit,
                               : ingress_submit(connection, unit, answer);
     if (!err) {
         note_stored(handling);
+        tell_taken(handling);
     } else if (is_qos2) {
         session_drop_qos2(session, answer.packet_id);
     }
