@@ -85,11 +85,11 @@ void gw_broker_close(struct gw_broker *broker);
 void gw_broker_set_config(struct gw_broker *broker, const struct gw_config_broker *config,
                           const struct gw_broker_devices *devices);
 
+#define GW_BROKER_REPUBLISH_MAX 2000
 /* Publish on this broker what came in by the front door, QoS 0, for flows that exist
  * there: if the configuration says so, the broker is there and no more than
  * GW_BROKER_REPUBLISH_MAX wait to be written; else it is only counted. It does not
  * come back to us (no local). */
-#define GW_BROKER_REPUBLISH_MAX 2000
 void gw_broker_republish(struct gw_broker *broker, struct gw_str topic,
                          struct gw_bytes payload);
 
