@@ -8,10 +8,10 @@
  * connections. Sockets are watched by the daemon's gw_loop; time comes from the
  * daemon calling gw_http_tick at gw_http_next_mono_ms.
  *
- * Not followed: redirects (an answer like any other). Not used: proxies from
- * the environment, ~/.netrc, the system's anchors (unless no ca_file is given),
- * any scheme but https. The certificate rules are those of peercheck.
- * All buffers are allocated at open. Loop thread only.
+ * Not followed: redirects (an answer like any other). Not used: proxies of the
+ * environment, nor its exceptions to them, ~/.netrc, the system's anchors (unless
+ * no ca_file is given), any scheme but https. The certificate rules are those of
+ * peercheck. All buffers are allocated at open. Loop thread only.
  */
 #ifndef GW_CLOUD_LINK_HTTP_H
 #define GW_CLOUD_LINK_HTTP_H

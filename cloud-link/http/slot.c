@@ -79,6 +79,8 @@ static bool set_ways(CURL *easy, const struct gw_http_options *options) {
     failed |= SET(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
     /* "" (not NULL) switches off what the environment says */
     failed |= SET(easy, CURLOPT_PROXY, has_proxy ? options->proxy : "");
+    failed |= SET(easy, CURLOPT_NOPROXY, "");
+    failed |= SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* not the centre's */
     failed |= SET(easy, CURLOPT_NOSIGNAL, 1L);
     /* cancelling must not wait for a name server that does not answer */
     failed |= SET(easy, CURLOPT_QUICK_EXIT, 1L);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cloud-link/linkd/state.h"
+#include "cloud-link/peercheck/peercheck.h"
 #include "firmware/base/file.h"
 #include "firmware/base/log.h"
 #include "firmware/base/random.h"
@@ -37,6 +38,13 @@ static enum gw_err read_token(struct gw_linkd_sink *sink, struct gw_str *ret_tok
 static enum gw_err open_http(struct gw_linkd_sink *sink, struct gw_buf *errors) {
     const struct gw_config_sink *config = sink->config;
     size_t max_answer = gw_uplink_max_answer_bytes(config);
+    uint8_t pin[GW_PEERCHECK_PIN_BYTES];
+    bool has_pin = config->pin[0] != '\0';
+    enum gw_err err =
+        has_pin ? gw_hex_parse(gw_str_from_cstr(config->pin), pin, sizeof(pin)) : GW_OK;
+    if (err) {
+        return err;
+    }
     struct gw_http_options options = {
         .loop = sink->linkd->loop,
         .clock = sink->linkd->clock,
@@ -44,11 +52,13 @@ static enum gw_err open_http(struct gw_linkd_sink *sink, struct gw_buf *errors) 
         .ca_file = config->ca_file,
         .cert_file = config->cert_file,
         .key_file = config->key_file,
+        .proxy = config->proxy,
+        .pin = {pin, has_pin ? sizeof(pin) : 0},
         .max_requests = GW_UPLINK_REQUESTS + 1, /* and a question */
         .max_body_bytes = gw_uplink_max_body_bytes(config),
         .max_answer_bytes = max_answer > GW_IPC_BODY_MAX ? max_answer : GW_IPC_BODY_MAX,
     };
-    enum gw_err err = gw_http_open(&options, errors, &sink->http);
+    err = gw_http_open(&options, errors, &sink->http);
     if (err) {
         return err;
     }

@@ -135,6 +135,30 @@ static bool fits_https(struct gw_str text) {
            && only(gw_str_sub(rest, path_at, rest.len), "/-._~%");
 }
 
+/* The port must be named: libcurl's 1080 is nobody's HTTP proxy. */
+static bool fits_optional_proxy(struct gw_str text) {
+    const struct gw_str scheme = GW_STR("http://");
+    if (text.len == 0) {
+        return true;
+    }
+    struct gw_str authority = gw_str_sub(text, scheme.len, text.len);
+    bool has_port = gw_str_starts_with(authority, GW_STR("["))
+                        ? gw_str_find(authority, ']', 0) + 1 < authority.len
+                        : gw_str_find(authority, ':', 0) < authority.len;
+    return gw_str_starts_with(text, scheme) && has_port && fits_authority(authority);
+}
+
+#define PIN_DIGITS 64
+
+static bool fits_optional_pin(struct gw_str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.ptr[i]) && !(text.ptr[i] >= 'a' && text.ptr[i] <= 'f')) {
+            return false;
+        }
+    }
+    return text.len == 0 || text.len == PIN_DIGITS;
+}
+
 static size_t count_digits(struct gw_str text, size_t from) {
     size_t at = from;
     while (at < text.len && is_digit(text.ptr[at])) {
@@ -198,6 +222,12 @@ const struct gw_config_rule gw_rule_pointer = {
 const struct gw_config_rule gw_rule_https = {
     fits_https, "https://host[:port][/path] without '/' at its end, user, query or fragment",
     "^https://([A-Za-z0-9._-]+|\\[[A-Fa-f0-9.:]+\\])(:[0-9]+)?(/[A-Za-z0-9._~%-]+)*$"};
+const struct gw_config_rule gw_rule_optional_proxy = {
+    fits_optional_proxy, "http://host:port without user or path, or empty for none",
+    "^(http://([A-Za-z0-9._-]+|\\[[A-Fa-f0-9.:]+\\]):[0-9]+)?$"};
+const struct gw_config_rule gw_rule_optional_pin = {
+    fits_optional_pin, "64 lower-case hexadecimal digits, or empty for none",
+    "^([0-9a-f]{64})?$"};
 const struct gw_config_rule gw_rule_factor = {
     fits_factor, "a decimal factor such as \"0.1\" that is not 0", "^-?[0-9]+(\\.[0-9]+)?$"};
 const struct gw_config_rule gw_rule_dead_band = {

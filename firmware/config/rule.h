@@ -17,6 +17,8 @@ extern const struct gw_config_rule gw_rule_optional_file;
 extern const struct gw_config_rule gw_rule_topic_filter;
 extern const struct gw_config_rule gw_rule_pointer;
 extern const struct gw_config_rule gw_rule_https;
+extern const struct gw_config_rule gw_rule_optional_proxy;
+extern const struct gw_config_rule gw_rule_optional_pin;
 extern const struct gw_config_rule gw_rule_factor;
 extern const struct gw_config_rule gw_rule_dead_band;
 

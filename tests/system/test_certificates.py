@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wrong certificates: no event data leaves the gateway, an issue says why, capture goes on."""
+import hashlib
+import subprocess
+
 import pytest
 from rig_process import wait_until
 
@@ -71,3 +74,26 @@ def test_a_certificate_of_another_gateway_is_refused_with_403(make_rig):
     rig.configure(sinks=[good])
     rig.linkd.start()
     rig.assert_ledger_matches(60)
+
+
+def pin_of(certificate):
+    """SHA-256 of the SubjectPublicKeyInfo, by the openssl program."""
+    key = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"],
+                         capture_output=True, check=True).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=key,
+                         capture_output=True, check=True).stdout
+    return hashlib.sha256(der).hexdigest()
+
+
+def test_a_pin_refuses_another_key_whoever_signed_it(make_rig):
+    rig = make_rig()
+    sink = rig.configuration()["sinks"][0]
+    rig.configure(sinks=[{**sink, "pin": pin_of(f"{rig.pki}/gateway-GW-2.crt")}])
+    rig.start()
+    rig.send(20)
+    wait_until(lambda: "uplink_tls" in rig.issues("linkd"), 30, "the issue is raised")
+    assert rig.centre_counter("application_bytes") == 0
+    rig.configure(sinks=[{**sink, "pin": pin_of(f"{rig.pki}/server.crt")}])
+    rig.ask_daemon("linkd", "reload")
+    rig.assert_ledger_matches(60)
+    wait_until(lambda: "uplink_tls" not in rig.issues("linkd"), 30, "the issue ends")

@@ -2,7 +2,9 @@
 """gw-linkd alone: a queue that feed_queue fills, the receiver behind a WAN, no collectd."""
 import json
 import shutil
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -102,6 +104,57 @@ class Cloud:
     def close(self):
         if self.feeder:
             self.feeder.close()
+
+
+class ConnectProxy:
+    """An HTTP proxy that knows CONNECT only; `asked` is what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+        self.refuses = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near):
+        with near:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                part = near.recv(4096)
+                if not part:
+                    return
+                head += part
+            method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
+            self.asked.append((method, target))
+            if self.refuses:
+                near.sendall(b"HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n")
+                return
+            with socket.create_connection(("127.0.0.1", int(target.split(":")[1]))) as far:
+                near.sendall(b"HTTP/1.1 200 go on\r\nRetry-After: 3000\r\n\r\n")
+                back = threading.Thread(target=self._copy, args=(far, near), daemon=True)
+                back.start()
+                self._copy(near, far)
+                back.join(30)
+
+    @staticmethod
+    def _copy(source, target):
+        try:
+            while part := source.recv(65536):
+                target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        self._listener.close()
 
 
 @pytest.fixture
@@ -339,6 +392,22 @@ def test_a_second_process_does_not_start(cloud):
     assert second.returncode == 1 and "busy" in second.stderr
     cloud.feeder.append(10)
     cloud.wait_acked(20)
+
+
+def test_a_sink_goes_through_its_proxy_and_says_when_that_refuses(cloud):
+    proxy = ConnectProxy()
+    try:
+        proxy.refuses = True
+        last = cloud.feed().append(20)
+        cloud.start(proxy=f"http://127.0.0.1:{proxy.port}")
+        wait_until(lambda: "uplink_unreachable" in cloud.issues(), 30, "the issue is raised")
+        assert "403" in cloud.sink_status()["error"]
+        assert cloud.rig.wan.bytes_up == 0
+        proxy.refuses = False
+        cloud.wait_acked(last)
+        assert set(proxy.asked) == {("CONNECT", f"localhost:{cloud.rig.wan.port}")}
+    finally:
+        proxy.close()
 
 
 def test_no_progress_costs_a_connection_then_the_process_once(cloud):

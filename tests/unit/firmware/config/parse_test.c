@@ -60,6 +60,8 @@ static void example_is_taken_with_every_value_where_it_belongs(void **state) {
     assert_int_equal(config->sink_count, 1);
     assert_true(config->sinks[0].required);
     assert_string_equal(config->sinks[0].token_file, "");
+    assert_string_equal(config->sinks[0].proxy, "");
+    assert_string_equal(config->sinks[0].pin, "");
     gw_config_close(config);
 }
 
