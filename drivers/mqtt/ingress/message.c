@@ -36,17 +36,37 @@ static bool is_qos(const struct handling *handling, uint8_t qos) {
 
 /* ---- redeliveries ---- */
 
+/* So many ids before the newest stored one, for a client that counts to 65,535. */
+static uint16_t ids_behind(const struct session *session, uint16_t packet_id) {
+    unsigned last = session->last_packet_id;
+    return (uint16_t) (last >= packet_id ? last - packet_id : last + UINT16_MAX - packet_id);
+}
+
 /*
  * DUP says that the client sent this packet before, not that we stored it. The
  * packet id is free again as soon as the client has our PUBACK, so the same id with
  * the same payload may be a second scan of the same label whose first sending was
- * lost. Only a client that counts its ids up shows which it is: after `run` ids in
- * a row the same id comes again only 65,535 messages later. For it, an id that is
- * remembered and not further back than it may have had in flight is that message, and
- * an id ahead of the last one is new. (Further back: a client that was restarted and
- * counts from 1 again.) For every other client nothing is decided: the message is
- * stored and marked.
+ * lost. Only a client that counts its ids up shows which it is: the same id comes
+ * again only 65,535 messages later. Its stored message must be in the run of ids that
+ * counted up to the newest one, no further back than it may have had in flight
+ * (further back: a client that was restarted and counts from 1 again).
+ *
+ * A run alone proves nothing. A client that takes the lowest free id, or as many ids
+ * as it may have in flight in turn, counts up within each burst too and then begins
+ * again below. But it uses no ids above what it may have in flight, and begins again
+ * with the lowest: so the id must be above that, or the run must have come over 65,535.
+ *
+ * For every other client nothing is decided: the message is stored and marked.
  */
+static bool is_proven(const struct handling *handling, const struct session *session) {
+    uint16_t packet_id = handling->publish->packet_id;
+    uint16_t behind = ids_behind(session, packet_id);
+    bool is_recent = behind < LIKELY_IN_FLIGHT || behind < session->most_in_flight;
+    bool counts_on = packet_id > handling->ingress->options.config->receive_maximum
+                     || session->run >= session->last_packet_id;
+    return behind <= session->run && is_recent && counts_on;
+}
+
 static bool is_redelivery(struct handling *handling) {
     struct session *session = handling->connection->session;
     uint16_t packet_id = handling->publish->packet_id;
@@ -57,9 +77,7 @@ static bool is_redelivery(struct handling *handling) {
     bool is_there =
         sessions_find_sent(&handling->ingress->sessions, session, packet_id, &stored);
     bool counts_up = session->run >= PROOF_RUN;
-    uint16_t behind = (uint16_t) (session->last_packet_id - packet_id);
-    bool is_recent = behind < LIKELY_IN_FLIGHT || behind < session->most_in_flight;
-    if (counts_up && is_recent && is_there && stored == handling->payload) {
+    if (counts_up && is_there && stored == handling->payload && is_proven(handling, session)) {
         return true;
     }
     uint16_t ahead = (uint16_t) (packet_id - session->last_packet_id);
