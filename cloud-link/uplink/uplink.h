@@ -86,7 +86,9 @@ enum gw_sink_state gw_uplink_get_state(const struct gw_uplink *uplink, const cha
 /* As configured; lives as long as the configuration. */
 struct gw_str gw_uplink_name(const struct gw_uplink *uplink);
 
-/* ---- asked for by a person ---- */
+/* ---- asked for by a person ----
+ * It never holds live events back: it waits by itself, and after five failures of its
+ * own in a row it ends. Why stands in the status ("replay_refusal") or in the letter. */
 
 /* Send [from, to] of the own epoch again, marked as replay. *ret_events: how
  * many sequences of it the store still has. NOENT: none; BUSY: a replay of the
