@@ -115,6 +115,16 @@ static struct packet_fault check_will(const struct packet_connect *connect) {
     return no_fault;
 }
 
+/* So that every CONNACK, SUBACK and acknowledgement fits without a look [MQTT-3.1.2-24]. */
+static struct packet_fault check_maximum_packet(const struct packet_connect *connect) {
+    const struct packet_properties *properties = &connect->properties;
+    if (packet_has_property(properties, PROPERTY_MAXIMUM_PACKET)
+        && properties->maximum_packet < INGRESS_CLIENT_PACKET_MIN_BYTES) {
+        return fault_of(REASON_TOO_LARGE, "CONNECT: maximum packet size: allowed: 64 and more");
+    }
+    return no_fault;
+}
+
 /* One of its connections that the new one takes over does not count. */
 static struct packet_fault check_count(const struct ingress_connection *connection,
                                        const struct session *session) {
@@ -160,6 +170,44 @@ static void begin_anew(const struct sessions *sessions, struct session *session)
     sessions_forget_sent(sessions, session);
 }
 
+static void end_session(struct gw_ingress *ingress, struct session *session) {
+    if (session->is_stored) {
+        struct gw_state_change change = session_forget(session);
+        struct gw_unit unit = ingress_begin_unit(ingress, NULL, 0);
+        unit.state_table = SESSION_TABLE;
+        unit.changes = &change;
+        unit.change_count = 1;
+        if (gw_intake_submit(&ingress->options.intake, &unit)) {
+            ingress->uncommitted--;
+            return; /* the next sweep tries again */
+        }
+    }
+    session->is_used = false;
+}
+
+/* Sessions of one device that are kept: its connections, and as many that are away.
+ * A client with a new id each time must not take the places of its neighbours: its
+ * oldest session goes. */
+static void make_session_room(struct gw_ingress *ingress, struct gw_str device) {
+    size_t count = 0, most = 2 * (size_t) ingress->options.config->max_connections_per_device;
+    struct session *oldest = NULL;
+    for (size_t i = 0; i < ingress->sessions.count; i++) {
+        struct session *session = &ingress->sessions.all[i];
+        if (!session->is_used || !gw_str_eq(session_device(session), device)) {
+            continue;
+        }
+        count++;
+        if (session->connection == SESSION_NOBODY
+            && (!oldest || session->ended_mono_ms < oldest->ended_mono_ms)) {
+            oldest = session;
+        }
+    }
+    if (count >= most && oldest) {
+        settle_old_will(ingress, oldest, false);
+        end_session(ingress, oldest);
+    }
+}
+
 /* NULL with a fault. */
 static struct session *find_session(struct ingress_connection *connection,
                                     const struct packet_connect *connect, struct gw_str key,
@@ -182,6 +230,8 @@ static struct session *find_session(struct ingress_connection *connection,
     if (session) {
         settle_old_will(ingress, session, goes_on);
     } else {
+        make_session_room(ingress,
+                          gw_str_from_cstr(ingress_device(ingress, connection->device)->id));
         session = sessions_make(&ingress->sessions, key);
     }
     if (!session) {
@@ -287,6 +337,9 @@ static struct packet_fault check(struct ingress_connection *connection,
     if (!packet_is_faulty(fault)) {
         fault = check_will(connect);
     }
+    if (!packet_is_faulty(fault)) {
+        fault = check_maximum_packet(connect);
+    }
     return fault;
 }
 
@@ -314,6 +367,7 @@ void ingress_connect(struct ingress_connection *connection, struct gw_bytes body
     if (!packet_is_faulty(fault)) {
         fault = check(connection, &connect, &device);
     }
+    note_limits(connection, &connect);
     if (packet_is_faulty(fault)) {
         ingress_connection_fail(connection, fault);
         return;
@@ -326,7 +380,6 @@ void ingress_connect(struct ingress_connection *connection, struct gw_bytes body
         ingress_connection_fail(connection, fault);
         return;
     }
-    note_limits(connection, &connect);
     connection->deadline_mono_ms = GW_NEVER_MS;
     open_session(connection, &connect, session);
 }
@@ -367,21 +420,6 @@ void ingress_leave_session(struct ingress_connection *connection) {
         session->will.delay_s < session->expiry_s ? session->will.delay_s : session->expiry_s;
     session->will_mono_ms =
         session->will.is_set ? session->ended_mono_ms + (int64_t) delay_s * 1000 : GW_NEVER_MS;
-}
-
-static void end_session(struct gw_ingress *ingress, struct session *session) {
-    if (session->is_stored) {
-        struct gw_state_change change = session_forget(session);
-        struct gw_unit unit = ingress_begin_unit(ingress, NULL, 0);
-        unit.state_table = SESSION_TABLE;
-        unit.changes = &change;
-        unit.change_count = 1;
-        if (gw_intake_submit(&ingress->options.intake, &unit)) {
-            ingress->uncommitted--;
-            return; /* the next sweep tries again */
-        }
-    }
-    session->is_used = false;
 }
 
 void ingress_sweep_sessions(struct gw_ingress *ingress, int64_t now_mono_ms) {

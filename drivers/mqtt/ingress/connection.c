@@ -14,11 +14,20 @@ static int64_t now_of(const struct ingress_connection *connection) {
 
 /* ---- failing ---- */
 
+/* What CONNACK cannot say, because it is about a connection that was accepted. */
+static uint8_t connack_reason(uint8_t reason) {
+    bool is_for_disconnect = reason == REASON_TAKEN_OVER || reason == REASON_SHUTTING_DOWN
+                             || reason == REASON_ADMINISTRATIVE || reason == REASON_KEEP_ALIVE;
+    return is_for_disconnect ? REASON_UNAVAILABLE : reason;
+}
+
 static void tell_why(struct ingress_connection *connection, uint8_t reason) {
     bool is_v5 = connection->version == PACKET_V5;
     if (connection->phase == PHASE_GREETING || connection->phase == PHASE_KEEPING) {
+        reason = connack_reason(reason);
         /* What has no return code in version 4 ends without a word. */
-        bool can_say = connection->version != 0 && (is_v5 || encode_return_code(reason) != 0);
+        bool can_say = connection->version != 0 && (is_v5 || encode_return_code(reason) != 0)
+                       && connection->client_maximum_packet >= ENCODE_SHORT_MAX_BYTES;
         struct encode_connack connack = {.version = connection->version, .reason = reason};
         if (can_say) {
             (void) encode_connack(&connection->out, &connack);
@@ -58,10 +67,7 @@ static uint8_t refuse_filter(const struct ingress_connection *connection, uint8_
     return connection->version == PACKET_V5 ? reason : REASON_UNSPECIFIED;
 }
 
-/* Which of the device's two topics the filter is, or 0. */
-static uint8_t subscription_of(const struct ingress_connection *connection,
-                               struct gw_str filter) {
-    struct gw_str device = session_device(connection->session);
+uint8_t ingress_subscription_of(struct gw_str device, struct gw_str filter) {
     const struct gw_str head = GW_STR("gangway/");
     struct gw_str rest = gw_str_sub(filter, head.len, SIZE_MAX);
     if (!gw_str_starts_with(filter, head) || !gw_str_starts_with(rest, device)) {
@@ -72,6 +78,11 @@ static uint8_t subscription_of(const struct ingress_connection *connection,
         return SESSION_RECEIPTS;
     }
     return gw_str_eq(rest, GW_STR("/command")) ? SESSION_COMMANDS : 0;
+}
+
+static uint8_t subscription_of(const struct ingress_connection *connection,
+                               struct gw_str filter) {
+    return ingress_subscription_of(session_device(connection->session), filter);
 }
 
 static uint8_t subscribe(struct ingress_connection *connection, struct gw_str filter) {
@@ -166,12 +177,16 @@ static void handle_disconnect(struct ingress_connection *connection, struct gw_b
         session->expiry_s =
             expiry_s > INGRESS_SESSION_EXPIRY_MAX_S ? INGRESS_SESSION_EXPIRY_MAX_S : expiry_s;
     }
-    connection->is_orderly = disconnect.reason != REASON_DISCONNECT_WITH_WILL;
+    connection->is_orderly = disconnect.reason == REASON_SUCCESS; /* [MQTT-3.1.2-8] */
     connection->phase = PHASE_CLOSING;
     ingress_mark_ready(connection);
 }
 
-static void handle_ping(struct ingress_connection *connection) {
+static void handle_ping(struct ingress_connection *connection, struct gw_bytes body) {
+    if (body.len > 0) {
+        fail(connection, REASON_MALFORMED, "PINGREQ: bytes behind its end");
+        return;
+    }
     if (!encode_pingresp(&connection->out)) {
         fail(connection, REASON_QUOTA, "the client does not read its answers");
         return;
@@ -223,7 +238,7 @@ static bool handle_open(struct ingress_connection *connection,
         handle_subscribe(connection, header, body);
         return true;
     case PACKET_PINGREQ:
-        handle_ping(connection);
+        handle_ping(connection, body);
         return true;
     case PACKET_DISCONNECT:
         handle_disconnect(connection, body);
@@ -251,8 +266,17 @@ static bool handle(struct ingress_connection *connection, const struct packet_he
 
 /* ---- taking packets ---- */
 
-static struct packet_fault check_size(const struct ingress_connection *connection,
-                                      const struct packet_header *header) {
+/* Version 3.1.1 does not say that the shortest form is the only one. */
+static bool is_length_padded(const struct packet_header *header) {
+    return header->header_len > 2 && header->body_len >> (7 * (header->header_len - 2)) == 0;
+}
+
+static struct packet_fault check_length(const struct ingress_connection *connection,
+                                        const struct packet_header *header) {
+    if (connection->version == PACKET_V5 && is_length_padded(header)) {
+        return (struct packet_fault){REASON_MALFORMED, "remaining length is not in its "
+                                                       "shortest form [MQTT-1.5.5-1]"};
+    }
     size_t total = header->header_len + header->body_len;
     bool is_publish = header->type == PACKET_PUBLISH && connection->phase == PHASE_OPEN;
     size_t most = is_publish
@@ -278,7 +302,7 @@ static size_t take_packet(struct ingress_connection *connection, struct gw_bytes
         fail(connection, REASON_MALFORMED, "remaining length of more than four bytes");
         return 0;
     }
-    struct packet_fault fault = check_size(connection, &header);
+    struct packet_fault fault = check_length(connection, &header);
     if (packet_is_faulty(fault)) {
         ingress_connection_fail(connection, fault);
         return 0;
@@ -326,6 +350,11 @@ size_t ingress_connection_take(struct ingress_connection *connection, struct gw_
 /* ---- timers ---- */
 
 static void sweep_open(struct ingress_connection *connection, int64_t now_mono_ms) {
+    if (connection->unread_mono_ms != 0
+        && now_mono_ms - connection->unread_mono_ms > INGRESS_PACKET_TIMEOUT_MS) {
+        fail(connection, REASON_QUOTA, "the client did not read its answers for 20 s");
+        return;
+    }
     if (connection->paused_mono_ms != 0 || !ingress_connection_may_take(connection)) {
         /* It is we who do not read. */
         connection->heard_mono_ms = now_mono_ms;

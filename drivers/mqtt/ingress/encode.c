@@ -50,9 +50,10 @@ uint8_t encode_return_code(uint8_t reason) {
     static const struct {
         uint8_t reason, code;
     } codes[] = {
-        {REASON_VERSION, 1},         {REASON_CLIENT_ID, 2},      {REASON_BUSY, 3},
-        {REASON_QUOTA, 3},           {REASON_TOO_LARGE, 3},      {REASON_SHUTTING_DOWN, 3},
-        {REASON_BAD_CREDENTIALS, 4}, {REASON_NOT_AUTHORISED, 5}, {REASON_TOPIC_NAME, 5},
+        {REASON_VERSION, 1},     {REASON_CLIENT_ID, 2},       {REASON_BUSY, 3},
+        {REASON_QUOTA, 3},       {REASON_TOO_LARGE, 3},       {REASON_SHUTTING_DOWN, 3},
+        {REASON_UNAVAILABLE, 3}, {REASON_BAD_CREDENTIALS, 4}, {REASON_NOT_AUTHORISED, 5},
+        {REASON_TOPIC_NAME, 5},
     };
     for (size_t i = 0; i < GW_ARRAY_LEN(codes); i++) {
         if (codes[i].reason == reason) {

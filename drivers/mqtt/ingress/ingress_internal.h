@@ -31,6 +31,8 @@
 #define INGRESS_READ_BYTES (64u << 10)
 #define INGRESS_LARGE_COUNT 64
 #define INGRESS_LISTENERS_MAX 8
+/* Longest CONNACK and SUBACK there is. */
+#define INGRESS_CLIENT_PACKET_MIN_BYTES 64
 /* Topic filters of one SUBSCRIBE. */
 #define INGRESS_FILTERS_MAX 16
 /* Longest time a session is kept without a connection, whatever was asked for. */
@@ -43,6 +45,8 @@
 /* A connection on which something was withheld is ended after this long, so that
  * the device sends it again. */
 #define INGRESS_WITHHELD_MS 5000
+/* ... and one that sent more with QoS 2 than is kept after this long. */
+#define INGRESS_DEFERRED_MS 500
 #define INGRESS_SWEEP_MS 250
 
 struct ingress_counters {
@@ -121,6 +125,7 @@ struct ingress_connection {
     int64_t heard_mono_ms;    /* last complete packet */
     int64_t partial_mono_ms;  /* since when a packet is incomplete; 0 = none is */
     int64_t paused_mono_ms;   /* not read before; 0 = read */
+    int64_t unread_mono_ms;   /* since when the client takes nothing we send; 0 = it does */
     int64_t deadline_mono_ms; /* GREETING: CONNECT; withheld: end; GW_NEVER_MS */
     bool is_orderly;          /* DISCONNECT came: no will */
     bool is_expiry_cut;       /* CONNACK tells another session expiry than was asked for */
@@ -185,6 +190,8 @@ size_t ingress_connection_take(struct ingress_connection *connection, struct gw_
 bool ingress_connection_may_take(const struct ingress_connection *connection);
 /* End it, telling the client why if it can be told (before CONNACK: with a CONNACK). */
 void ingress_connection_fail(struct ingress_connection *connection, struct packet_fault fault);
+/* Which of the device's two topics `topic` is (enum session_subscription), or 0. */
+uint8_t ingress_subscription_of(struct gw_str device, struct gw_str topic);
 /* Timers of one connection. */
 void ingress_connection_sweep(struct ingress_connection *connection, int64_t now_mono_ms);
 

@@ -352,8 +352,13 @@ static bool is_same_topic(const struct ingress_connection *connection, struct gw
 static bool is_allowed_topic(struct handling *handling) {
     struct ingress_connection *connection = handling->connection;
     struct gw_str topic = handling->publish->topic;
-    if (!is_own_topic(gw_str_from_cstr(handling->device->id), topic)
+    struct gw_str device = gw_str_from_cstr(handling->device->id);
+    if (!is_own_topic(device, topic)
         && !gw_topic_matches(gw_str_from_cstr(handling->device->topic), topic)) {
+        return false;
+    }
+    /* What can be subscribed to is ours to say: so no message ever has a subscriber. */
+    if (ingress_subscription_of(device, topic) != 0) {
         return false;
     }
     if (topic.len <= sizeof(connection->topic)) {
@@ -478,13 +483,28 @@ static struct packet_fault check(const struct ingress_connection *connection,
                                      "PUBLISH: more in flight than the receive maximum "
                                      "[MQTT-3.3.4-7]"};
     }
-    if (publish->qos == 2 && !session_has_qos2(connection->session, publish->packet_id)
-        && connection->session->qos2_count == SESSION_QOS2_MAX) {
-        return (struct packet_fault){REASON_QUOTA, "PUBLISH: 128 messages with QoS 2 await "
-                                                   "their PUBREL"};
-    }
     return is_same_topic(connection, publish->topic) ? (struct packet_fault){0}
                                                      : packet_check_topic(publish->topic);
+}
+
+/* More packet ids of QoS 2 than are kept: what came before is answered, the rest comes
+ * again on the next connection. */
+static void defer(struct ingress_connection *connection) {
+    ingress_withhold(connection);
+    connection->deadline_mono_ms =
+        gw_clock_mono_ms(connection->ingress->options.clock) + INGRESS_DEFERRED_MS;
+}
+
+/* QoS 2: false if it cannot be taken. */
+static bool note_qos2(struct handling *handling, bool *ret_is_known) {
+    const struct session *session = handling->connection->session;
+    const struct packet_publish *publish = handling->publish;
+    *ret_is_known = session_has_qos2(session, publish->packet_id);
+    if (!*ret_is_known && publish->dup && !handling->connection->session_present) {
+        /* Sent before, in a session that is gone: stored or not, nobody can know. */
+        handling->flags |= GW_EVENT_POSSIBLE_DUPLICATE;
+    }
+    return *ret_is_known || session->qos2_count < SESSION_QOS2_MAX;
 }
 
 bool ingress_publish(struct ingress_connection *connection,
@@ -512,9 +532,11 @@ bool ingress_publish(struct ingress_connection *connection,
     }
     handling.now_wall_ms = connection->read_wall_ms;
     handling.payload = fingerprint_of(connection, publish);
-    bool is_known = publish->qos == 2
-                        ? session_has_qos2(connection->session, publish->packet_id)
-                        : is_redelivery(&handling);
+    bool is_known = publish->qos != 2 && is_redelivery(&handling);
+    if (publish->qos == 2 && !note_qos2(&handling, &is_known)) {
+        defer(connection);
+        return true;
+    }
     if (is_known) {
         ++*ingress->counters.redelivered;
         answer_known(&handling);

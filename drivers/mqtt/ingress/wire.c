@@ -168,6 +168,9 @@ static void flush(struct ingress_connection *connection) {
                                                      out->len - connection->out_from},
                                    &n);
         if (err == GW_ERR_RETRY) {
+            if (connection->unread_mono_ms == 0) {
+                connection->unread_mono_ms = now_of(connection->ingress);
+            }
             return;
         }
         if (err) {
@@ -175,6 +178,7 @@ static void flush(struct ingress_connection *connection) {
             return;
         }
         connection->out_from += n;
+        connection->unread_mono_ms = 0;
     }
     gw_buf_clear(out);
     connection->out_from = 0;
@@ -200,7 +204,11 @@ void ingress_wire_watch(struct ingress_connection *connection) {
     if (connection->phase == PHASE_SHAKING) {
         events = gw_tls_stream_wants_write(connection->tls) ? GW_LOOP_WRITE : GW_LOOP_READ;
     } else {
-        bool reads = ingress_connection_may_take(connection) && room_of(connection) > 0;
+        bool has_room = room_of(connection) > 0;
+        bool reads = ingress_connection_may_take(connection) && has_room;
+        if (!has_room) {
+            connection->partial_mono_ms = now_of(connection->ingress); /* it is we */
+        }
         events = (reads ? (unsigned) GW_LOOP_READ : 0u)
                  | (connection->out.len > 0 ? (unsigned) GW_LOOP_WRITE : 0u);
     }
