@@ -693,18 +693,14 @@ static void properties_become_metadata(void **state) {
     struct door_rig *rig = *state;
     struct door_client client;
     door_connect(rig, &client, ID, DOOR_V5 | DOOR_S2);
-    static const char packet[] = "\x32\x88\x01\0\x08"
+    static const char packet[] = "\x32\x78\0\x08"
                                  "floor/s2\0\1"
                                  "\x54\2\0\0\0\x0a\x09\0\5order"
                                  "\x26\0\x0btraceparent\0\x37"
                                  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
                                  "{\"code\":\"c\",\"id\":\"7\"}";
-    uint8_t bytes[sizeof packet];
-    memcpy(bytes, packet, sizeof packet);
-    size_t total = sizeof packet - 1;
-    bytes[1] = (uint8_t) (((total - 3) & 127) | 128);
-    bytes[2] = (uint8_t) ((total - 3) >> 7);
-    door_send(&client, (struct gw_bytes){bytes, total});
+    assert_int_equal(sizeof packet - 1, 2 + 0x78);
+    door_send(&client, (struct gw_bytes){(const uint8_t *) packet, sizeof packet - 1});
     door_turn(rig);
     door_commit(rig, GW_OK);
     assert_int_equal(door_expect(&client, PACKET_PUBACK), 1);
