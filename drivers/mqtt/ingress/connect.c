@@ -170,19 +170,27 @@ static void begin_anew(const struct sessions *sessions, struct session *session)
     sessions_forget_sent(sessions, session);
 }
 
+/* In the table first, in memory when that is committed: a session that was forgotten
+ * here alone would be back with the next start, with packet ids of long ago. */
 static void end_session(struct gw_ingress *ingress, struct session *session) {
-    if (session->is_stored) {
-        struct gw_state_change change = session_forget(session);
-        struct gw_unit unit = ingress_begin_unit(ingress, NULL, 0);
-        unit.state_table = SESSION_TABLE;
-        unit.changes = &change;
-        unit.change_count = 1;
-        if (gw_intake_submit(&ingress->options.intake, &unit)) {
-            ingress->uncommitted--;
-            return; /* the next sweep tries again */
-        }
+    if (session->must_reload && session_reload(session, &ingress->options.intake)) {
+        return; /* the next sweep tries again, here and below */
     }
-    session->is_used = false;
+    if (!session->is_stored) {
+        session->is_used = ingress->uncommitted > 0;
+        return;
+    }
+    struct gw_state_change change = session_forget(session);
+    struct gw_unit unit = ingress_begin_unit(ingress, NULL, 0);
+    unit.state_table = SESSION_TABLE;
+    unit.changes = &change;
+    unit.change_count = 1;
+    if (gw_intake_submit(&ingress->options.intake, &unit)) {
+        ingress->uncommitted--;
+        return;
+    }
+    session->is_stored = false;
+    session->expiry_s = 0; /* over, until a failed commit brings it back */
 }
 
 /* Sessions of one device that are kept: its connections, and as many that are away.

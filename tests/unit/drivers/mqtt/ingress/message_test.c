@@ -693,13 +693,13 @@ static void properties_become_metadata(void **state) {
     struct door_rig *rig = *state;
     struct door_client client;
     door_connect(rig, &client, ID, DOOR_V5 | DOOR_S2);
-    static const char packet[] = "\x32\x78\0\x08"
+    static const char packet[] = "\x32\x76\0\x08"
                                  "floor/s2\0\1"
                                  "\x54\2\0\0\0\x0a\x09\0\5order"
                                  "\x26\0\x0btraceparent\0\x37"
                                  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
                                  "{\"code\":\"c\",\"id\":\"7\"}";
-    assert_int_equal(sizeof packet - 1, 2 + 0x78);
+    assert_int_equal(sizeof packet - 1, 2 + 0x76);
     door_send(&client, (struct gw_bytes){(const uint8_t *) packet, sizeof packet - 1});
     door_turn(rig);
     door_commit(rig, GW_OK);
