@@ -249,6 +249,7 @@ static void open_counters(struct gw_ingress *ingress) {
         {&counters->received, "front.received"},
         {&counters->stored, "front.stored"},
         {&counters->redelivered, "front.redelivered_known"},
+        {&counters->redelivered_new, "front.redelivered_new"},
         {&counters->possible_duplicates, "front.possible_duplicates"},
         {&counters->device_duplicates, "front.device_duplicates"},
         {&counters->quarantined, "front.quarantined"},

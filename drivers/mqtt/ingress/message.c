@@ -82,6 +82,7 @@ static bool is_redelivery(struct handling *handling) {
     }
     uint16_t ahead = (uint16_t) (packet_id - session->last_packet_id);
     bool is_new = counts_up && !is_there && ahead != 0 && ahead < UINT16_MAX / 2;
+    *handling->ingress->counters.redelivered_new += is_new;
     if (!is_new) {
         handling->flags |= GW_EVENT_POSSIBLE_DUPLICATE;
     }

@@ -102,7 +102,7 @@ class CutGateway:
                 daemon.command[-1] = str(rig.config_path)
         paths = {"collect_state": f"{self.disk.mount}/collectd",
                  "link_state": f"{self.disk.mount}/linkd", "run": f"{rig.folder}/run"}
-        self._fixed = {"paths": paths, **door.changes()}
+        self._fixed = {"paths": paths, **door.changes(rig)}
         self._is_configured = False
         self.acked_before_load = 0
         self._forgiven = set()
