@@ -9,7 +9,7 @@
  *
  * Caveat of LMDB's own lock file: it is held by POSIX record locks, which a
  * process loses when it closes *any* descriptor of that file. So nothing here
- * opens lock.mdb; modes are set by path.
+ * opens lock.mdb once LMDB has; modes are set by path.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +17,19 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "firmware/base/cleanup.h"
 #include "firmware/base/file.h"
 #include "firmware/store/page.h"
 #include "firmware/store/store_internal.h"
 
 #define MAX_READERS 32
+/* Left to the other programs when a store takes its blocks. */
+#define DISK_RESERVE_BYTES (UINT64_C(8) << 20)
+/* More than LMDB makes its lock file for so many readers. */
+#define LOCK_FILE_BYTES 16384
 
 enum gw_err gw_store_err(int rc) {
     static const struct {
@@ -170,6 +176,14 @@ static enum gw_err flush_folder(const char *folder) {
     return fd >= 0 && fsync(fd) == 0 ? GW_OK : gw_err_from_errno(errno);
 }
 
+/* Whether the disk has `bytes` and leaves others something to live on. Asking first
+ * matters: posix_fallocate(3) may take what there is before it fails. */
+static bool has_room(int fd, uint64_t bytes) {
+    struct statvfs disk;
+    return fstatvfs(fd, &disk) == 0
+           && (uint64_t) disk.f_bavail * disk.f_frsize >= bytes + DISK_RESERVE_BYTES;
+}
+
 /* Blocks for the whole map, so that a full disk is found out now and not in the
  * middle of a shift. For a store that exists already it is only tried: it must
  * open on a full disk too. */
@@ -187,7 +201,9 @@ static enum gw_err allocate(struct gw_store *store, bool is_new) {
     if ((uint64_t) st.st_size >= info.me_mapsize) {
         return GW_OK;
     }
-    int reason = posix_fallocate(fd, 0, (off_t) info.me_mapsize);
+    int reason = has_room(fd, info.me_mapsize - (uint64_t) st.st_size)
+                     ? posix_fallocate(fd, 0, (off_t) info.me_mapsize)
+                     : ENOSPC;
     if (reason && is_new) {
         return gw_err_from_errno(reason);
     }
@@ -232,9 +248,30 @@ static enum gw_err take_over_lock(struct gw_store *store) {
     return GW_OK;
 }
 
+/* LMDB maps its lock file with holes in it: on a full disk the first write into one is
+ * a SIGBUS. So it has its blocks before; an existing one has them already. */
+static enum gw_err reserve_lock_file(const char *folder) {
+    char path[PATH_MAX];
+    enum gw_err err = path_in(folder, "lock.mdb", path);
+    if (err) {
+        return err;
+    }
+    GW_CLEANUP(gw_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+    if (fd < 0) {
+        return gw_err_from_errno(errno);
+    }
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, LOCK_FILE_BYTES) != 0 && errno == ENOSPC) {
+        return GW_ERR_FULL;
+    }
+    return GW_OK; /* a file system that cannot reserve is as good as before */
+}
+
 static enum gw_err open_writer_env(struct gw_store *store,
                                    const struct gw_store_options *options, bool is_new) {
-    enum gw_err err = create_env(options, &store->env);
+    enum gw_err err = reserve_lock_file(options->path);
+    if (!err) {
+        err = create_env(options, &store->env);
+    }
     if (err) {
         return err;
     }
