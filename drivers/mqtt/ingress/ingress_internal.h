@@ -50,7 +50,8 @@
 #define INGRESS_SWEEP_MS 250
 
 struct ingress_counters {
-    uint64_t *received, *stored, *redelivered, *redelivered_new, *possible_duplicates, *device_duplicates;
+    uint64_t *received, *stored, *redelivered, *redelivered_new, *possible_duplicates,
+        *device_duplicates;
     uint64_t *quarantined, *foreign_topics, *over_rate, *withheld, *refused_qos0;
     uint64_t *connects, *refused_connects, *taken_over, *protocol_errors, *wills, *receipts;
 };
