@@ -112,6 +112,7 @@ enum gw_err gw_collectd_open_ingress(struct gw_collectd *collectd) {
         .clock = &collectd->clock,
         .health = collectd->health,
         .refused = on_refused,
+        .commit_failed = on_commit_failed,
         .refused_context = collectd,
         .taken = on_taken,
         .taken_context = collectd,

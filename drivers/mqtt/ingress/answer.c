@@ -12,25 +12,31 @@
 
 #include "drivers/mqtt/ingress/ingress_internal.h"
 
-#define TOKEN_BITS 2
-#define INDEX_BITS 24
-#define NO_INDEX ((UINT32_C(1) << INDEX_BITS) - 1)
+/* token: flags 3, place 24, generation of the place 16, device of the configuration 21 */
+#define INDEX_SHIFT 3
+#define GENERATION_SHIFT 27
+#define DEVICE_SHIFT 43
+#define NO_INDEX ((UINT32_C(1) << (GENERATION_SHIFT - INDEX_SHIFT)) - 1)
 
 /* ---- tokens ---- */
 
 static uint64_t make_token(const struct ingress_connection *connection, unsigned token) {
     uint64_t index = connection ? connection->index : NO_INDEX;
-    uint64_t generation = connection ? connection->generation : 0;
-    return generation << 32 | index << TOKEN_BITS | token;
+    uint64_t generation = connection ? (uint16_t) connection->generation : 0;
+    uint64_t device = connection ? connection->device : 0;
+    return device << DEVICE_SHIFT | generation << GENERATION_SHIFT | index << INDEX_SHIFT
+           | token;
 }
 
 static struct ingress_connection *connection_of(struct gw_ingress *ingress, uint64_t token) {
-    uint32_t index = (uint32_t) (token >> TOKEN_BITS) & NO_INDEX;
+    uint32_t index = (uint32_t) (token >> INDEX_SHIFT) & NO_INDEX;
     if (index >= ingress->connection_count) {
         return NULL;
     }
     struct ingress_connection *connection = &ingress->connections[index];
-    return connection->generation == (uint32_t) (token >> 32) ? connection : NULL;
+    return (uint16_t) connection->generation == (uint16_t) (token >> GENERATION_SHIFT)
+               ? connection
+               : NULL;
 }
 
 /* ---- completions ---- */
@@ -50,6 +56,17 @@ static void undo(struct gw_ingress *ingress) {
     }
 }
 
+/* QoS 0 does not come again. */
+static void tell_lost(const struct gw_ingress *ingress, uint64_t token) {
+    const struct gw_ingress_options *options = &ingress->options;
+    const struct gw_config_device *device =
+        ingress_device(ingress, (uint32_t) (token >> DEVICE_SHIFT));
+    if ((token & TOKEN_QOS0) && options->commit_failed && device) {
+        options->commit_failed(options->refused_context, gw_str_from_cstr(device->id),
+                               device->class, 1);
+    }
+}
+
 /* May run inside the submit of a later unit. */
 static void completed(void *context, uint64_t token, enum gw_err err) {
     struct gw_ingress *ingress = context;
@@ -57,6 +74,7 @@ static void completed(void *context, uint64_t token, enum gw_err err) {
     ingress->uncommitted--;
     if (err) {
         undo(ingress);
+        tell_lost(ingress, token);
     } else {
         ingress->event_id_mark += (token & TOKEN_EVENT_ID) != 0;
     }

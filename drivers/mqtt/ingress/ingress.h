@@ -51,7 +51,8 @@ struct gw_ingress_options {
     struct gw_loop *loop;
     const struct gw_clock *clock;
     struct gw_health *health;
-    gw_broker_refused *refused;
+    gw_broker_refused *refused;       /* QoS 0 that the queue did not take */
+    gw_broker_refused *commit_failed; /* QoS 0 of a group that failed; both may be NULL */
     void *refused_context;
     gw_ingress_taken *taken; /* NULL: nobody wants to know */
     void *taken_context;

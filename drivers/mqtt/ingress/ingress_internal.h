@@ -228,7 +228,7 @@ void ingress_remember(void *context, struct gw_bytes origin, enum gw_flow_class 
 /* ---- answer.c ---- */
 
 /* What a unit is about; makes its token. */
-enum ingress_token { TOKEN_EVENT_ID = 1, TOKEN_ANSWER = 2 };
+enum ingress_token { TOKEN_EVENT_ID = 1, TOKEN_ANSWER = 2, TOKEN_QOS0 = 4 };
 /* A unit about to be submitted, with its completion. */
 struct gw_unit ingress_begin_unit(struct gw_ingress *ingress,
                                   const struct ingress_connection *connection, unsigned token);

@@ -155,7 +155,8 @@ static bool wants_answer(const struct handling *handling) {
 
 static unsigned token_of(const struct handling *handling) {
     return (handling->event_id != 0 ? TOKEN_EVENT_ID : 0u)
-           | (wants_answer(handling) ? TOKEN_ANSWER : 0u);
+           | (wants_answer(handling) ? TOKEN_ANSWER : 0u)
+           | (is_qos(handling, 0) ? TOKEN_QOS0 : 0u);
 }
 
 static struct ingress_answer answer_of(const struct handling *handling,
