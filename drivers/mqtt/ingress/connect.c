@@ -408,7 +408,6 @@ void ingress_connected(struct ingress_connection *connection) {
     connection->phase = PHASE_OPEN;
     connection->is_open = true;
     connection->ingress->open_count++;
-    connection->ingress->greeting_count--;
 }
 
 /* ---- leaving ---- */

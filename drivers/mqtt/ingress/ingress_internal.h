@@ -149,7 +149,7 @@ struct gw_ingress {
     uint32_t connection_count;
     uint32_t free_head;  /* list through next_free */
     uint32_t ready_head; /* connections with something due, through next_ready */
-    uint32_t open_count, greeting_count;
+    uint32_t open_count;
     uint8_t *smalls, *outs, *larges;
     struct ingress_answer *answers;
     uint32_t answer_mask; /* answers of a connection, less one */

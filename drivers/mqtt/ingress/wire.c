@@ -282,8 +282,7 @@ void ingress_wire_ready(void *context, int fd, unsigned events) {
 
 /* Whoever connects and says nothing must not keep others out: the oldest goes. */
 static void make_room(struct gw_ingress *ingress) {
-    uint32_t most = ingress->connection_count / 4 > 16 ? ingress->connection_count / 4 : 16;
-    if (ingress->free_head != INGRESS_NOBODY && ingress->greeting_count < most) {
+    if (ingress->free_head != INGRESS_NOBODY) {
         return;
     }
     struct ingress_connection *oldest = NULL;
@@ -346,7 +345,6 @@ void ingress_wire_accept(struct ingress_listener *listener, int fd) {
     ingress->free_head = connection->next_free;
     set_options(fd);
     prepare(connection, listener, fd);
-    ingress->greeting_count++;
     if (listener->tls && gw_tls_stream_open(listener->tls, fd, &connection->tls)) {
         end(connection);
         ingress_wire_release(connection);
@@ -366,8 +364,6 @@ void ingress_wire_release(struct ingress_connection *connection) {
     drop_large(connection);
     if (connection->is_open) {
         ingress->open_count--;
-    } else {
-        ingress->greeting_count--;
     }
     connection->is_open = false;
     connection->phase = PHASE_FREE;
