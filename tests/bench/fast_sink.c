@@ -2,15 +2,24 @@
 /*
  * A middleware that costs nearly nothing, so that benchmarks measure the
  * gateway: HTTPS with a required client certificate, contract gangway-ingest v1
- * for the good case only. It keeps nothing; it checks that the sequences in each
- * body are exactly First..Last of the request and follow the last ones of that
- * class, counts, and measures latency where the events carry their send time in
- * ns as `symbology` (the bench's device settings make it so).
+ * for the good case only. It keeps no event, but it knows each: that the sequences
+ * in a body are exactly First..Last of the request and follow the last ones of the
+ * class (gaps), and for events of the bench's generator which ids have come, which
+ * came again or were stored twice, and whether each device's are in order. Latency
+ * is measured where the events carry their send time in ns as `symbology` (the
+ * bench's device settings make it so).
  *
  *   fast_sink --port P --cert F --key F --ca F --stats FILE
+ *             [--level-ms N] [--samples FILE --samples-run RUN]
  *
- * The stats file is replaced five times a second with one JSON object.
- * One thread per connection (linkd opens a handful), ended by SIGTERM.
+ * The stats file is replaced five times a second with one JSON object; its streams
+ * are the runs of the generator. The first event of a stream that is younger than
+ * --level-ms (250) on arrival says that it is level. --samples has a line "SENT
+ * ARRIVED" in ns for each new event of one run.
+ *
+ * SIGUSR1: the centre is away (connections end, new ones are refused) and forgets
+ * nothing; SIGUSR2: it is back, and level is asked anew. One thread per connection
+ * (linkd opens a handful), ended by SIGTERM.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -27,58 +36,85 @@
 #include <unistd.h>
 #include <zstd.h>
 
-enum { BODY_MAX = 16 << 20, BUCKETS = 4096, CLASSES = 4 };
+#include "tests/bench/sink_ids.h"
+
+enum { BODY_MAX = 16 << 20, CLASSES = 4, CONNECTIONS = 64 };
+
+struct class_figures {
+    char epoch[32];
+    uint64_t last;     /* highest sequence of the epoch */
+    uint64_t events;   /* records, repeated ones too */
+    uint64_t repeated; /* sequences that had come before */
+    uint64_t gaps;     /* sequences that did not follow the one before */
+};
 
 struct shared {
-    _Atomic uint64_t events, requests, wire_bytes, body_bytes, order_errors, latencies;
-    _Atomic uint64_t bucket[BUCKETS]; /* 64 per power of two of microseconds */
-    _Atomic uint64_t last[CLASSES];
+    pthread_mutex_t lock; /* of all below; held for a body at a time */
+    struct class_figures classes[CLASSES];
+    struct gw_sink_ids ids;
+    struct gw_histogram latency;
+    uint64_t events, requests, wire_bytes, body_bytes;
+    int64_t back_ns; /* wall time since when connections are taken */
+    int64_t level_ns;
+    int fds[CONNECTIONS]; /* -1 = free */
+    FILE *samples;
+    const char *samples_run;
     SSL_CTX *tls;
 };
 
 struct connection {
     struct shared *shared;
+    unsigned slot;
     int fd;
 };
 
-static volatile sig_atomic_t stopping;
+static atomic_int stopping, wanted_away;
 
 static void on_signal(int number) {
-    (void) number;
-    stopping = 1;
+    if (number == SIGUSR1 || number == SIGUSR2) {
+        atomic_store(&wanted_away, number == SIGUSR1);
+    } else {
+        atomic_store(&stopping, 1);
+    }
 }
 
-static uint64_t wall_ns(void) {
+static int64_t wall_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t) now.tv_sec * 1000000000u + (uint64_t) now.tv_nsec;
+    return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static size_t bucket_of(uint64_t us) {
-    if (us < 64) {
-        return us;
-    }
-    unsigned power = 63u - (unsigned) __builtin_clzll(us);
-    return (size_t) (power - 5) * 64 + (us >> (power - 6) & 63);
+/* ---- figures ---------------------------------------------------------------------- */
+
+static void put_latency(FILE *file, const struct gw_histogram *latency) {
+    fprintf(file, "\"latencies\":%lu,\"p50_us\":%lu,\"p99_us\":%lu,", latency->total,
+            gw_histogram_percentile(latency, 500), gw_histogram_percentile(latency, 990));
 }
 
-static uint64_t bucket_us(size_t bucket) {
-    if (bucket < 64) {
-        return bucket;
+static void put_streams(FILE *file, const struct gw_sink_ids *ids) {
+    fprintf(file, "\"streams\":{");
+    for (unsigned i = 0; i < GW_SINK_STREAMS && ids->streams[i].run[0]; i++) {
+        const struct gw_sink_stream *stream = &ids->streams[i];
+        fprintf(file, "%s\"%s\":{", i ? "," : "", stream->run);
+        put_latency(file, &stream->latency);
+        fprintf(file,
+                "\"unique\":%lu,\"repeated\":%lu,\"stored_twice\":%lu,\"order_errors\":%lu,"
+                "\"holes\":%lu,\"first_ns\":%ld,\"last_ns\":%ld,\"level_ns\":%ld}",
+                stream->unique, stream->repeated, stream->stored_twice, stream->order_errors,
+                stream->highest_sum - stream->unique, stream->first_ns, stream->last_ns,
+                stream->level_ns);
     }
-    unsigned power = (unsigned) (bucket / 64) + 5;
-    return (UINT64_C(1) << power) + ((uint64_t) (bucket % 64) << (power - 6));
+    fprintf(file, "},");
 }
 
-static uint64_t percentile(struct shared *s, double share) {
-    uint64_t total = s->latencies, seen = 0;
-    for (size_t i = 0; i < BUCKETS && total; i++) {
-        seen += s->bucket[i];
-        if ((double) seen >= share * (double) total) {
-            return bucket_us(i);
-        }
+static void put_classes(FILE *file, const struct class_figures *classes) {
+    uint64_t repeated = 0, gaps = 0;
+    for (unsigned i = 0; i < CLASSES; i++) {
+        fprintf(file, "%s%lu", i ? "," : "\"last\":[", classes[i].last);
+        repeated += classes[i].repeated;
+        gaps += classes[i].gaps;
     }
-    return 0;
+    fprintf(file, "],\"repeated\":%lu,\"gaps\":%lu,", repeated, gaps);
 }
 
 static void write_stats(struct shared *s, const char *path) {
@@ -88,16 +124,23 @@ static void write_stats(struct shared *s, const char *path) {
     if (!file) {
         return;
     }
-    fprintf(file,
-            "{\"events\":%lu,\"requests\":%lu,\"wire_bytes\":%lu,\"body_bytes\":%lu,"
-            "\"order_errors\":%lu,\"latencies\":%lu,\"p50_us\":%lu,\"p99_us\":%lu,"
-            "\"last\":[%lu,%lu,%lu,%lu],\"time_ns\":%lu}\n",
-            s->events, s->requests, s->wire_bytes, s->body_bytes, s->order_errors, s->latencies,
-            percentile(s, 0.50), percentile(s, 0.99), s->last[0], s->last[1], s->last[2],
-            s->last[3], wall_ns());
+    pthread_mutex_lock(&s->lock);
+    fprintf(file, "{\"events\":%lu,\"requests\":%lu,\"wire_bytes\":%lu,\"body_bytes\":%lu,",
+            s->events, s->requests, s->wire_bytes, s->body_bytes);
+    put_latency(file, &s->latency);
+    put_classes(file, s->classes);
+    put_streams(file, &s->ids);
+    fprintf(file, "\"unreadable\":%lu,\"back_ns\":%ld,\"time_ns\":%ld}\n", s->ids.unreadable,
+            s->back_ns, wall_ns());
+    if (s->samples) {
+        fflush(s->samples);
+    }
+    pthread_mutex_unlock(&s->lock);
     fclose(file);
     rename(beside, path);
 }
+
+/* ---- events ----------------------------------------------------------------------- */
 
 /* Value of header `name` in the NUL-terminated head; empty if absent. */
 static void header(const char *head, const char *name, char *value, size_t size) {
@@ -129,29 +172,76 @@ static unsigned class_number(const char *name) {
     return 0;
 }
 
-static void measure(struct shared *s, const char *event, const char *end, uint64_t now) {
-    static const char key[] = "\"symbology\":\"";
-    const char *text = memmem(event, (size_t) (end - event), key, sizeof key - 1);
-    uint64_t sent = text ? strtoull(text + sizeof key - 1, NULL, 10) : 0;
-    if (sent && sent < now) {
-        size_t bucket = bucket_of((now - sent) / 1000);
-        s->bucket[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
-        s->latencies++;
+/* The text value of `key` (with its quotes and colon) in the event; NULL without. */
+static const char *text_of(const char *event, const char *end, const char *key,
+                           size_t *ret_len) {
+    size_t key_len = strlen(key);
+    const char *text = memmem(event, (size_t) (end - event), key, key_len);
+    const char *quote =
+        text ? memchr(text + key_len, '"', (size_t) (end - text) - key_len) : NULL;
+    if (!quote) {
+        return NULL;
+    }
+    *ret_len = (size_t) (quote - text) - key_len;
+    return text + key_len;
+}
+
+static void note_new(struct shared *s, struct gw_sink_stream *stream, int64_t sent_ns,
+                     int64_t now_ns) {
+    stream->first_ns = stream->first_ns ? stream->first_ns : now_ns;
+    stream->last_ns = now_ns;
+    if (sent_ns <= 0 || sent_ns > now_ns) {
+        return;
+    }
+    uint64_t us = (uint64_t) (now_ns - sent_ns) / 1000;
+    gw_histogram_add(&stream->latency, us);
+    gw_histogram_add(&s->latency, us);
+    if (!stream->level_ns && now_ns - sent_ns < s->level_ns) {
+        stream->level_ns = now_ns;
+    }
+    if (s->samples && strcmp(stream->run, s->samples_run) == 0) {
+        fprintf(s->samples, "%ld %ld\n", sent_ns, now_ns);
     }
 }
 
-/* Walk the events of one body; number of events, order checked. */
-static uint64_t walk(struct shared *s, const char *body, size_t length, uint64_t first) {
+static void see_event(struct shared *s, const char *event, const char *end, bool is_new,
+                      int64_t now_ns) {
+    size_t id_len = 0, time_len = 0;
+    const char *id = text_of(event, end, "\"raw\":\"", &id_len);
+    const char *sent = text_of(event, end, "\"symbology\":\"", &time_len);
+    struct gw_sink_stream *stream = NULL;
+    if (id && gw_sink_see(&s->ids, id, id_len, is_new, &stream) == GW_SINK_NEW) {
+        note_new(s, stream, sent ? strtol(sent, NULL, 10) : 0, now_ns);
+    }
+}
+
+/* Whether the sequence is new for its class. */
+static bool see_sequence(struct class_figures *class, uint64_t sequence) {
+    class->events++;
+    if (sequence <= class->last) {
+        class->repeated++;
+        return false;
+    }
+    class->gaps += sequence != class->last + 1;
+    class->last = sequence;
+    return true;
+}
+
+/* Walk the events of one body, whose sequences are to be first, first + 1, ... */
+static uint64_t walk(struct shared *s, struct class_figures *class, const char *body,
+                     size_t length, uint64_t first) {
     static const char key[] = "\"sequence\":\"";
-    uint64_t count = 0, now = wall_ns(), expected = first;
-    const char *end = body + length, *at = body;
-    while ((at = memmem(at, (size_t) (end - at), key, sizeof key - 1))) {
-        at += sizeof key - 1;
-        s->order_errors += strtoull(at, NULL, 10) != expected;
-        expected++;
+    const char *end = body + length;
+    const char *at = memmem(body, length, key, sizeof key - 1);
+    uint64_t count = 0;
+    int64_t now = wall_ns();
+    while (at) {
+        uint64_t sequence = strtoul(at + sizeof key - 1, NULL, 10);
+        const char *rest = at + sizeof key - 1;
+        at = memmem(rest, (size_t) (end - rest), key, sizeof key - 1);
+        class->gaps += sequence != first + count;
+        see_event(s, rest, at ? at : end, see_sequence(class, sequence), now);
         count++;
-        const char *next = memmem(at, (size_t) (end - at), key, sizeof key - 1);
-        measure(s, at, next ? next : end, now);
     }
     return count;
 }
@@ -195,14 +285,19 @@ static void take_body(struct shared *s, const char *head, const char *body, size
         text = plain;
         text_length = ZSTD_isError(got) ? 0 : got;
     }
-    uint64_t first = header_number(head, "Gangway-First");
-    unsigned number = class_number(class);
-    s->order_errors += s->last[number] && first != s->last[number] + 1;
-    s->events += walk(s, text, text_length, first);
-    s->last[number] = header_number(head, "Gangway-Last");
+    struct class_figures *figures = &s->classes[class_number(class)];
+    pthread_mutex_lock(&s->lock);
+    char epoch[sizeof figures->epoch];
+    header(head, "Gangway-Epoch", epoch, sizeof epoch);
+    if (strcmp(epoch, figures->epoch) != 0) {
+        memcpy(figures->epoch, epoch, sizeof epoch);
+        figures->last = 0;
+    }
+    s->events += walk(s, figures, text, text_length, header_number(head, "Gangway-First"));
     s->wire_bytes += length;
     s->body_bytes += text_length;
     s->requests++;
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* One request after the other until the peer leaves. */
@@ -238,32 +333,98 @@ static void serve(struct shared *s, SSL *tls, char *in, char *plain) {
     }
 }
 
+/* ---- connections ------------------------------------------------------------------ */
+
 static void *run_connection(void *argument) {
     struct connection connection = *(struct connection *) argument;
+    struct shared *s = connection.shared;
     free(argument);
     int on = 1;
     setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    SSL *tls = SSL_new(connection.shared->tls);
+    SSL *tls = SSL_new(s->tls);
     char *in = malloc(BODY_MAX + 65536), *plain = malloc(BODY_MAX);
     SSL_set_fd(tls, connection.fd);
     if (in && plain && SSL_accept(tls) == 1) {
-        serve(connection.shared, tls, in, plain);
+        serve(s, tls, in, plain);
     }
     SSL_free(tls);
     free(in);
     free(plain);
+    pthread_mutex_lock(&s->lock);
+    s->fds[connection.slot] = -1;
+    pthread_mutex_unlock(&s->lock);
     close(connection.fd);
     return NULL;
 }
 
-static const char *option(int count, char **words, const char *name) {
+/* Signals are the main thread's: it waits in accept and must hear of them at once. */
+static bool start_thread(void *(*run)(void *), void *argument) {
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    bool started = pthread_create(&thread, NULL, run, argument) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started) {
+        pthread_detach(thread);
+    }
+    return started;
+}
+
+static void take_connection(struct shared *s, int fd) {
+    struct timeval none = {0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+    pthread_mutex_lock(&s->lock);
+    unsigned slot = 0;
+    while (slot < CONNECTIONS && s->fds[slot] >= 0) {
+        slot++;
+    }
+    struct connection *connection = slot < CONNECTIONS ? malloc(sizeof *connection) : NULL;
+    if (connection) {
+        *connection = (struct connection){s, slot, fd};
+        s->fds[slot] = fd;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (!connection) {
+        close(fd);
+    } else if (!start_thread(run_connection, connection)) {
+        fprintf(stderr, "fast_sink: no thread\n");
+        exit(1);
+    }
+}
+
+static void end_connections(struct shared *s) {
+    pthread_mutex_lock(&s->lock);
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        if (s->fds[i] >= 0) {
+            shutdown(s->fds[i], SHUT_RDWR); /* its thread closes it */
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void note_back(struct shared *s) {
+    pthread_mutex_lock(&s->lock);
+    s->back_ns = wall_ns();
+    for (unsigned i = 0; i < GW_SINK_STREAMS; i++) {
+        s->ids.streams[i].level_ns = 0;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- start and end ----------------------------------------------------------------- */
+
+static const char *option(int count, char **words, const char *name, const char *fallback) {
     for (int i = 1; i + 1 < count; i++) {
         if (strcmp(words[i], name) == 0) {
             return words[i + 1];
         }
     }
-    fprintf(stderr, "fast_sink: %s is missing\n", name);
-    exit(2);
+    if (!fallback) {
+        fprintf(stderr, "fast_sink: %s is missing\n", name);
+        exit(2);
+    }
+    return fallback;
 }
 
 static int listen_on(const char *port) {
@@ -281,38 +442,68 @@ static int listen_on(const char *port) {
     return fd;
 }
 
-int main(int count, char **words) {
-    static struct shared shared;
-    shared.tls = SSL_CTX_new(TLS_server_method());
-    SSL_CTX_set_verify(shared.tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    if (SSL_CTX_load_verify_locations(shared.tls, option(count, words, "--ca"), NULL) != 1
-        || SSL_CTX_use_certificate_chain_file(shared.tls, option(count, words, "--cert")) != 1
-        || SSL_CTX_use_PrivateKey_file(shared.tls, option(count, words, "--key"),
+static SSL_CTX *make_tls(int count, char **words) {
+    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    if (SSL_CTX_load_verify_locations(tls, option(count, words, "--ca", NULL), NULL) != 1
+        || SSL_CTX_use_certificate_chain_file(tls, option(count, words, "--cert", NULL)) != 1
+        || SSL_CTX_use_PrivateKey_file(tls, option(count, words, "--key", NULL),
                                        SSL_FILETYPE_PEM)
                != 1) {
         fprintf(stderr, "fast_sink: certificate, key or CA not readable\n");
-        return 1;
+        exit(1);
     }
-    const char *stats = option(count, words, "--stats");
-    int listener = listen_on(option(count, words, "--port"));
+    return tls;
+}
+
+/* One turn of at most 200 ms. Returns the listener, -1 while away. */
+static int run_turn(struct shared *s, int listener, const char *port) {
+    if (atomic_load(&wanted_away)) {
+        if (listener >= 0) {
+            close(listener);
+            end_connections(s);
+        }
+        struct timespec nap = {.tv_nsec = 20000000};
+        nanosleep(&nap, NULL);
+        return -1;
+    }
+    if (listener < 0) {
+        listener = listen_on(port);
+        note_back(s);
+    }
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0) {
+        take_connection(s, fd);
+    }
+    return listener;
+}
+
+static void handle_signals(void) {
     struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        sigaction(numbers[i], &action, NULL);
+    }
     signal(SIGPIPE, SIG_IGN);
-    while (!stopping) {
-        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+}
+
+int main(int count, char **words) {
+    static struct shared shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        shared.fds[i] = -1;
+    }
+    shared.tls = make_tls(count, words);
+    shared.level_ns = strtol(option(count, words, "--level-ms", "250"), NULL, 10) * 1000000;
+    shared.samples_run = option(count, words, "--samples-run", "");
+    const char *samples = option(count, words, "--samples", "");
+    shared.samples = samples[0] ? fopen(samples, "w") : NULL;
+    const char *stats = option(count, words, "--stats", NULL);
+    const char *port = option(count, words, "--port", NULL);
+    handle_signals();
+    int listener = -1;
+    while (!atomic_load(&stopping)) {
+        listener = run_turn(&shared, listener, port);
         write_stats(&shared, stats);
-        if (fd < 0) {
-            continue;
-        }
-        struct timeval none = {0};
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
-        struct connection *connection = malloc(sizeof *connection);
-        *connection = (struct connection){&shared, fd};
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, run_connection, connection) == 0) {
-            pthread_detach(thread);
-        }
     }
     write_stats(&shared, stats);
     return 0;
