@@ -23,6 +23,7 @@ function(gw_program name main)
         set_target_properties(${name} PROPERTIES
             RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin POSITION_INDEPENDENT_CODE ON)
         target_link_libraries(${name} PRIVATE ${ARGN})
+        set_target_properties(${name} PROPERTIES GW_WHOLE ON)
         install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     endif()
 endfunction()
