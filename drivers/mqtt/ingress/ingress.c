@@ -402,8 +402,8 @@ void gw_ingress_close(struct gw_ingress *ingress) {
     if (!ingress) {
         return;
     }
+    ingress->is_going = true; /* what is submitted now would never be committed */
     settle_ready(ingress);
-    ingress->is_going = true;
     for (uint32_t i = 0; i < ingress->connection_count; i++) {
         struct ingress_connection *connection = &ingress->connections[i];
         if (connection->phase == PHASE_FREE) {

@@ -390,6 +390,23 @@ static void a_gateway_that_goes_tells_version_5(void **state) {
     door_expect_end(&early);
 }
 
+/* The PUBLISH waited behind a CONNACK that goes out with the last words: a completion
+ * of it would come when there is nobody any more. */
+static void a_gateway_that_goes_submits_nothing_any_more(void **state) {
+    struct door_rig *rig = *state;
+    struct door_client client;
+    door_open_client(rig, &client);
+    door_send_connect(rig, &client, ID, DOOR_KEPT);
+    door_publish(&client, 1, 1, false, "early");
+    door_turn(rig);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    uint64_t submits = rig->fake->submits;
+    door_restart(rig);
+    assert_int_equal(rig->fake->submits, submits);
+    door_expect(&client, PACKET_CONNACK);
+    door_expect_end(&client);
+}
+
 static void without_its_file_of_secrets_nobody_gets_in(void **state) {
     struct door_rig *rig = *state;
     struct door_client client;
@@ -428,6 +445,7 @@ int main(void) {
         RIG_TEST(a_fault_ends_the_connection_and_keeps_what_came_before_it),
         RIG_TEST(a_revoked_device_is_sent_away),
         RIG_TEST(a_gateway_that_goes_tells_version_5),
+        RIG_TEST(a_gateway_that_goes_submits_nothing_any_more),
         RIG_TEST(without_its_file_of_secrets_nobody_gets_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
