@@ -64,8 +64,8 @@ class Child:
 
     @property
     def exit_code(self):
-        """As of Popen; None while it runs."""
-        return self._process.poll()
+        """As of Popen; None while it runs or was never started."""
+        return None if self._process is None else self._process.poll()
 
     def kill(self):
         """SIGKILL, at once."""
