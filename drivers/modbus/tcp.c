@@ -149,6 +149,12 @@ static void tcp_disconnect(void *self) {
     (void) pthread_mutex_unlock(&tcp->lock);
 }
 
+/* The late answer may still come: only another connection is certain not to have it. */
+static enum gw_err tcp_recover(void *self) {
+    tcp_disconnect(self);
+    return GW_ERR_NOCONN;
+}
+
 static int read_bits(struct gw_modbus_tcp *tcp, const struct gw_modbus_request *request,
                      uint16_t *words) {
     int got =
@@ -185,5 +191,10 @@ static enum gw_err tcp_read(void *self, const struct gw_modbus_request *request,
 
 struct gw_modbus_transport gw_modbus_tcp_transport(struct gw_modbus_tcp *tcp) {
     return (struct gw_modbus_transport){
-        .connect = tcp_connect, .disconnect = tcp_disconnect, .read = tcp_read, .self = tcp};
+        .connect = tcp_connect,
+        .disconnect = tcp_disconnect,
+        .read = tcp_read,
+        .recover = tcp_recover,
+        .self = tcp,
+    };
 }

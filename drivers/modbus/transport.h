@@ -27,6 +27,12 @@ struct gw_modbus_transport {
      * then *ret_exception is its code. `words` is undefined on errors. */
     enum gw_err (*read)(void *self, const struct gw_modbus_request *request, uint16_t *words,
                         unsigned *ret_exception);
+    /* After a time-out or an answer that does not fit: make certain that no byte
+     * that still comes can be taken for the next answer. OK: the line was drained
+     * and kept its silence, the next request may go out (RTU). NOCONN: the
+     * connection was closed, connect again (TCP). Any other error: the line could
+     * not be made safe; it was closed too. */
+    enum gw_err (*recover)(void *self);
     void *self;
 };
 
