@@ -189,11 +189,52 @@ static enum gw_err tcp_read(void *self, const struct gw_modbus_request *request,
     return got >= 0 ? GW_ERR_CORRUPT : from_modbus_errno(errno, ret_exception);
 }
 
+static int write_coils(struct gw_modbus_tcp *tcp, const struct gw_modbus_write *write) {
+    if (write->count == 1 && !write->is_multiple) {
+        return modbus_write_bit(tcp->modbus, write->address, write->words[0] != 0);
+    }
+    for (size_t i = 0; i < write->count; i++) {
+        tcp->bits[i] = write->words[i] != 0;
+    }
+    return modbus_write_bits(tcp->modbus, write->address, write->count, tcp->bits);
+}
+
+static int write_registers(struct gw_modbus_tcp *tcp, const struct gw_modbus_write *write) {
+    if (write->count == 1 && !write->is_multiple) {
+        return modbus_write_register(tcp->modbus, write->address, write->words[0]);
+    }
+    return modbus_write_registers(tcp->modbus, write->address, write->count, write->words);
+}
+
+static bool can_write(const struct gw_modbus_write *write) {
+    bool is_coil = write->area == GW_AREA_COIL;
+    unsigned most = is_coil ? GW_MODBUS_MAX_WRITE_BITS : GW_MODBUS_MAX_WRITE_REGISTERS;
+    return (is_coil || write->area == GW_AREA_HOLDING_REGISTER) && write->unit_id != 0
+           && write->count >= 1 && write->count <= most
+           && write->address + write->count <= 65536;
+}
+
+static enum gw_err tcp_write(void *self, const struct gw_modbus_write *write,
+                             unsigned *ret_exception) {
+    struct gw_modbus_tcp *tcp = self;
+    if (!can_write(write) || modbus_set_slave(tcp->modbus, write->unit_id)) {
+        *ret_exception = 0;
+        return GW_ERR_INVALID;
+    }
+    int done =
+        write->area == GW_AREA_COIL ? write_coils(tcp, write) : write_registers(tcp, write);
+    if (done == write->count) {
+        return GW_OK;
+    }
+    return done >= 0 ? GW_ERR_CORRUPT : from_modbus_errno(errno, ret_exception);
+}
+
 struct gw_modbus_transport gw_modbus_tcp_transport(struct gw_modbus_tcp *tcp) {
     return (struct gw_modbus_transport){
         .connect = tcp_connect,
         .disconnect = tcp_disconnect,
         .read = tcp_read,
+        .write = tcp_write,
         .recover = tcp_recover,
         .self = tcp,
     };

@@ -18,6 +18,20 @@ struct gw_modbus_request {
     uint16_t count;
 };
 
+/* Limits of one write: 123 registers, 1968 coils (V1.1b3, 6.11 and 6.12). */
+#define GW_MODBUS_MAX_WRITE_REGISTERS 123
+#define GW_MODBUS_MAX_WRITE_BITS 1968
+
+/* One value of one address is FC 5 or 6, more are FC 15 or 16. */
+struct gw_modbus_write {
+    uint8_t unit_id;
+    enum gw_modbus_area area; /* COIL or HOLDING_REGISTER */
+    uint16_t address;
+    uint16_t count;
+    const uint16_t *words; /* count; coils as 0 or 1 */
+    bool is_multiple;      /* FC 15 or 16 even for one: some devices know no other */
+};
+
 struct gw_modbus_transport {
     /* NOCONN, TIMEOUT. */
     enum gw_err (*connect)(void *self);
@@ -27,6 +41,13 @@ struct gw_modbus_transport {
      * then *ret_exception is its code. `words` is undefined on errors. */
     enum gw_err (*read)(void *self, const struct gw_modbus_request *request, uint16_t *words,
                         unsigned *ret_exception);
+    /* Write and wait for the confirmation, which repeats what was written. Errors as
+     * _read; after TIMEOUT, CORRUPT and NOCONN it is not known whether the device
+     * did it. INVALID with *ret_exception 0: no such request can be made (area,
+     * count); nothing was sent. Unit 0 is refused like that: a broadcast is
+     * confirmed by nobody. */
+    enum gw_err (*write)(void *self, const struct gw_modbus_write *write,
+                         unsigned *ret_exception);
     /* After a time-out or an answer that does not fit: make certain that no byte
      * that still comes can be taken for the next answer. OK: the line was drained
      * and kept its silence, the next request may go out (RTU). NOCONN: the
