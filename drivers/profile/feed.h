@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Feeds: from the bytes of one device to observations, by its profile. Pure: no
+ * I/O, no clock of its own, no heap after open.
+ *
+ * The promise: a byte stream means the same however it is cut into pieces. One
+ * byte at a time, all at once or in between: same observations, same order.
+ * Time matters only where the profile says so (idle gaps, repeats, settling,
+ * polling), and comes in with each call; it must not go backwards.
+ *
+ * Nothing is dropped without a word. Bytes become a scan, a weight, a condition
+ * of the device, or `undecodable` with the reason, for the quarantine. Silent
+ * are only: empty frames (a lone CR, LF, NUL or blank between frames), motion
+ * and repeated stable frames of a scale whose profile reports by cycle or by
+ * settling, and answers that carry no reading.
+ *
+ * For the transport:
+ *
+ *   open           gw_feed_open, one for each device
+ *   bytes came     gw_feed_push; when it took less than it was given, the sink
+ *                  has asked to stop: keep the rest, push it when there is room
+ *   a message came gw_feed_push_frame (MQTT: one payload = one frame)
+ *   at the time gw_feed_next_mono_ms says
+ *                  gw_feed_tick, then gw_feed_request: bytes to write to the
+ *                  device, if any are due
+ *   line lost, reopened, end of file
+ *                  gw_feed_end: what is left becomes an observation, then the
+ *                  feed is as new
+ *
+ * Threads: one feed belongs to one thread; profiles may be shared.
+ */
+#ifndef GW_PROFILE_FEED_H
+#define GW_PROFILE_FEED_H
+
+#include "drivers/profile/profile.h"
+#include "firmware/event/event.h"
+
+enum gw_observed {
+    GW_OBSERVED_SCAN,
+    GW_OBSERVED_WEIGHT,
+    GW_OBSERVED_CONDITION,
+    GW_UNDECODABLE
+};
+
+enum gw_weight_state {
+    GW_WEIGHT_STABLE,
+    GW_WEIGHT_DYNAMIC, /* moving, or nobody knows */
+    GW_WEIGHT_OVER,
+    GW_WEIGHT_UNDER,
+    GW_WEIGHT_ERROR,
+    GW_WEIGHT_STATE_COUNT
+};
+
+/* What is said about an observation beside its content. A set. */
+enum gw_remark {
+    GW_REMARK_PREFIX_MISSING = 1,    /* the profile's prefix or suffix was not there: the */
+    GW_REMARK_SUFFIX_MISSING = 2,    /* device is not set up as its page says */
+    GW_REMARK_AIM_MISSING = 4,       /* "aim":"on", but none came */
+    GW_REMARK_GS_REPLACED = 8,       /* substitutes became group separators in `code` */
+    GW_REMARK_UNTERMINATED = 16,     /* ended by silence instead of its terminator */
+    GW_REMARK_REPEATED = 32,         /* the same code again within repeat_ms: see `repeat` */
+    GW_REMARK_AFTER_START = 64,      /* first load since the feed began: it may be one that was
+                                        reported before a restart */
+    GW_REMARK_HIGH_RESOLUTION = 128, /* more digits than the display: not the legal value */
+    GW_REMARK_PRESET_TARE = 256,
+    GW_REMARK_CENTRE_OF_ZERO = 512,
+    GW_REMARK_CALCULATED = 1024, /* a figure the device worked out, not weighed */
+    GW_REMARK_COUNT = 11
+};
+
+enum gw_weight_mode { GW_MODE_UNKNOWN, GW_MODE_GROSS, GW_MODE_NET, GW_MODE_TARE };
+
+/* One thing the device said. Views are valid during the sink's call only. */
+struct gw_observed_item {
+    enum gw_observed kind;
+    unsigned remarks;       /* enum gw_remark */
+    struct gw_bytes raw;    /* exactly as sent, without the terminator; of a scan by
+                               JSON the code's text, of a weight by JSON the record */
+    int64_t time_wall_ms;   /* as the device says, 0 = it does not */
+    struct gw_str event_id; /* the device's own key of the reading; for de-duplication */
+    uint32_t repeat;        /* 1 = second reading within the window, ...; 0 = first */
+    /* scan */
+    struct gw_str aim;       /* "]C1", or empty */
+    struct gw_bytes code;    /* without prefix, suffix and AIM identifier, group
+                                separators restored */
+    struct gw_str symbology; /* name the device gives it */
+    uint32_t part, parts;    /* 1 of 3: codes of one trigger; 1 of 1 else */
+    /* weight; value, unit and tare exactly as sent but for padding, sign joined to
+     * the digits. value is empty unless stable. */
+    enum gw_weight_state state;
+    enum gw_weight_mode mode;
+    struct gw_str value, unit, tare;
+    struct gw_str unit_code; /* UN/ECE Recommendation 20, empty if unknown */
+    /* condition: "no_read", "restarted", "busy", "device_error", "silent",
+     * "answering", "other_message"; static storage */
+    struct gw_str condition;
+    /* condition: what the device said of it; undecodable: why, one line of UTF-8 */
+    struct gw_str detail;
+    uint64_t dropped_bytes; /* undecodable: bytes that followed raw and were too many */
+};
+
+/* Takes one observation. True = go on; false = stop after this one (it counts
+ * as taken): gw_feed_push returns early. One frame may still bring up to
+ * GW_FEED_BURST_MAX more. */
+typedef bool gw_feed_sink(void *context, const struct gw_observed_item *item);
+#define GW_FEED_BURST_MAX 64
+
+struct gw_feed;
+
+struct gw_feed_options {
+    const struct gw_profile *profile; /* must outlive the feed */
+    gw_feed_sink *sink;
+    void *sink_context;
+    int64_t now_mono_ms;
+    bool report_all; /* every frame of a scale, as with "report":"all" */
+};
+
+/* One heap block of about twice the profile's framing.max_bytes. NOMEM; INVALID
+ * for a profile without bytes (decode "modbus"). */
+enum gw_err gw_feed_open(const struct gw_feed_options *options, struct gw_feed **ret_feed);
+/* NULL is allowed. Nothing is emitted: gw_feed_end comes before. */
+void gw_feed_close(struct gw_feed *feed);
+
+/* Take bytes as they came. Returns how many were taken: all of them, unless the
+ * sink asked to stop. */
+size_t gw_feed_push(struct gw_feed *feed, struct gw_bytes bytes, int64_t now_mono_ms);
+/* Take one whole frame from a transport that keeps messages apart; a terminator
+ * at its end is allowed. Not to be mixed with gw_feed_push on one feed. */
+void gw_feed_push_frame(struct gw_feed *feed, struct gw_bytes frame, int64_t now_mono_ms);
+/* When something is due without bytes, INT64_MAX if never. It may change with
+ * every other call. */
+int64_t gw_feed_next_mono_ms(const struct gw_feed *feed);
+/* Let time pass: idle gaps end frames, missing answers and silence become
+ * conditions. Harmless when nothing is due. */
+void gw_feed_tick(struct gw_feed *feed, int64_t now_mono_ms);
+/* Bytes to send to the device now (a poll), false if none are due. The view lives
+ * as long as the profile. The next one is due after the answer and the period,
+ * or after the time-out. */
+bool gw_feed_request(struct gw_feed *feed, int64_t now_mono_ms, struct gw_bytes *ret_bytes);
+/* The line ended: what is left of a frame is emitted (as a frame where silence
+ * may end one, else undecodable), then the feed starts anew. */
+void gw_feed_end(struct gw_feed *feed, int64_t now_mono_ms);
+
+/* ---- from observations to events ---- */
+
+/* Room that is enough for the data of any one observation of a frame of
+ * `frame_bytes`: every byte may need six. */
+#define GW_FEED_DATA_BYTES(frame_bytes) (6 * (size_t) (frame_bytes) + 4096)
+
+struct gw_feed_event {
+    struct gw_str device;
+    enum gw_flow_class class;
+    int64_t received_wall_ms; /* `time` of the event unless the device says one */
+    unsigned flags;           /* enum gw_event_flags the transport knows of */
+};
+
+/* Draft of the event that an observation is: scan.observed, weight.measured or
+ * device.condition, its data appended to `storage`. Raw bytes that are not UTF-8
+ * (or hold NUL) are written with \xHH for each such byte and \\ for a backslash,
+ * and "rawencoding":"escaped" says so; any other raw is verbatim. INVALID for
+ * `undecodable`, which is for the quarantine; RANGE if it is larger than an event
+ * may be (for the quarantine too); FULL. `storage` is as before on errors. */
+enum gw_err gw_feed_draft(const struct gw_observed_item *item,
+                          const struct gw_feed_event *event, struct gw_buf *storage,
+                          struct gw_event_draft *ret_draft);
+/* The observation as one JSON object on one line without the line end, for people
+ * and tests. FULL. */
+enum gw_err gw_feed_put_json(const struct gw_observed_item *item, struct gw_buf *buf);
+
+/* "stable", "dynamic", ...; "gross", ... ("" for unknown). Static storage. */
+const char *gw_weight_state_name(enum gw_weight_state state);
+const char *gw_weight_mode_name(enum gw_weight_mode mode);
+
+#endif
