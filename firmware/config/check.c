@@ -72,7 +72,9 @@ void gw_config_derive(struct gw_config_reading *reading, struct gw_config *confi
         derive_device(&devices[i]);
     }
     for (size_t i = 0; i < config->bus_count; i++) {
+    struct gw_config_bus *buses = (struct gw_config_bus *) config->buses;
         struct gw_config_point *points = (struct gw_config_point *) config->buses[i].points;
+        gw_config_derive_wire(&buses[i]);
         for (size_t j = 0; j < config->buses[i].point_count; j++) {
             derive_point(&points[j]);
         }
@@ -417,8 +419,9 @@ static void check_sinks(struct gw_config_report *report, const struct gw_config 
 typedef void config_rule(struct gw_config_report *report, const struct gw_config *config);
 
 static config_rule *const rules[] = {
-    check_names,   check_sources, check_store,         check_floors, check_listeners,
-    check_brokers, check_devices, check_device_topics, check_buses,  check_sinks,
+    check_names,     check_sources, check_store,           check_floors,
+    check_listeners, check_brokers, check_devices,         check_device_topics,
+    check_buses,     check_sinks,   gw_config_check_wires,
 };
 
 void gw_config_check(struct gw_config_report *report, const struct gw_config *config) {

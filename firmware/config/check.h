@@ -7,7 +7,11 @@
 
 /* Fill what follows from other keys (rows with `derived`). */
 void gw_config_derive(struct gw_config_reading *reading, struct gw_config *config);
+/* The same for what a bus runs on. */
+void gw_config_derive_wire(struct gw_config_bus *bus);
 /* Apply every rule of the table in check.c; findings go to the report. */
 void gw_config_check(struct gw_config_report *report, const struct gw_config *config);
+/* One of them: which keys belong to which transport of a bus. */
+void gw_config_check_wires(struct gw_config_report *report, const struct gw_config *config);
 
 #endif

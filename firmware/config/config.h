@@ -135,8 +135,15 @@ struct gw_config_point {
 
 struct gw_config_bus {
     const char *name; /* the device id of its events is "<bus>.<point>" */
-    const char *host;
-    uint16_t port;
+    enum gw_bus_transport transport;
+    const char *host; /* of TCP and RTU over TCP, else empty */
+    uint16_t port;    /* the same, else 0 */
+    const char *line; /* path of a serial line for RTU, else empty */
+    uint32_t baud;    /* and what follows: of RTU, else 0 */
+    enum gw_bus_parity parity;
+    uint32_t stop_bits;
+    bool echo;         /* the adapter hears what it sends */
+    uint32_t pause_ms; /* before each request */
     uint32_t timeout_ms;
     uint32_t max_gap; /* registers a block read may bridge */
     const struct gw_config_point *points;
@@ -167,6 +174,9 @@ struct gw_config {
     struct gw_config_paths paths;
     struct gw_config_store store;
     struct gw_config_class classes[GW_CLASS_COUNT];
+enum gw_bus_transport { GW_BUS_TCP, GW_BUS_RTU, GW_BUS_RTU_OVER_TCP };
+enum gw_bus_parity { GW_PARITY_NONE, GW_PARITY_EVEN, GW_PARITY_ODD };
+
     struct gw_config_ingress ingress;
     const struct gw_config_broker *brokers;
     size_t broker_count;

@@ -38,7 +38,8 @@ static void put_list(struct writer *writer, const struct gw_config_row *row) {
 }
 
 static void put_value(struct writer *writer, const struct gw_config_row *row) {
-    const char *value = row->initial ? row->initial : row->example ? row->example : "";
+    bool is_silent = !row->initial || (row->initial[0] == '\0' && row->example);
+    const char *value = !is_silent ? row->initial : row->example ? row->example : "";
     switch (row->kind) {
     case GW_KIND_GROUP:
         put_object(writer, row->group);

@@ -347,10 +347,32 @@ static const struct gw_config_group point_group = GROUP_OF(point_rows, T);
 static const struct gw_config_row bus_rows[] = {
     {TEXT(U, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(BUS), .example = "plc-1",
      .help = "Name of the bus in events, status, issues and logs."},
-    {TEXT(U, host, 1, 253, gw_rule_host), LOCAL, RESTARTS(BUS), .example = "192.0.2.10",
-     .help = "Address of the PLC or Modbus gateway."},
-    {NUMBER(U, port, 1, 65535), LOCAL, RESTARTS(BUS), .initial = "502",
-     .help = "TCP port of the PLC."},
+    {CHOICE(U, transport, bus_transports), LOCAL, RESTARTS(BUS), .initial = "tcp",
+     .help = "tcp: Modbus TCP; rtu: a serial line of this box; rtu_over_tcp: RTU frames on a "
+             "TCP connection, what serial device servers in raw mode speak."},
+    {TEXT(U, host, 0, 253, gw_rule_host), LOCAL, RESTARTS(BUS), .initial = "",
+     .example = "192.0.2.10",
+     .help = "Address of the PLC, Modbus gateway or serial device server. Not with transport "
+             "rtu, needed with the others."},
+    {NUMBER(U, port, 1, 65535), LOCAL, RESTARTS(BUS),
+     .derived = "502 with transport tcp; must be given with rtu_over_tcp",
+     .help = "TCP port of the host."},
+    {TEXT(U, line, 0, 200, gw_rule_optional_file), LOCAL, RESTARTS(BUS), .initial = "",
+     .help = "Serial line for transport rtu. Name it by /dev/serial/by-id (this very adapter, "
+             "in whatever socket) or /dev/serial/by-path (whatever is in this socket): "
+             "/dev/ttyUSB0 may be another adapter after the next start."},
+    {NUMBER(U, baud, 300, 921600), LOCAL, RESTARTS(BUS), .derived = "19200 with transport rtu",
+     .help = "Bits a second on the line: 300, 600, 1200 ... 115200, 230400, 460800, 500000, "
+             "576000 or 921600. A character always has 8 data bits."},
+    {CHOICE(U, parity, parities), LOCAL, RESTARTS(BUS), .derived = "even with transport rtu",
+     .help = "Parity bit; even is what the Modbus standard says, many devices come with none."},
+    {NUMBER(U, stop_bits, 1, 2), LOCAL, RESTARTS(BUS), .derived = "1 with transport rtu",
+     .help = "Stop bits; the standard says 2 where there is no parity, few devices mind."},
+    {BOOL(U, echo), LOCAL, RESTARTS(BUS), .initial = "false",
+     .help = "The RS-485 adapter hears its own requests: they are read back and compared."},
+    {NUMBER(U, pause_ms, 0, 1000), LOCAL, RESTARTS(BUS), .initial = "0",
+     .help = "Rest before each request, for devices that need one. The silence between RTU "
+             "frames is kept without it."},
     {NUMBER(U, timeout_ms, 50, 60000), CENTRAL, RESTARTS(BUS), .initial = "1000",
      .help = "How long an answer may take."},
     {NUMBER(U, max_gap, 0, 120), LOCAL, RESTARTS(BUS), .initial = "8",
@@ -369,6 +391,16 @@ static const struct gw_config_row sink_rows[] = {
      .help = "Name of the sink. Its cursors are kept under it: another name sends everything "
              "that is still stored again."},
     {TEXT(K, url, 9, 512, gw_rule_https), CENTRAL, RESTARTS(SINK),
+static const struct gw_config_choice bus_transports[] = {
+    {"tcp", GW_BUS_TCP},
+    {"rtu", GW_BUS_RTU},
+    {"rtu_over_tcp", GW_BUS_RTU_OVER_TCP},
+};
+static const struct gw_config_choice parities[] = {
+    {"none", GW_PARITY_NONE},
+    {"even", GW_PARITY_EVEN},
+    {"odd", GW_PARITY_ODD},
+};
      .example = "https://ingest.example.com",
      .help = "Base address of the middleware; /v1/events is appended."},
     {BOOL(K, required), CENTRAL, RESTARTS(SINK), .initial = "true",
@@ -439,7 +471,7 @@ static const struct gw_config_row top_rows[] = {
      .part = GW_PART_DEVICES,
      .help = "Devices that speak MQTT, through a broker or to the front door."},
     {LIST(X, buses, bus_count, 0, 32, bus_group), CENTRAL, RESTARTS(BUS), .part = GW_PART_BUSES,
-     .help = "Modbus TCP connections and the points read on them."},
+     .help = "Modbus connections and lines, and the points read on them."},
     {LIST(X, sinks, sink_count, 0, 8, sink_group), CENTRAL, RESTARTS(SINK),
      .part = GW_PART_SINKS, .help = "Where the events go."},
 };
