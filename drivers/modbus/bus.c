@@ -38,7 +38,7 @@ struct gw_modbus_bus {
     size_t point_count;
     struct bus_unit *units;
     size_t unit_count;
-    struct gw_modbus_tcp *tcp;
+    struct gw_modbus_wire *wire;
     struct gw_poller *poller;
     struct gw_handover *handover;
     struct gw_modbus_worker *worker;
@@ -352,8 +352,7 @@ static enum gw_err copy_config(struct gw_modbus_bus *bus, const struct gw_config
 }
 
 static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *config) {
-    enum gw_err err =
-        gw_modbus_tcp_open(config->host, config->port, config->timeout_ms, &bus->tcp);
+    enum gw_err err = gw_modbus_wire_open(config, &bus->wire);
     if (!err) {
         err = gw_handover_open(bus->point_count + 1, bus->unit_count + 1, RING_READINGS,
                                &bus->handover);
@@ -369,7 +368,7 @@ static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *
         .points = bus->configs,
         .count = bus->point_count,
         .max_gap = config->max_gap,
-        .transport = gw_modbus_tcp_transport(bus->tcp),
+        .transport = gw_modbus_wire_transport(bus->wire),
         .clock = bus->options.clock,
         .handover = bus->handover,
     };
@@ -420,7 +419,7 @@ static void clear_issues(struct gw_modbus_bus *bus) {
 
 void gw_modbus_bus_stop(struct gw_modbus_bus *bus) {
     gw_modbus_worker_signal(bus->worker);
-    gw_modbus_tcp_interrupt(bus->tcp);
+    gw_modbus_wire_interrupt(bus->wire);
 }
 
 void gw_modbus_bus_drain(struct gw_modbus_bus *bus) {
@@ -447,7 +446,7 @@ void gw_modbus_bus_close(struct gw_modbus_bus *bus) {
     if (!bus) {
         return;
     }
-    gw_modbus_tcp_interrupt(bus->tcp);
+    gw_modbus_wire_interrupt(bus->wire);
     gw_modbus_worker_stop(bus->worker);
     tell_left(bus);
     if (bus->handover) {
@@ -457,7 +456,7 @@ void gw_modbus_bus_close(struct gw_modbus_bus *bus) {
     gw_poller_close(bus->poller);
     gw_handover_close(bus->handover);
     gw_pending_close(&bus->pending);
-    gw_modbus_tcp_close(bus->tcp);
+    gw_modbus_wire_close(bus->wire);
     free(bus->arena.data);
     free(bus);
 }

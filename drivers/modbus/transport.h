@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The seam below the poller: one bus, one request at a time, blocking.
- * Production: gw_modbus_tcp_open (libmodbus). Tests: a table of registers.
+ * Production: gw_modbus_wire_open. Tests: a table of registers.
  */
 #ifndef GW_MODBUS_TRANSPORT_H
 #define GW_MODBUS_TRANSPORT_H
@@ -16,6 +16,7 @@ struct gw_modbus_request {
     enum gw_modbus_area area;
     uint16_t address;
     uint16_t count;
+    uint32_t timeout_ms; /* of this request; 0 = that of the bus */
 };
 
 /* Limits of one write: 123 registers, 1968 coils (V1.1b3, 6.11 and 6.12). */
@@ -33,7 +34,8 @@ struct gw_modbus_write {
 };
 
 struct gw_modbus_transport {
-    /* NOCONN, TIMEOUT. */
+    /* NOCONN, TIMEOUT; NOENT: no such host or serial line; of a serial line also
+     * DENIED: may not open it, BUSY: somebody else has it, INVALID: it is none, IO. */
     enum gw_err (*connect)(void *self);
     void (*disconnect)(void *self);
     /* Read into words[request->count]; bits as 0 or 1. NOCONN; TIMEOUT; CORRUPT
@@ -57,21 +59,53 @@ struct gw_modbus_transport {
     void *self;
 };
 
-struct gw_modbus_tcp;
+/* ---- the real ones ---- */
+
+/*
+ * A TCP connection, a serial line or RTU frames on a TCP connection, as the
+ * configuration says. What they have in common:
+ *
+ * - Nothing unasked may be waiting when a request goes out: TCP connects anew then,
+ *   RTU throws it away.
+ * - An answer counts if it is the right one (frame.h) and nothing follows it.
+ * - After a request was given up, TCP connects anew. An RTU unit is asked for
+ *   something else first, the fence of late.h; RTU over TCP keeps the connection and
+ *   drains it, and connects anew when two requests in a row were given up.
+ * - A connection that the peer closed while nothing was under way is made anew
+ *   without a word: PLCs close what is idle.
+ *
+ * On a serial line 3.5 characters of silence (1.75 ms above 19200 bits a second) are
+ * kept before each request and awaited after each answer. The time-out is for the
+ * answer to begin; what the line takes to carry the two frames is added.
+ */
+struct gw_modbus_wire;
 
 /* Nobody waits longer for one address to answer a connect. */
 #define GW_MODBUS_CONNECT_MAX_MS 2000
+/* A line that is not quiet after this long is babbling: _recover closes it. */
+#define GW_MODBUS_DRAIN_MAX_MS 1500
 
-/* A TCP connection to host:port, not opened yet. `host` is copied. Used by one
- * thread at a time. NOMEM, INVALID. */
-enum gw_err gw_modbus_tcp_open(const char *host, uint16_t port, uint32_t timeout_ms,
-                               struct gw_modbus_tcp **ret_tcp);
+/* The wire of a bus, not connected yet. What it needs of `config` is copied. Used by
+ * one thread at a time. NOMEM, IO, INVALID. */
+enum gw_err gw_modbus_wire_open(const struct gw_config_bus *config,
+                                struct gw_modbus_wire **ret_wire);
 /* NULL is allowed. */
-void gw_modbus_tcp_close(struct gw_modbus_tcp *tcp);
-/* For good: a request under way fails soon, later ones at once. From any thread.
- * NULL is allowed. */
-void gw_modbus_tcp_interrupt(struct gw_modbus_tcp *tcp);
-/* As the seam; valid as long as `tcp`. */
-struct gw_modbus_transport gw_modbus_tcp_transport(struct gw_modbus_tcp *tcp);
+void gw_modbus_wire_close(struct gw_modbus_wire *wire);
+/* For good: what is under way fails with NOCONN, so does everything later. At once,
+ * but for a host name that is being looked up. From any thread. NULL is allowed. */
+void gw_modbus_wire_interrupt(struct gw_modbus_wire *wire);
+/* As the seam; valid as long as `wire`. */
+struct gw_modbus_transport gw_modbus_wire_transport(struct gw_modbus_wire *wire);
+
+struct gw_modbus_wire_figures {
+    uint64_t requests;    /* sent, fences included */
+    uint64_t given_up;    /* without a right answer */
+    uint64_t fences;      /* of the requests */
+    uint64_t late;        /* answers that came late and were known as such */
+    uint64_t stray_bytes; /* thrown away besides */
+    uint64_t connects;
+};
+/* Figures of now. From the thread that uses the wire. */
+struct gw_modbus_wire_figures gw_modbus_wire_figures(const struct gw_modbus_wire *wire);
 
 #endif

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The three transports: they differ in how they are connected (dial.h, line.h), in
+ * the frame (frame.h) and in what is done about answers that come late (late.h).
+ *
+ * Why no late answer is published: on TCP every request has a transaction id of its
+ * own and every connection only one request that is not answered; a request given up
+ * ends the connection. On RTU the request after one given up is sent only when
+ * nothing waits to be read, and when a late answer would fit it, after a fence was
+ * answered. So whatever fits a request was said after it was asked.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "drivers/modbus/dial.h"
+#include "drivers/modbus/frame.h"
+#include "drivers/modbus/late.h"
+#include "drivers/modbus/line.h"
+#include "drivers/modbus/stream.h"
+#include "drivers/modbus/transport.h"
+#include "firmware/base/cleanup.h"
+
+#define US_PER_MS 1000
+#define DRAIN_MAX_US ((int64_t) GW_MODBUS_DRAIN_MAX_MS * US_PER_MS)
+/* Adapters and device servers hand over what they have in pieces, some 16 ms apart. */
+#define CALM_MIN_US (20 * (int64_t) US_PER_MS)
+/* MODBUS over Serial Line V1.02, 2.2. */
+#define UNIT_MAX 247
+#define ILLEGAL_DATA_VALUE 3
+/* A connection on which so many requests in a row were given up is dead. */
+#define GIVEN_UP_MAX 2
+
+struct gw_modbus_wire {
+    enum gw_bus_transport transport;
+    enum gw_frame_kind frame_kind;
+    char *host;
+    uint16_t port;
+    struct gw_modbus_line *line; /* of RTU */
+    struct gw_stream stream;
+    bool has_echo;
+    uint32_t timeout_ms;
+    int64_t character_us; /* 0 on a network */
+    int64_t silence_us;
+    int64_t rest_us; /* before a request: silence, or the pause if that is longer */
+    int64_t calm_us; /* of a line on which something went wrong */
+    int64_t used_us; /* when it was heard last */
+    uint16_t transaction;
+    unsigned given_up_in_a_row;
+    struct gw_modbus_wire_figures figures;
+    struct gw_late late[UNIT_MAX + 1];
+    uint8_t frame[GW_FRAME_MAX_BYTES];
+    uint8_t answer[2 * GW_FRAME_MAX_BYTES]; /* behind what came late */
+    size_t answer_len;
+};
+
+GW_DEFINE_CLEANUP(struct gw_modbus_wire *, gw_modbus_wire_close, closep)
+
+/* ---- life ---- */
+
+static void set_times(struct gw_modbus_wire *wire, const struct gw_config_bus *config) {
+    if (config->transport == GW_BUS_RTU) {
+        wire->character_us = gw_modbus_character_us(config);
+        wire->silence_us = gw_modbus_silence_us(config);
+    }
+    int64_t pause_us = (int64_t) config->pause_ms * US_PER_MS;
+    wire->rest_us = pause_us > wire->silence_us ? pause_us : wire->silence_us;
+    wire->calm_us = wire->silence_us > CALM_MIN_US ? wire->silence_us : CALM_MIN_US;
+}
+
+enum gw_err gw_modbus_wire_open(const struct gw_config_bus *config,
+                                struct gw_modbus_wire **ret_wire) {
+    GW_CLEANUP(closep) struct gw_modbus_wire *wire = calloc(1, sizeof *wire);
+    if (!wire) {
+        return GW_ERR_NOMEM;
+    }
+    wire->transport = config->transport;
+    wire->frame_kind = config->transport == GW_BUS_TCP ? GW_FRAME_TCP : GW_FRAME_RTU;
+    wire->port = config->port;
+    wire->has_echo = config->echo;
+    wire->timeout_ms = config->timeout_ms;
+    set_times(wire, config);
+    wire->stream.fd = -1;
+    wire->stream.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wire->stream.wake_fd < 0) {
+        return GW_ERR_IO;
+    }
+    if (config->transport == GW_BUS_RTU) {
+        enum gw_err err = gw_modbus_line_open(config, &wire->line);
+        if (err) {
+            return err;
+        }
+    } else {
+        wire->host = strdup(config->host);
+        if (!wire->host) {
+            return GW_ERR_NOMEM;
+        }
+    }
+    *ret_wire = GW_TAKE(wire);
+    return GW_OK;
+}
+
+static void disconnect(struct gw_modbus_wire *wire) {
+    if (wire->transport == GW_BUS_RTU) {
+        gw_modbus_line_detach(wire->line);
+    } else {
+        gw_closep(&wire->stream.fd);
+    }
+    wire->stream.fd = -1;
+}
+
+void gw_modbus_wire_close(struct gw_modbus_wire *wire) {
+    if (!wire) {
+        return;
+    }
+    if (wire->stream.fd >= 0) {
+        disconnect(wire);
+    }
+    gw_modbus_line_close(wire->line);
+    gw_closep(&wire->stream.wake_fd);
+    free(wire->host);
+    free(wire);
+}
+
+void gw_modbus_wire_interrupt(struct gw_modbus_wire *wire) {
+    if (wire) {
+        (void) !eventfd_write(wire->stream.wake_fd, 1);
+    }
+}
+
+struct gw_modbus_wire_figures gw_modbus_wire_figures(const struct gw_modbus_wire *wire) {
+    return wire->figures;
+}
+
+/* ---- connection ---- */
+
+static enum gw_err connect_anew(struct gw_modbus_wire *wire) {
+    if (wire->stream.fd >= 0) {
+        disconnect(wire);
+    }
+    bool is_long = wire->timeout_ms > GW_MODBUS_CONNECT_MAX_MS;
+    enum gw_err err =
+        wire->transport == GW_BUS_RTU
+            ? gw_modbus_line_attach(wire->line, &wire->stream.fd)
+            : gw_modbus_dial(wire->host, wire->port,
+                             is_long ? GW_MODBUS_CONNECT_MAX_MS : wire->timeout_ms,
+                             wire->stream.wake_fd, &wire->stream.fd);
+    if (!err) {
+        wire->figures.connects++;
+        wire->given_up_in_a_row = 0;
+        wire->used_us = gw_stream_now_us();
+    }
+    return err;
+}
+
+static enum gw_err wire_connect(void *self) {
+    return connect_anew(self);
+}
+
+static void wire_disconnect(void *self) {
+    disconnect(self);
+}
+
+/* Until nothing comes any more. TIMEOUT: babbling. */
+static enum gw_err drain(struct gw_modbus_wire *wire, int64_t quiet_us) {
+    enum gw_err err = gw_stream_drain(&wire->stream, quiet_us, DRAIN_MAX_US + quiet_us,
+                                      &wire->figures.stray_bytes);
+    wire->used_us = gw_stream_now_us();
+    return err;
+}
+
+static enum gw_err wire_recover(void *self) {
+    struct gw_modbus_wire *wire = self;
+    bool is_dead =
+        wire->transport == GW_BUS_TCP
+        || (wire->transport == GW_BUS_RTU_OVER_TCP && wire->given_up_in_a_row >= GIVEN_UP_MAX);
+    enum gw_err err =
+        wire->stream.fd < 0 || is_dead ? GW_ERR_NOCONN : drain(wire, wire->calm_us);
+    if (err) {
+        disconnect(wire);
+    }
+    return err == GW_ERR_TIMEOUT ? GW_ERR_CORRUPT : err;
+}
+
+/* Nothing unasked may be waiting. The peer may also have closed a connection that was
+ * idle; nothing was asked yet, so it is simply made anew. */
+static enum gw_err make_ready(struct gw_modbus_wire *wire) {
+    if (wire->stream.fd < 0) {
+        return GW_ERR_NOCONN;
+    }
+    enum gw_err err = gw_stream_sleep_until(&wire->stream, wire->used_us + wire->rest_us);
+    if (err) {
+        return err;
+    }
+    uint64_t stray_bytes = wire->figures.stray_bytes;
+    err = gw_stream_drain(&wire->stream, 0, DRAIN_MAX_US, &wire->figures.stray_bytes);
+    bool is_clean = wire->figures.stray_bytes == stray_bytes;
+    if (!err && !is_clean && wire->transport != GW_BUS_TCP) {
+        err = drain(wire, wire->calm_us);
+        is_clean = true;
+    }
+    if (!err && is_clean) {
+        return GW_OK;
+    }
+    if (wire->transport == GW_BUS_RTU) {
+        disconnect(wire);
+        return GW_ERR_NOCONN;
+    }
+    return connect_anew(wire);
+}
+
+/* ---- one request ---- */
+
+static struct gw_bytes answer_of(const struct gw_modbus_wire *wire) {
+    return (struct gw_bytes){wire->answer, wire->answer_len};
+}
+
+/* How long the late frame is that the answer starts with; 0 if it is none. */
+static size_t late_bytes(const struct gw_modbus_wire *wire) {
+    if (wire->frame_kind != GW_FRAME_RTU || wire->answer_len < 2
+        || wire->answer[0] > UNIT_MAX) {
+        return 0;
+    }
+    size_t len = gw_late_frame_bytes(&wire->late[wire->answer[0]], answer_of(wire));
+    bool is_whole = wire->answer_len >= len;
+    return is_whole && !gw_frame_has_crc((struct gw_bytes){wire->answer, len}) ? 0 : len;
+}
+
+static size_t wanted_of(const struct gw_modbus_wire *wire,
+                        const struct gw_frame_request *request) {
+    return gw_frame_wanted(wire->frame_kind, request, answer_of(wire));
+}
+
+static void drop_late(struct gw_modbus_wire *wire, const struct gw_frame_request *request) {
+    while (wire->answer_len >= 2 && wanted_of(wire, request) == 0) {
+        size_t len = late_bytes(wire);
+        if (len == 0 || len > wire->answer_len) {
+            return;
+        }
+        wire->answer_len -= len;
+        memmove(wire->answer, wire->answer + len, wire->answer_len);
+        wire->figures.late++;
+    }
+}
+
+/* On a serial line an answer ends with silence; on a network what was received with it
+ * was looked at, and what comes later make_ready finds. */
+static enum gw_err await_silence(struct gw_modbus_wire *wire) {
+    if (wire->transport != GW_BUS_RTU) {
+        return GW_OK;
+    }
+    uint8_t byte = 0;
+    size_t got = 0;
+    enum gw_err err =
+        gw_stream_receive(&wire->stream, &byte, 1, gw_stream_now_us() + wire->silence_us, &got);
+    wire->figures.stray_bytes += got;
+    return err == GW_ERR_TIMEOUT ? GW_OK : err ? err : GW_ERR_CORRUPT;
+}
+
+static enum gw_err receive_answer(struct gw_modbus_wire *wire,
+                                  const struct gw_frame_request *request, int64_t deadline_us) {
+    wire->answer_len = 0;
+    for (;;) {
+        drop_late(wire, request);
+        size_t wanted = wanted_of(wire, request);
+        bool is_ours = wanted > 0;
+        if ((!is_ours && late_bytes(wire) == 0) || (is_ours && wire->answer_len > wanted)) {
+            return GW_ERR_CORRUPT;
+        }
+        if (is_ours && wire->answer_len == wanted) {
+            return await_silence(wire);
+        }
+        size_t got = 0;
+        enum gw_err err =
+            gw_stream_receive(&wire->stream, wire->answer + wire->answer_len,
+                              sizeof wire->answer - wire->answer_len, deadline_us, &got);
+        if (err) {
+            return err;
+        }
+        wire->answer_len += got;
+    }
+}
+
+/* What we said comes back first. Something else: somebody spoke at the same time. */
+static enum gw_err receive_echo(struct gw_modbus_wire *wire, size_t len, int64_t deadline_us) {
+    size_t at = 0;
+    while (at < len) {
+        size_t got = 0;
+        enum gw_err err =
+            gw_stream_receive(&wire->stream, wire->answer + at, len - at, deadline_us, &got);
+        if (err) {
+            return err;
+        }
+        at += got;
+    }
+    return memcmp(wire->answer, wire->frame, len) == 0 ? GW_OK : GW_ERR_CORRUPT;
+}
+
+static enum gw_err exchange(struct gw_modbus_wire *wire, struct gw_frame_request *request,
+                            uint32_t timeout_ms, unsigned *ret_exception) {
+    request->transaction = ++wire->transaction;
+    size_t len = gw_frame_put(wire->frame_kind, request, wire->frame);
+    wire->figures.requests++;
+    size_t carried = len + (wire->has_echo ? len : 0) + request->answer_bytes + 3;
+    int64_t deadline_us = gw_stream_now_us() + (int64_t) timeout_ms * US_PER_MS
+                          + wire->character_us * (int64_t) carried;
+    enum gw_err err =
+        gw_stream_send(&wire->stream, (struct gw_bytes){wire->frame, len}, deadline_us);
+    if (!err && wire->has_echo) {
+        err = receive_echo(wire, len, deadline_us);
+    }
+    if (!err) {
+        err = receive_answer(wire, request, deadline_us);
+    }
+    wire->used_us = gw_stream_now_us();
+    return err ? err
+               : gw_frame_check(wire->frame_kind, request, answer_of(wire), ret_exception);
+}
+
+/* Exchange, and what follows from how it went. */
+static enum gw_err ask(struct gw_modbus_wire *wire, struct gw_frame_request *request,
+                       uint32_t timeout_ms, unsigned *ret_exception) {
+    enum gw_err err = make_ready(wire);
+    if (err) {
+        return err;
+    }
+    err = exchange(wire, request, timeout_ms, ret_exception);
+    bool is_answered = !err || err == GW_ERR_INVALID;
+    wire->given_up_in_a_row = is_answered ? 0 : wire->given_up_in_a_row + 1;
+    wire->figures.given_up += is_answered ? 0 : 1;
+    if (wire->frame_kind == GW_FRAME_RTU) {
+        struct gw_late *late = &wire->late[request->unit_id];
+        if (!is_answered) {
+            gw_late_note(late, request);
+        } else if (!err || !gw_late_needs_fence(late, request)) {
+            gw_late_clear(late);
+        }
+    }
+    if (err == GW_ERR_NOCONN) {
+        disconnect(wire);
+    }
+    return err;
+}
+
+/* Make sure that nothing older than what is asked next can be taken for its answer. An
+ * exception may itself be a late one; then the line must be quiet for as long as an
+ * answer may take. */
+static enum gw_err put_fence(struct gw_modbus_wire *wire, const struct gw_modbus_request *read,
+                             uint32_t timeout_ms) {
+    struct gw_late *late = &wire->late[read->unit_id];
+    const struct gw_modbus_request fence = gw_late_fence(late, read);
+    struct gw_frame_request request;
+    enum gw_err err = gw_frame_ask_read(&fence, &request);
+    if (err) {
+        return GW_ERR_CORRUPT;
+    }
+    bool is_ambiguous = gw_late_needs_fence(late, &request);
+    unsigned exception = 0;
+    wire->figures.fences++;
+    err = ask(wire, &request, timeout_ms, &exception);
+    if (err != GW_ERR_INVALID) {
+        return err;
+    }
+    if (is_ambiguous && drain(wire, (int64_t) timeout_ms * US_PER_MS)) {
+        return GW_ERR_CORRUPT;
+    }
+    gw_late_clear(late);
+    return GW_OK;
+}
+
+static bool is_unit(const struct gw_modbus_wire *wire, uint8_t unit_id) {
+    return wire->frame_kind == GW_FRAME_TCP || (unit_id >= 1 && unit_id <= UNIT_MAX);
+}
+
+static bool needs_fence(const struct gw_modbus_wire *wire,
+                        const struct gw_frame_request *request) {
+    return wire->frame_kind == GW_FRAME_RTU
+           && gw_late_needs_fence(&wire->late[request->unit_id], request);
+}
+
+static enum gw_err wire_read(void *self, const struct gw_modbus_request *read, uint16_t *words,
+                             unsigned *ret_exception) {
+    struct gw_modbus_wire *wire = self;
+    struct gw_frame_request request;
+    if (!is_unit(wire, read->unit_id) || gw_frame_ask_read(read, &request)) {
+        *ret_exception = ILLEGAL_DATA_VALUE;
+        return GW_ERR_INVALID;
+    }
+    uint32_t timeout_ms = read->timeout_ms > 0 ? read->timeout_ms : wire->timeout_ms;
+    enum gw_err err = needs_fence(wire, &request) ? put_fence(wire, read, timeout_ms) : GW_OK;
+    if (!err) {
+        err = ask(wire, &request, timeout_ms, ret_exception);
+    }
+    if (!err) {
+        gw_frame_get_words(wire->frame_kind, &request, answer_of(wire), words);
+    }
+    return err;
+}
+
+static enum gw_err wire_write(void *self, const struct gw_modbus_write *write,
+                              unsigned *ret_exception) {
+    struct gw_modbus_wire *wire = self;
+    struct gw_frame_request request;
+    if (!is_unit(wire, write->unit_id) || gw_frame_ask_write(write, &request)) {
+        *ret_exception = 0;
+        return GW_ERR_INVALID;
+    }
+    enum gw_err err = GW_OK;
+    if (needs_fence(wire, &request)) {
+        const struct gw_modbus_request read = {.unit_id = write->unit_id,
+                                               .area = write->area,
+                                               .address = write->address,
+                                               .count = 1};
+        err = put_fence(wire, &read, wire->timeout_ms);
+    }
+    return err ? err : ask(wire, &request, wire->timeout_ms, ret_exception);
+}
+
+struct gw_modbus_transport gw_modbus_wire_transport(struct gw_modbus_wire *wire) {
+    return (struct gw_modbus_transport){
+        .connect = wire_connect,
+        .disconnect = wire_disconnect,
+        .read = wire_read,
+        .write = wire_write,
+        .recover = wire_recover,
+        .self = wire,
+    };
+}
