@@ -13,6 +13,7 @@ const char *gw_refusal_reason_name(enum gw_refusal_reason reason) {
         [GW_REFUSED_FAILED] = "store_failed",
         [GW_REFUSED_INVALID] = "invalid",
         [GW_REFUSED_STOPPED] = "stopped",
+        [GW_REFUSED_RATE] = "rate_limited",
     };
     return reason < GW_REFUSED_REASONS ? names[reason] : "unknown";
 }

@@ -14,17 +14,18 @@
 #include "drivers/collectd/allowance.h"
 #include "firmware/event/event.h"
 
-#define GW_REFUSALS_MAX 40
+#define GW_REFUSALS_MAX 44
 /* Words of the reason member; each also has rows of its own for "gateway". */
 enum gw_refusal_reason {
     GW_REFUSED_FULL,    /* the store had no room */
     GW_REFUSED_FAILED,  /* its commit failed */
     GW_REFUSED_INVALID, /* no event can be made of it */
     GW_REFUSED_STOPPED, /* not stored when its source ended */
+    GW_REFUSED_RATE,    /* more than its device may send */
     GW_REFUSED_REASONS
 };
 
-/* The word ("full", "store_failed", "invalid", "stopped"). */
+/* The word ("full", "store_failed", "invalid", "stopped", "rate_limited"). */
 const char *gw_refusal_reason_name(enum gw_refusal_reason reason);
 
 struct gw_refusal {

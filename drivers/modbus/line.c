@@ -27,7 +27,7 @@ struct gw_modbus_line {
 GW_DEFINE_CLEANUP(struct gw_modbus_line *, gw_modbus_line_close, closep)
 
 int64_t gw_modbus_character_us(const struct gw_config_bus *config) {
-    int64_t bits = 1 + DATA_BITS + (config->parity == GW_PARITY_NONE ? 0 : 1)
+    int64_t bits = 1 + DATA_BITS + (config->parity == GW_BUS_PARITY_NONE ? 0 : 1)
                    + (int64_t) config->stop_bits;
     return (bits * US_PER_S + config->baud - 1) / config->baud;
 }
@@ -40,7 +40,7 @@ int64_t gw_modbus_silence_us(const struct gw_config_bus *config) {
 enum gw_err gw_modbus_line_open(const struct gw_config_bus *config,
                                 struct gw_modbus_line **ret_line) {
     static const char parities[] = {
-        [GW_PARITY_NONE] = 'N', [GW_PARITY_EVEN] = 'E', [GW_PARITY_ODD] = 'O'};
+        [GW_BUS_PARITY_NONE] = 'N', [GW_BUS_PARITY_EVEN] = 'E', [GW_BUS_PARITY_ODD] = 'O'};
     GW_CLEANUP(closep) struct gw_modbus_line *line = calloc(1, sizeof *line);
     if (!line) {
         return GW_ERR_NOMEM;

@@ -47,10 +47,17 @@ static bool is_bit_area(enum gw_modbus_area area) {
 
 static void derive_point(struct gw_config_point *point) {
     if ((unsigned) point->type == GW_CHOICE_NOT_GIVEN) {
-        point->type = is_bit_area(point->area) ? GW_POINT_BOOL : GW_POINT_UINT16;
+        bool is_bool = is_bit_area(point->area) || point->bit != GW_POINT_ALL_BITS;
+        point->type = is_bool ? GW_POINT_BOOL : GW_POINT_UINT16;
     }
     if ((unsigned) point->class == GW_CHOICE_NOT_GIVEN) {
         point->class = point->report == GW_REPORT_SIGNAL ? GW_CLASS_STATE : GW_CLASS_TELEMETRY;
+    }
+}
+
+static void derive_feed(struct gw_config_feed *feed) {
+    if ((unsigned) feed->class == GW_CHOICE_NOT_GIVEN) {
+        feed->class = GW_CLASS_BUSINESS;
     }
 }
 
@@ -71,10 +78,15 @@ void gw_config_derive(struct gw_config_reading *reading, struct gw_config *confi
     for (size_t i = 0; i < config->device_count; i++) {
         derive_device(&devices[i]);
     }
-    for (size_t i = 0; i < config->bus_count; i++) {
+    struct gw_config_feed *feeds = (struct gw_config_feed *) config->feeds;
+    for (size_t i = 0; i < config->feed_count; i++) {
+        derive_feed(&feeds[i]);
+    }
     struct gw_config_bus *buses = (struct gw_config_bus *) config->buses;
-        struct gw_config_point *points = (struct gw_config_point *) config->buses[i].points;
+    for (size_t i = 0; i < config->bus_count; i++) {
         gw_config_derive_wire(&buses[i]);
+        gw_config_derive_writes(&buses[i]);
+        struct gw_config_point *points = (struct gw_config_point *) config->buses[i].points;
         for (size_t j = 0; j < config->buses[i].point_count; j++) {
             derive_point(&points[j]);
         }
@@ -123,6 +135,9 @@ static void check_names(struct gw_config_report *report, const struct gw_config 
          offsetof(struct gw_config_bus, name)},
         {"ingress.listeners", "name", config->ingress.listeners, config->ingress.listener_count,
          sizeof(struct gw_config_listener), offsetof(struct gw_config_listener, name)},
+        {"personal.rules", "name", config->personal.rules, config->personal.rule_count,
+         sizeof(struct gw_config_personal_rule),
+         offsetof(struct gw_config_personal_rule, name)},
         {"sinks", "name", config->sinks, config->sink_count, sizeof(struct gw_config_sink),
          offsetof(struct gw_config_sink, name)},
     };
@@ -352,31 +367,6 @@ static void check_device_topics(struct gw_config_report *report,
 
 /* ---- buses ---- */
 
-static unsigned register_count(const struct gw_config_point *point) {
-    return point->type >= GW_POINT_INT32 && !is_bit_area(point->area) ? 2 : 1;
-}
-
-static void check_point(struct gw_config_report *report, const struct gw_config_point *point,
-                        size_t index) {
-    if (is_bit_area(point->area) && point->type != GW_POINT_BOOL) {
-        report_member(report, "points", index, "type",
-                      "a coil or discrete input is one bit, allowed: \"bool\"");
-    }
-    if (point->type == GW_POINT_BOOL && point->report == GW_REPORT_COUNTER) {
-        report_member(report, "points", index, "report",
-                      "found \"counter\", but one bit does not count, allowed: \"signal\", "
-                      "\"metric\"");
-    }
-    if (point->address + register_count(point) > 65536) {
-        report_member(report, "points", index, "address",
-                      "the value takes two registers, allowed: up to 65534");
-    }
-    if (point->max_silence_ms > 0 && point->max_silence_ms < point->period_ms) {
-        report_member(report, "points", index, "max_silence_ms",
-                      "is shorter than period_ms, allowed: 0 or at least period_ms");
-    }
-}
-
 static void check_buses(struct gw_config_report *report, const struct gw_config *config) {
     for (size_t i = 0; i < config->bus_count; i++) {
         const struct gw_config_bus *bus = &config->buses[i];
@@ -390,8 +380,9 @@ static void check_buses(struct gw_config_report *report, const struct gw_config 
                                         offsetof(struct gw_config_point, name)};
         check_name_list(report, &names);
         for (size_t j = 0; j < bus->point_count; j++) {
-            check_point(report, &bus->points[j], j);
+            gw_config_check_point(report, bus, j);
         }
+        gw_config_check_writes(report, bus);
         gw_config_leave(report, mark);
     }
 }
@@ -421,7 +412,7 @@ typedef void config_rule(struct gw_config_report *report, const struct gw_config
 static config_rule *const rules[] = {
     check_names,     check_sources, check_store,           check_floors,
     check_listeners, check_brokers, check_devices,         check_device_topics,
-    check_buses,     check_sinks,   gw_config_check_wires,
+    check_buses,     check_sinks,   gw_config_check_wires, gw_config_check_feeds,
 };
 
 void gw_config_check(struct gw_config_report *report, const struct gw_config *config) {

@@ -13,5 +13,15 @@ void gw_config_derive_wire(struct gw_config_bus *bus);
 void gw_config_check(struct gw_config_report *report, const struct gw_config *config);
 /* One of them: which keys belong to which transport of a bus. */
 void gw_config_check_wires(struct gw_config_report *report, const struct gw_config *config);
+/* Of the writes of a bus (check_writes.c): the type where it was not given. */
+void gw_config_derive_writes(struct gw_config_bus *bus);
+/* Rules of the writes of a bus; the report stands at the bus. */
+void gw_config_check_writes(struct gw_config_report *report, const struct gw_config_bus *bus);
+/* Rules of one point that need several of its keys (check_points.c); the report
+ * stands at the bus. */
+void gw_config_check_point(struct gw_config_report *report, const struct gw_config_bus *bus,
+                           size_t index);
+/* The same for the transports of feeds. */
+void gw_config_check_feeds(struct gw_config_report *report, const struct gw_config *config);
 
 #endif

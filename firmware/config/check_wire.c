@@ -22,7 +22,7 @@ void gw_config_derive_wire(struct gw_config_bus *bus) {
     bus->baud = bus->baud == 0 ? BAUD : bus->baud;
     bus->stop_bits = bus->stop_bits == 0 ? STOP_BITS : bus->stop_bits;
     if ((unsigned) bus->parity == GW_CHOICE_NOT_GIVEN) {
-        bus->parity = GW_PARITY_EVEN;
+        bus->parity = GW_BUS_PARITY_EVEN;
     }
 }
 

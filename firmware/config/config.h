@@ -113,9 +113,39 @@ enum gw_point_type {
     GW_POINT_UINT16,
     GW_POINT_INT32,
     GW_POINT_UINT32,
-    GW_POINT_FLOAT32
+    GW_POINT_FLOAT32,
+    GW_POINT_INT64,
+    GW_POINT_UINT64,
+    GW_POINT_FLOAT16,
+    GW_POINT_FLOAT64,
+    GW_POINT_BCD16,
+    GW_POINT_BCD32,
+    GW_POINT_STRING,
+    GW_POINT_TYPE_COUNT
 };
-enum gw_word_order { GW_ORDER_ABCD, GW_ORDER_CDAB, GW_ORDER_BADC, GW_ORDER_DCBA };
+/* Where the bytes of a value are on the wire, A being the most significant. Of two
+ * registers and of four (A to H):
+ *
+ *   ABCD  AB CD   AB CD EF GH   the words and the bytes as the standard says
+ *   CDAB  CD AB   GH EF CD AB   words reversed
+ *   BADC  BA DC   BA DC FE HG   the bytes of each word swapped
+ *   DCBA  DC BA   HG FE DC BA   both
+ *
+ * and of four alone CDABGHEF (the words of each half swapped) and EFGHABCD (the
+ * halves swapped). One register: BADC and DCBA swap its bytes. */
+enum gw_word_order {
+    GW_ORDER_ABCD,
+    GW_ORDER_CDAB,
+    GW_ORDER_BADC,
+    GW_ORDER_DCBA,
+    GW_ORDER_CDABGHEF,
+    GW_ORDER_EFGHABCD,
+    GW_ORDER_COUNT
+};
+/* gw_config_point.bit: the whole register, true unless 0. */
+#define GW_POINT_ALL_BITS UINT8_MAX
+/* Longest text of a point. */
+#define GW_POINT_TEXT_MAX_BYTES 64
 enum gw_point_report { GW_REPORT_SIGNAL, GW_REPORT_COUNTER, GW_REPORT_METRIC };
 
 struct gw_config_point {
@@ -125,12 +155,36 @@ struct gw_config_point {
     uint16_t address; /* wire address */
     enum gw_point_type type;
     enum gw_word_order order;
-    const char *scale;     /* exact decimal factor, "1" */
-    const char *dead_band; /* absolute, decimal, "0" */
+    uint8_t bit;        /* of a bool in a register, 0 = least significant; GW_POINT_ALL_BITS */
+    uint8_t length;     /* of a string, in characters of one byte */
+    const char *scale;  /* exact decimal factor, "1" */
+    const char *offset; /* exact decimal, added after the scale, "0" */
+    const char *dead_band; /* decimal, "0"; "2%" = of the last reported value */
     uint32_t period_ms;
+    uint32_t min_interval_ms;    /* between two reports, 0 = none */
     uint32_t max_silence_ms;     /* 0 = only on change */
     enum gw_point_report report; /* which event type it becomes */
     enum gw_flow_class class;
+};
+
+enum gw_bus_transport { GW_BUS_TCP, GW_BUS_RTU, GW_BUS_RTU_OVER_TCP };
+enum gw_bus_parity { GW_BUS_PARITY_NONE, GW_BUS_PARITY_EVEN, GW_BUS_PARITY_ODD };
+
+/* One thing that commands may write, and which values. */
+struct gw_config_write {
+    const char *name; /* what a command calls it; the device of its results is "<bus>.<name>" */
+    uint8_t unit_id;
+    enum gw_modbus_area area; /* coil or holding register */
+    uint16_t address;         /* wire address */
+    enum gw_point_type type;
+    enum gw_word_order order;
+    const char *scale;
+    const char *min, *max; /* decimal, after scaling; empty = the values alone count */
+    const char **values;   /* decimal */
+    size_t value_count;
+    uint32_t min_interval_ms;
+    bool multiple;  /* always by function 15 or 16 */
+    bool read_back; /* the value can be read where it was written */
 };
 
 struct gw_config_bus {
@@ -145,9 +199,72 @@ struct gw_config_bus {
     bool echo;         /* the adapter hears what it sends */
     uint32_t pause_ms; /* before each request */
     uint32_t timeout_ms;
-    uint32_t max_gap; /* registers a block read may bridge */
+    uint32_t max_gap;            /* registers a block read may bridge */
+    uint32_t max_registers;      /* of one request */
+    uint32_t dead_share_percent; /* of the bus time that units may cost that do not answer */
     const struct gw_config_point *points;
     size_t point_count;
+    const struct gw_config_write *writes;
+    size_t write_count;
+};
+
+/* A scanner or scale that speaks bytes: on a serial line, as a keyboard, over TCP. */
+enum gw_feed_transport {
+    GW_FEED_SERIAL,
+    GW_FEED_HID,        /* USB keyboard */
+    GW_FEED_TCP_CLIENT, /* we connect to the device */
+    GW_FEED_TCP_SERVER, /* the device connects to us */
+};
+enum gw_feed_line {
+    GW_FEED_LINE_PROFILE,
+    GW_FEED_LINE_8N1,
+    GW_FEED_LINE_8E1,
+    GW_FEED_LINE_8O1,
+    GW_FEED_LINE_8N2,
+    GW_FEED_LINE_7N1,
+    GW_FEED_LINE_7E1,
+    GW_FEED_LINE_7O1,
+    GW_FEED_LINE_7N2,
+    GW_FEED_LINE_7E2,
+    GW_FEED_LINE_7O2,
+};
+enum gw_feed_flow {
+    GW_FEED_FLOW_PROFILE,
+    GW_FEED_FLOW_NONE,
+    GW_FEED_FLOW_RTS_CTS,
+    GW_FEED_FLOW_XON_XOFF
+};
+
+struct gw_config_feed {
+    const char *id;      /* logical id, the `device` of its events */
+    const char *profile; /* name, or path of a file */
+    enum gw_feed_transport transport;
+    /* which device: a path, or what its USB socket or adapter says; empty = any */
+    const char *path, *usb_path, *usb_serial, *usb_product, *usb_name;
+    uint32_t baud; /* 0 = as the profile says */
+    enum gw_feed_line line;
+    enum gw_feed_flow flow;
+    const char *address; /* of the device, or to listen on */
+    uint16_t port;
+    const char **peers; /* who may connect; none = everybody */
+    size_t peer_count;
+    enum gw_flow_class class;
+    uint32_t max_per_second;       /* observations, 0 = no limit */
+    uint32_t max_bytes_per_second; /* 0 = no limit */
+};
+
+/* Codes that name a person are kept as keyed hashes only. */
+struct gw_config_personal_rule {
+    const char *name;
+    const char *pattern; /* see firmware/personal/pattern.h */
+    const char **devices; /* none = every device */
+    size_t device_count;
+};
+
+struct gw_config_personal {
+    const struct gw_config_personal_rule *rules;
+    size_t rule_count;
+    uint32_t rotate_days; /* a new key after this long, 0 = never */
 };
 
 struct gw_config_sink {
@@ -174,9 +291,6 @@ struct gw_config {
     struct gw_config_paths paths;
     struct gw_config_store store;
     struct gw_config_class classes[GW_CLASS_COUNT];
-enum gw_bus_transport { GW_BUS_TCP, GW_BUS_RTU, GW_BUS_RTU_OVER_TCP };
-enum gw_bus_parity { GW_PARITY_NONE, GW_PARITY_EVEN, GW_PARITY_ODD };
-
     struct gw_config_ingress ingress;
     const struct gw_config_broker *brokers;
     size_t broker_count;
@@ -184,6 +298,9 @@ enum gw_bus_parity { GW_PARITY_NONE, GW_PARITY_EVEN, GW_PARITY_ODD };
     size_t device_count;
     const struct gw_config_bus *buses;
     size_t bus_count;
+    const struct gw_config_feed *feeds;
+    size_t feed_count;
+    struct gw_config_personal personal;
     const struct gw_config_sink *sinks;
     size_t sink_count;
     uint64_t revision; /* "revision" of the document, 0 if absent */
@@ -219,12 +336,18 @@ enum gw_config_part {
     GW_PART_BUSES = 64,
     GW_PART_SINKS = 128,
     GW_PART_INGRESS = 256,
-    GW_PART_END = 512,
+    GW_PART_FEEDS = 512,
+    GW_PART_PERSONAL = 1024,
+    GW_PART_END = 2048,
 };
 /* Key of the one part in the document ("brokers"). Static storage. */
 const char *gw_config_part_name(unsigned part);
 /* Set of enum gw_config_part; the revision and the hash are no part. */
 unsigned gw_config_diff(const struct gw_config *a, const struct gw_config *b);
+
+/* SHA-256 over every value of the bus and its points: the same for two documents that
+ * say the same of it, whatever else they say. */
+void gw_config_bus_fingerprint(const struct gw_config_bus *bus, uint8_t ret_digest[static 32]);
 
 /* Generations: <folder>/config.json is the current one, config.last-good.json
  * the newest one that ran. Load current, else last good with the errors of the

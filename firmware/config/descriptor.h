@@ -16,7 +16,7 @@ enum gw_config_kind {
     GW_KIND_TEXT,    /* [min, max] bytes, fitting `rule` */
     GW_KIND_CHOICE,  /* one of `choices` */
     GW_KIND_TEXTS,   /* list of [min, max] texts fitting `rule` */
-    GW_KIND_ADDRESS, /* Modbus address of a struct gw_config_point */
+    GW_KIND_ADDRESS, /* Modbus address; the area is the member at `area_offset` */
     GW_KIND_GROUP,   /* object, `group` at `offset` */
     GW_KIND_LIST,    /* list of [min, max] objects, pointer at `offset` */
     GW_KIND_COUNT
@@ -32,6 +32,7 @@ enum gw_config_restart {
     GW_RESTART_BROKER,
     GW_RESTART_INGRESS,
     GW_RESTART_BUS,
+    GW_RESTART_FEED,
     GW_RESTART_SINK,
     GW_RESTART_COLLECTD,
     GW_RESTART_LINKD,
@@ -61,6 +62,7 @@ struct gw_config_row {
     size_t offset;       /* of the member in its struct */
     size_t size;         /* of the member */
     size_t count_offset; /* LIST and TEXTS: of the size_t with the count */
+    size_t area_offset;  /* ADDRESS: of the enum gw_modbus_area, whose row stands before */
     uint64_t min, max;
     const char *initial; /* default as text; NULL = must be given, or derived */
     const char *derived; /* how the default follows from other keys */
@@ -83,6 +85,8 @@ struct gw_config_group {
 
 /* Value of a CHOICE that was not given and follows from other keys. */
 #define GW_CHOICE_NOT_GIVEN UINT32_MAX
+/* Same for a NUMBER, cut to the size of its member. */
+#define GW_NUMBER_NOT_GIVEN UINT64_MAX
 
 /* The document itself. */
 extern const struct gw_config_group gw_config_top;

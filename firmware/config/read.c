@@ -219,12 +219,13 @@ static bool parse_notation(struct gw_str text, enum gw_modbus_area area, uint64_
 static bool read_address(struct gw_config_reading *reading, const struct gw_config_row *row,
                          const struct gw_json *value, void *base) {
     (void) reading;
-    const struct gw_config_point *point = base;
+    enum gw_modbus_area area = GW_AREA_COIL;
+    memcpy(&area, (const char *) base + row->area_offset, sizeof area);
     struct gw_str text;
     int64_t number = 0;
     uint64_t wire = 0;
     if (!gw_json_get_str(value, &text)) {
-        if (!parse_notation(text, point->area, &wire)) {
+        if (!parse_notation(text, area, &wire)) {
             return false;
         }
     } else if (gw_json_get_i64(value, &number) || number < 0 || number > 65535) {
@@ -247,7 +248,9 @@ static void put_initial(const struct gw_config_row *row, void *base) {
         memcpy((char *) base + row->offset, &(bool){number == 1}, sizeof(bool));
         break;
     case GW_KIND_NUMBER:
-        put_unsigned(row, base, gw_str_to_u64(initial, UINT64_MAX, &number) ? 0 : number);
+        number = row->derived ? GW_NUMBER_NOT_GIVEN : 0;
+        (void) !gw_str_to_u64(initial, UINT64_MAX, &number);
+        put_unsigned(row, base, number);
         break;
     case GW_KIND_TEXT:
         put_pointer(row, base, row->initial ? row->initial : "");

@@ -57,6 +57,24 @@ static bool fits_address(struct gw_str text) {
                || inet_pton(AF_INET6, copy, &address) == 1);
 }
 
+static bool fits_optional_address(struct gw_str text) {
+    return text.len == 0 || fits_address(text);
+}
+
+static bool fits_usb_path(struct gw_str text) {
+    return only(text, ".:-");
+}
+
+static bool fits_usb_product(struct gw_str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (i == 4 ? c != ':' : !(is_digit(c) || (c >= 'a' && c <= 'f'))) {
+            return false;
+        }
+    }
+    return text.len == 0 || text.len == 9;
+}
+
 static bool fits_file(struct gw_str text) {
     return gw_str_starts_with(text, GW_STR("/")) && !gw_str_ends_with(text, GW_STR("/"))
            && has_no_controls(text);
@@ -185,10 +203,22 @@ static bool has_nonzero_digit(struct gw_str text) {
     return false;
 }
 
+static bool is_decimal(struct gw_str text) {
+    return is_unsigned_decimal(
+        gw_str_sub(text, gw_str_starts_with(text, GW_STR("-")) ? 1 : 0, text.len));
+}
+
 static bool fits_factor(struct gw_str text) {
-    struct gw_str digits =
-        gw_str_sub(text, gw_str_starts_with(text, GW_STR("-")) ? 1 : 0, text.len);
-    return is_unsigned_decimal(digits) && has_nonzero_digit(digits);
+    return is_decimal(text) && has_nonzero_digit(text);
+}
+
+static bool fits_dead_band(struct gw_str text) {
+    return is_unsigned_decimal(
+        gw_str_ends_with(text, GW_STR("%")) ? gw_str_sub(text, 0, text.len - 1) : text);
+}
+
+static bool fits_optional_decimal(struct gw_str text) {
+    return text.len == 0 || is_decimal(text);
 }
 
 #define FILE_PATTERN "/[^\\u0000-\\u001f\\u007f]*[^/\\u0000-\\u001f\\u007f]"
@@ -205,6 +235,13 @@ const struct gw_config_rule gw_rule_host = {
     fits_host, "a host name or an IP address without brackets", "^[A-Za-z0-9._:-]*$"};
 const struct gw_config_rule gw_rule_address = {fits_address, "an IPv4 or IPv6 address",
                                                "^[0-9A-Fa-f.:]*$"};
+const struct gw_config_rule gw_rule_optional_address = {
+    fits_optional_address, "an IPv4 or IPv6 address, or empty", "^[0-9A-Fa-f.:]*$"};
+const struct gw_config_rule gw_rule_usb_path = {
+    fits_usb_path, "a USB socket such as 1-1.4, or empty for any", "^[A-Za-z0-9.:-]*$"};
+const struct gw_config_rule gw_rule_usb_product = {
+    fits_usb_product, "vendor:product in lower-case hexadecimal such as 05e0:1200, or empty",
+    "^([0-9a-f]{4}:[0-9a-f]{4})?$"};
 const struct gw_config_rule gw_rule_folder = {
     fits_file, "an absolute path without '/' at its end", "^" FILE_PATTERN "$"};
 const struct gw_config_rule gw_rule_file = {fits_file, "an absolute path of a file",
@@ -230,9 +267,14 @@ const struct gw_config_rule gw_rule_optional_pin = {
     "^([0-9a-f]{64})?$"};
 const struct gw_config_rule gw_rule_factor = {
     fits_factor, "a decimal factor such as \"0.1\" that is not 0", "^-?[0-9]+(\\.[0-9]+)?$"};
+const struct gw_config_rule gw_rule_decimal = {is_decimal, "a decimal number such as \"-0.5\"",
+                                               "^-?[0-9]+(\\.[0-9]+)?$"};
 const struct gw_config_rule gw_rule_dead_band = {
-    is_unsigned_decimal, "a decimal number such as \"0.5\" without sign",
-    "^[0-9]+(\\.[0-9]+)?$"};
+    fits_dead_band, "a decimal number without sign such as \"0.5\", or \"2%\"",
+    "^[0-9]+(\\.[0-9]+)?%?$"};
+const struct gw_config_rule gw_rule_optional_decimal = {
+    fits_optional_decimal, "a decimal number such as \"-0.5\", or empty for none",
+    "^(-?[0-9]+(\\.[0-9]+)?)?$"};
 
 bool gw_config_filter_covers(struct gw_str outer, struct gw_str inner) {
     struct gw_str outer_level;

@@ -12,6 +12,9 @@ extern const struct gw_config_rule gw_rule_zone;
 extern const struct gw_config_rule gw_rule_host;
 extern const struct gw_config_rule gw_rule_address;
 extern const struct gw_config_rule gw_rule_folder;
+extern const struct gw_config_rule gw_rule_optional_address;
+extern const struct gw_config_rule gw_rule_usb_path;
+extern const struct gw_config_rule gw_rule_usb_product;
 extern const struct gw_config_rule gw_rule_file;
 extern const struct gw_config_rule gw_rule_optional_file;
 extern const struct gw_config_rule gw_rule_topic_filter;
@@ -20,7 +23,9 @@ extern const struct gw_config_rule gw_rule_https;
 extern const struct gw_config_rule gw_rule_optional_proxy;
 extern const struct gw_config_rule gw_rule_optional_pin;
 extern const struct gw_config_rule gw_rule_factor;
+extern const struct gw_config_rule gw_rule_decimal;
 extern const struct gw_config_rule gw_rule_dead_band;
+extern const struct gw_config_rule gw_rule_optional_decimal;
 
 /* Whether every topic that `inner` matches is matched by `outer` too; both must
  * be valid filters (MQTT 5.0 section 4.7). */

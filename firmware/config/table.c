@@ -296,14 +296,15 @@ static const struct gw_config_choice areas[] = {
     {"holding_register", GW_AREA_HOLDING_REGISTER},
 };
 static const struct gw_config_choice point_types[] = {
-    {"bool", GW_POINT_BOOL},   {"int16", GW_POINT_INT16},   {"uint16", GW_POINT_UINT16},
-    {"int32", GW_POINT_INT32}, {"uint32", GW_POINT_UINT32}, {"float32", GW_POINT_FLOAT32},
+    {"bool", GW_POINT_BOOL},       {"int16", GW_POINT_INT16},     {"uint16", GW_POINT_UINT16},
+    {"int32", GW_POINT_INT32},     {"uint32", GW_POINT_UINT32},   {"int64", GW_POINT_INT64},
+    {"uint64", GW_POINT_UINT64},   {"float16", GW_POINT_FLOAT16}, {"float32", GW_POINT_FLOAT32},
+    {"float64", GW_POINT_FLOAT64}, {"bcd16", GW_POINT_BCD16},     {"bcd32", GW_POINT_BCD32},
+    {"string", GW_POINT_STRING},
 };
 static const struct gw_config_choice word_orders[] = {
-    {"ABCD", GW_ORDER_ABCD},
-    {"CDAB", GW_ORDER_CDAB},
-    {"BADC", GW_ORDER_BADC},
-    {"DCBA", GW_ORDER_DCBA},
+    {"ABCD", GW_ORDER_ABCD}, {"CDAB", GW_ORDER_CDAB},         {"BADC", GW_ORDER_BADC},
+    {"DCBA", GW_ORDER_DCBA}, {"CDABGHEF", GW_ORDER_CDABGHEF}, {"EFGHABCD", GW_ORDER_EFGHABCD},
 };
 static const struct gw_config_choice reports[] = {
     {"signal", GW_REPORT_SIGNAL},
@@ -317,24 +318,49 @@ static const struct gw_config_row point_rows[] = {
      .help = "Modbus unit behind the address of the bus."},
     {CHOICE(T, area, areas), LOCAL, RESTARTS(BUS), .example = "coil",
      .help = "Which of the four areas the point is in."},
-    {MEMBER(T, address), .kind = GW_KIND_ADDRESS, LOCAL, RESTARTS(BUS), .example = "0",
+    {MEMBER(T, address), .kind = GW_KIND_ADDRESS, .area_offset = offsetof(T, area), LOCAL,
+     RESTARTS(BUS), .example = "0",
      .help = "Number = address on the wire, from 0. Text = number in the PLC's manual: "
              "\"40001\" is holding register 0, \"30001\" input register 0, \"10001\" discrete "
              "input 0, \"00001\" coil 0; six digits reach all 65,536."},
     {CHOICE(T, type, point_types), LOCAL, RESTARTS(BUS),
-     .derived = "bool for coils and discrete inputs, else uint16",
-     .help = "How the bits are read; 32-bit types take two registers."},
+     .derived = "bool for coils, discrete inputs and where bit is given, else uint16",
+     .help = "How the bits are read. 32-bit types take two registers, 64-bit types four. bcd16 "
+             "and bcd32: four and eight decimal digits of four bits. string: two characters in "
+             "each register, see length. What is no number (NaN, infinity, a digit above 9, "
+             "unprintable text) is reported with quality bad and without a value."},
     {CHOICE(T, order, word_orders), LOCAL, RESTARTS(BUS), .initial = "ABCD",
-     .help = "Order of the bytes of a value; ABCD is what the Modbus standard says."},
+     .help =
+         "Where the bytes of a value are on the wire, A being the most significant. ABCD "
+         "is what the Modbus standard says, CDAB has the words reversed, BADC the two bytes "
+         "of each word swapped, DCBA both. The same for four registers: ABCDEFGH, GHEFCDAB, "
+         "BADCFEHG, HGFEDCBA. Of those alone, CDABGHEF has the words of each half swapped "
+         "and EFGHABCD the halves. One register: BADC and DCBA swap its bytes."},
+    {NUMBER(T, bit, 0, 15), LOCAL, RESTARTS(BUS),
+     .derived = "the whole register: true unless it is 0",
+     .help = "Which bit of the register a bool is; 0 is the least significant, value 1, and 15 "
+             "the most significant, value 32768, of the register as it is on the wire. Manuals "
+             "that count from 1 or from the left must be translated."},
+    {NUMBER(T, length, 0, GW_POINT_TEXT_MAX_BYTES), LOCAL, RESTARTS(BUS), .initial = "0",
+     .help = "Characters of a string, two in each register, the first one in the upper byte "
+             "(order BADC: in the lower). NUL ends it, spaces at the end are not part of it."},
     {TEXT(T, scale, 1, 32, gw_rule_factor), LOCAL, RESTARTS(BUS), .initial = "1",
-     .help = "The value is multiplied by this, exactly."},
+     .help = "The value is multiplied by this, exactly: 123 with scale 0.01 is 1.23."},
+    {TEXT(T, offset, 1, 32, gw_rule_decimal), LOCAL, RESTARTS(BUS), .initial = "0",
+     .help = "Added to the value after the scale, exactly."},
     {TEXT(T, dead_band, 1, 32, gw_rule_dead_band), CENTRAL, RESTARTS(BUS), .initial = "0",
-     .help = "A change up to this much, after scaling, is not reported."},
+     .help = "A change up to this much against the last reported value is not reported: a "
+             "number, after scale and offset, or a share of the last reported value such as "
+             "2%."},
     {NUMBER(T, period_ms, 10, 86400000), CENTRAL, RESTARTS(BUS), .initial = "1000",
      .help = "How often the point is read."},
+    {NUMBER(T, min_interval_ms, 0, 86400000), CENTRAL, RESTARTS(BUS), .initial = "0",
+     .help = "Time that passes between two reports at least. The newest change waits and is "
+             "reported when the time is over; what came and went in between is not. 0 = every "
+             "change at once."},
     {NUMBER(T, max_silence_ms, 0, 604800000), CENTRAL, RESTARTS(BUS), .initial = "0",
-     .help = "The value is reported after this long even without a change. 0 = only on "
-             "change."},
+     .help = "After this long without a report the point is read, whatever its period, and "
+             "reported even without a change. 0 = only on change."},
     {CHOICE(T, report, reports), CENTRAL, RESTARTS(BUS), .initial = "signal",
      .help = "signal: plc.signal_changed; counter: plc.counted with the difference; metric: "
              "metric.sampled."},
@@ -343,7 +369,64 @@ static const struct gw_config_row point_rows[] = {
 };
 static const struct gw_config_group point_group = GROUP_OF(point_rows, T);
 
+#define W struct gw_config_write
+static const struct gw_config_choice writable_areas[] = {
+    {"coil", GW_AREA_COIL},
+    {"holding_register", GW_AREA_HOLDING_REGISTER},
+};
+static const struct gw_config_choice write_types[] = {
+    {"bool", GW_POINT_BOOL},     {"int16", GW_POINT_INT16},     {"uint16", GW_POINT_UINT16},
+    {"int32", GW_POINT_INT32},   {"uint32", GW_POINT_UINT32},   {"int64", GW_POINT_INT64},
+    {"uint64", GW_POINT_UINT64}, {"float32", GW_POINT_FLOAT32}, {"float64", GW_POINT_FLOAT64},
+};
+static const struct gw_config_row write_rows[] = {
+    {TEXT(W, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(BUS), .example = "setpoint",
+     .help = "What a command calls it. The results of its commands come from the device "
+             "<bus>.<name>."},
+    {NUMBER(W, unit_id, 1, 255), LOCAL, RESTARTS(BUS), .initial = "1",
+     .help = "Modbus unit that is written. Never 0: nobody confirms a broadcast."},
+    {CHOICE(W, area, writable_areas), LOCAL, RESTARTS(BUS), .example = "holding_register",
+     .help = "The two areas of Modbus that can be written."},
+    {MEMBER(W, address), .kind = GW_KIND_ADDRESS, .area_offset = offsetof(W, area), LOCAL,
+     RESTARTS(BUS), .example = "0",
+     .help = "As of a point: a number is the address on the wire, text is the number in the "
+             "PLC's manual."},
+    {CHOICE(W, type, write_types), LOCAL, RESTARTS(BUS),
+     .derived = "bool for coils, else uint16",
+     .help = "How the value is written; 32-bit types take two registers, 64-bit types four."},
+    {CHOICE(W, order, word_orders), LOCAL, RESTARTS(BUS), .initial = "ABCD",
+     .help = "Order of the bytes of the value."},
+    {TEXT(W, scale, 1, 32, gw_rule_factor), LOCAL, RESTARTS(BUS), .initial = "1",
+     .help = "As of a point: what is written is the value divided by this, which must come "
+             "out even."},
+    {TEXT(W, min, 0, 32, gw_rule_optional_decimal), LOCAL, RESTARTS(BUS), .initial = "",
+     .help = "Least value that may be written, after scaling."},
+    {TEXT(W, max, 0, 32, gw_rule_optional_decimal), LOCAL, RESTARTS(BUS), .initial = "",
+     .help = "Greatest value that may be written, after scaling."},
+    {TEXTS(W, values, value_count, 1, 64, gw_rule_decimal), LOCAL, RESTARTS(BUS),
+     .derived = "none: min and max decide",
+     .help = "The only values that may be written, as an alternative to min and max."},
+    {NUMBER(W, min_interval_ms, 0, 86400000), CENTRAL, RESTARTS(BUS), .initial = "1000",
+     .help = "Time between two writes of it; a command that comes earlier is turned away."},
+    {BOOL(W, multiple), LOCAL, RESTARTS(BUS), .initial = "false",
+     .help = "Write even one value by function 15 or 16: some devices know no other."},
+    {BOOL(W, read_back), LOCAL, RESTARTS(BUS), .initial = "true",
+     .help = "Read it back and compare. false for a command register, which shows something "
+             "else than was written: then the unit's confirmation counts."},
+};
+static const struct gw_config_group write_group = GROUP_OF(write_rows, W);
+
 #define U struct gw_config_bus
+static const struct gw_config_choice bus_transports[] = {
+    {"tcp", GW_BUS_TCP},
+    {"rtu", GW_BUS_RTU},
+    {"rtu_over_tcp", GW_BUS_RTU_OVER_TCP},
+};
+static const struct gw_config_choice parities[] = {
+    {"none", GW_BUS_PARITY_NONE},
+    {"even", GW_BUS_PARITY_EVEN},
+    {"odd", GW_BUS_PARITY_ODD},
+};
 static const struct gw_config_row bus_rows[] = {
     {TEXT(U, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(BUS), .example = "plc-1",
      .help = "Name of the bus in events, status, issues and logs."},
@@ -376,12 +459,121 @@ static const struct gw_config_row bus_rows[] = {
     {NUMBER(U, timeout_ms, 50, 60000), CENTRAL, RESTARTS(BUS), .initial = "1000",
      .help = "How long an answer may take."},
     {NUMBER(U, max_gap, 0, 120), LOCAL, RESTARTS(BUS), .initial = "8",
-     .help = "Registers between two points that a block read may fetch for nothing. 0 for "
-             "PLCs that refuse to read undefined registers."},
+     .help = "Registers between two points that a block read may fetch for nothing (16 times "
+             "as many bits). Where a PLC refuses, the gateway finds out what it must not read "
+             "across and remembers it; 0 spares it the search."},
+    {NUMBER(U, max_registers, 1, 125), LOCAL, RESTARTS(BUS), .initial = "125",
+     .help = "Registers (16 times as many bits, up to 2000) that one request may ask for. 125 "
+             "is the limit of Modbus; some devices allow less."},
+    {NUMBER(U, dead_share_percent, 1, 50), CENTRAL, RESTARTS(BUS), .initial = "5",
+     .help = "Share of the time on the bus that units may cost together that do not answer: "
+             "each probe waits for timeout_ms in vain. Less keeps the others more punctual, "
+             "more finds a unit sooner that came back."},
     {LIST(U, points, point_count, 1, 1024, point_group), CENTRAL, RESTARTS(BUS),
      .help = "What is read."},
+    {LIST(U, writes, write_count, 0, 256, write_group), CENTRAL, RESTARTS(BUS),
+     .help = "What commands may write. Nothing else is ever written; empty = nothing."},
 };
 static const struct gw_config_group bus_group = GROUP_OF(bus_rows, U);
+
+/* ---- feeds ---- */
+
+#define F struct gw_config_feed
+static const struct gw_config_choice feed_transports[] = {
+    {"serial", GW_FEED_SERIAL},
+    {"hid", GW_FEED_HID},
+    {"tcp_client", GW_FEED_TCP_CLIENT},
+    {"tcp_server", GW_FEED_TCP_SERVER},
+};
+static const struct gw_config_choice feed_lines[] = {
+    {"profile", GW_FEED_LINE_PROFILE}, {"8N1", GW_FEED_LINE_8N1}, {"8E1", GW_FEED_LINE_8E1},
+    {"8O1", GW_FEED_LINE_8O1},         {"8N2", GW_FEED_LINE_8N2}, {"7N1", GW_FEED_LINE_7N1},
+    {"7E1", GW_FEED_LINE_7E1},         {"7O1", GW_FEED_LINE_7O1}, {"7N2", GW_FEED_LINE_7N2},
+    {"7E2", GW_FEED_LINE_7E2},         {"7O2", GW_FEED_LINE_7O2},
+};
+static const struct gw_config_choice feed_flows[] = {
+    {"profile", GW_FEED_FLOW_PROFILE},
+    {"none", GW_FEED_FLOW_NONE},
+    {"rts_cts", GW_FEED_FLOW_RTS_CTS},
+    {"xon_xoff", GW_FEED_FLOW_XON_XOFF},
+};
+static const struct gw_config_row feed_rows[] = {
+    {TEXT(F, id, 1, 128, gw_rule_name), CENTRAL, RESTARTS(FEED), .example = "scale-1",
+     .help = "Logical name of the device: it stays when the device is replaced."},
+    {TEXT(F, profile, 1, 255, gw_rule_utf8), CENTRAL, RESTARTS(FEED), .example = "mt-sics",
+     .help = "What its bytes mean: name of a device profile, or the path of a file of your "
+             "own. `gwctl profile list` names those that come with the program."},
+    {CHOICE(F, transport, feed_transports), LOCAL, RESTARTS(FEED), .example = "serial",
+     .help = "serial: a serial line; hid: a USB keyboard, which is what most scanners are; "
+             "tcp_client: we connect to the device; tcp_server: the device connects to us."},
+    {TEXT(F, path, 0, 255, gw_rule_optional_file), LOCAL, RESTARTS(FEED), .initial = "",
+     .example = "/dev/serial/by-id/usb-FTDI_FT232R_A1B2C3-if00-port0",
+     .help = "Which serial line or input device, by a path that stays: below "
+             "/dev/serial/by-id, /dev/serial/by-path, /dev/input/by-id or "
+             "/dev/input/by-path."},
+    {TEXT(F, usb_path, 0, 63, gw_rule_usb_path), LOCAL, RESTARTS(FEED), .initial = "",
+     .help = "Instead of path: the USB socket it is plugged into, such as 1-1.4, or 1-1.4:1.0 "
+             "for one interface of it."},
+    {TEXT(F, usb_serial, 0, 127, gw_rule_utf8), LOCAL, RESTARTS(FEED), .initial = "",
+     .help = "Instead of path: serial number of the scanner or of the serial adapter."},
+    {TEXT(F, usb_product, 0, 9, gw_rule_usb_product), LOCAL, RESTARTS(FEED), .initial = "",
+     .help = "Vendor and product, such as 05e0:1200: alone when there is one such device, or "
+             "beside usb_path to be sure what is plugged in there."},
+    {TEXT(F, usb_name, 0, 127, gw_rule_utf8), LOCAL, RESTARTS(FEED), .initial = "",
+     .help = "For hid: the name of the input device, as /proc/bus/input/devices has it."},
+    {NUMBER(F, baud, 0, 921600), LOCAL, RESTARTS(FEED), .initial = "0",
+     .help = "Bits a second of a serial line. 0 = what the profile says."},
+    {CHOICE(F, line, feed_lines), LOCAL, RESTARTS(FEED), .initial = "profile",
+     .help = "Data bits, parity (N, E, O) and stop bits of a serial line."},
+    {CHOICE(F, flow, feed_flows), LOCAL, RESTARTS(FEED), .initial = "profile",
+     .help = "Flow control of a serial line. With it, the device waits while the gateway "
+             "cannot take more; without it, what comes then is lost, with a loss record."},
+    {TEXT(F, address, 0, 45, gw_rule_optional_address), LOCAL, RESTARTS(FEED), .initial = "",
+     .help = "tcp_client: address of the device. tcp_server: address to listen on, 0.0.0.0 or "
+             ":: for all."},
+    {NUMBER(F, port, 0, 65535), LOCAL, RESTARTS(FEED), .initial = "0",
+     .help = "TCP port of the device, or to listen on."},
+    {TEXTS(F, peers, peer_count, 1, 32, gw_rule_address), LOCAL, RESTARTS(FEED),
+     .derived = "everybody who can reach the port",
+     .help = "tcp_server: addresses the device may come from. Feeds may share a port when "
+             "their devices have different addresses."},
+    {CHOICE(F, class, source_classes), CENTRAL, RESTARTS(FEED), .derived = "business",
+     .help = "Flow class of its events."},
+    {NUMBER(F, max_per_second, 0, 100000), CENTRAL, RESTARTS(FEED), .initial = "100",
+     .help = "Observations a second that are taken; a device that can be held back is, of "
+             "others the rest is refused with a loss record. 0 = no limit."},
+    {NUMBER(F, max_bytes_per_second, 0, 100000000), CENTRAL, RESTARTS(FEED),
+     .initial = "100000",
+     .help = "Bytes a second that are read from a TCP device; it is slowed down to this. 0 = "
+             "no limit."},
+};
+static const struct gw_config_group feed_group = GROUP_OF(feed_rows, F);
+
+/* ---- personal codes ---- */
+
+#define R struct gw_config_personal_rule
+static const struct gw_config_row personal_rule_rows[] = {
+    {TEXT(R, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(NOTHING), .example = "badge",
+     .help = "Name of the rule; events that carry a hash name it."},
+    {TEXT(R, pattern, 1, 128, gw_rule_utf8), CENTRAL, RESTARTS(NOTHING), .example = "EMP#####*",
+     .help = "Codes it fits, as a whole and without AIM identifier: # is a digit, @ a letter, ? "
+             "one character, * any number of characters, \\ takes the next one literally."},
+    {TEXTS(R, devices, device_count, 1, 256, gw_rule_name), CENTRAL, RESTARTS(NOTHING),
+     .derived = "every device",
+     .help = "Devices it holds for. What one of them sends and nobody understands is kept in "
+             "quarantine without its content, when it may hold such a code."},
+};
+static const struct gw_config_group personal_rule_group = GROUP_OF(personal_rule_rows, R);
+
+#define E struct gw_config_personal
+static const struct gw_config_row personal_rows[] = {
+    {LIST(E, rules, rule_count, 0, 64, personal_rule_group), CENTRAL, RESTARTS(NOTHING),
+     .help = "Codes that name a person. Only a keyed hash of them is ever written or sent."},
+    {NUMBER(E, rotate_days, 0, 3650), CENTRAL, RESTARTS(NOTHING), .initial = "90",
+     .help = "The key is replaced after so many days and the old one destroyed: hashes made "
+             "before and after cannot be matched. 0 = never."},
+};
+static const struct gw_config_group personal_group = GROUP_OF(personal_rows, E);
 
 /* ---- sinks ---- */
 
@@ -391,16 +583,6 @@ static const struct gw_config_row sink_rows[] = {
      .help = "Name of the sink. Its cursors are kept under it: another name sends everything "
              "that is still stored again."},
     {TEXT(K, url, 9, 512, gw_rule_https), CENTRAL, RESTARTS(SINK),
-static const struct gw_config_choice bus_transports[] = {
-    {"tcp", GW_BUS_TCP},
-    {"rtu", GW_BUS_RTU},
-    {"rtu_over_tcp", GW_BUS_RTU_OVER_TCP},
-};
-static const struct gw_config_choice parities[] = {
-    {"none", GW_PARITY_NONE},
-    {"even", GW_PARITY_EVEN},
-    {"odd", GW_PARITY_ODD},
-};
      .example = "https://ingest.example.com",
      .help = "Base address of the middleware; /v1/events is appended."},
     {BOOL(K, required), CENTRAL, RESTARTS(SINK), .initial = "true",
@@ -472,6 +654,11 @@ static const struct gw_config_row top_rows[] = {
      .help = "Devices that speak MQTT, through a broker or to the front door."},
     {LIST(X, buses, bus_count, 0, 32, bus_group), CENTRAL, RESTARTS(BUS), .part = GW_PART_BUSES,
      .help = "Modbus connections and lines, and the points read on them."},
+    {LIST(X, feeds, feed_count, 0, 256, feed_group), CENTRAL, RESTARTS(FEED),
+     .part = GW_PART_FEEDS,
+     .help = "Scanners and scales on serial lines, as USB keyboards and over TCP."},
+    {GROUP(X, personal, personal_group), CENTRAL, RESTARTS(NOTHING), .part = GW_PART_PERSONAL,
+     .help = "Codes that name a person."},
     {LIST(X, sinks, sink_count, 0, 8, sink_group), CENTRAL, RESTARTS(SINK),
      .part = GW_PART_SINKS, .help = "Where the events go."},
 };

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scanners and scales that speak bytes: opened, closed, shown. */
+#include "drivers/collectd/collectd_internal.h"
+
+#include "firmware/base/log.h"
+
+static void on_refused(void *context, struct gw_str device, enum gw_flow_class class,
+                       enum gw_feed_refusal why, uint64_t count) {
+    static const enum gw_refusal_reason reasons[] = {
+        [GW_FEED_REFUSED_FULL] = GW_REFUSED_FULL,
+        [GW_FEED_REFUSED_RATE] = GW_REFUSED_RATE,
+        [GW_FEED_REFUSED_INVALID] = GW_REFUSED_INVALID,
+        [GW_FEED_REFUSED_STOPPED] = GW_REFUSED_STOPPED,
+    };
+    struct gw_refused refused = {device, class, reasons[why], count};
+    gw_collectd_count_refused(context, &refused);
+}
+
+enum gw_err gw_collectd_open_feeds(struct gw_collectd *collectd) {
+    const struct gw_config *config = collectd->config;
+    if (config->feed_count == 0) {
+        return GW_OK;
+    }
+    struct gw_feeds_options options = {
+        .configs = config->feeds,
+        .count = config->feed_count,
+        .intake = collectd->intake,
+        .loop = collectd->loop,
+        .clock = &collectd->clock,
+        .health = collectd->health,
+        .refused = on_refused,
+        .refused_context = collectd,
+    };
+    enum gw_err err = gw_feeds_open(&options, &collectd->feeds);
+    if (err) {
+        gw_log_error(GW_COLLECTD_ROOM, "the feeds cannot be opened err=%s", gw_err_name(err));
+    }
+    return err;
+}
+
+void gw_collectd_close_feeds(struct gw_collectd *collectd) {
+    if (!collectd->feeds) {
+        return;
+    }
+    gw_feeds_stop(collectd->feeds);
+    (void) !gw_queue_commit(collectd->queue);
+    gw_feeds_close(collectd->feeds);
+    collectd->feeds = NULL;
+}
+
+static unsigned long long ull(uint64_t value) {
+    return (unsigned long long) value;
+}
+
+static void put_time(struct gw_buf *buf, const char *name, int64_t wall_ms) {
+    if (wall_ms != 0) {
+        gw_buf_printf(buf, ",\"%s\":\"", name);
+        gw_time_put(buf, wall_ms);
+        gw_buf_put_char(buf, '"');
+    }
+}
+
+static void put_detail(struct gw_buf *buf, struct gw_str detail) {
+    gw_buf_put_str(buf, GW_STR(",\"detail\":"));
+    gw_buf_put_json_str(buf, gw_str_is_utf8(detail) ? detail : GW_STR("?"));
+}
+
+void gw_collectd_put_feeds(const struct gw_collectd *collectd, struct gw_buf *buf) {
+    gw_buf_put_str(buf, GW_STR(",\"feeds\":["));
+    struct gw_feed_figures figures;
+    for (size_t i = 0;
+         collectd->feeds && gw_feeds_get_figures(collectd->feeds, i, &figures); i++) {
+        gw_buf_put_str(buf, i > 0 ? GW_STR(",{\"name\":") : GW_STR("{\"name\":"));
+        gw_buf_put_json_str(buf, figures.device);
+        gw_buf_printf(buf, ",\"transport\":\"%s\",\"state\":\"%s\"", figures.transport,
+                      figures.state);
+        put_detail(buf, figures.detail);
+        put_time(buf, "since", figures.since_wall_ms);
+        put_time(buf, "last", figures.last_wall_ms);
+        gw_buf_printf(buf,
+                      ",\"bytes\":%llu,\"observations\":%llu,\"stored\":%llu,"
+                      "\"refused\":%llu,\"undecodable\":%llu,\"waiting\":%zu,\"held\":%s}",
+                      ull(figures.bytes), ull(figures.observations), ull(figures.stored),
+                      ull(figures.refused), ull(figures.undecodable), figures.waiting,
+                      figures.is_held ? "true" : "false");
+    }
+    gw_buf_put_char(buf, ']');
+}

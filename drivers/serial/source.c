@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One feed: a transport and a profile. Bytes that are read are decoded at once, unless
+ * the device is held back: then they wait in `rest`, and it is read no further.
+ */
+#include "drivers/serial/source_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "firmware/base/cleanup.h"
+
+#define BACKLOG_ENTRIES 256
+#define BACKLOG_BYTES ((size_t) 128 << 10)
+#define QUARANTINED_PER_SECOND 5
+#define ERRORS_BYTES 4096
+
+static int64_t now_of(const struct source *source) {
+    return gw_clock_mono_ms(source->feeds->options.clock);
+}
+
+/* ---- holding back ---- */
+
+static void hold(struct source *source, bool is_held) {
+    source->is_held = is_held;
+    if (source->transport.self) {
+        (void) source->transport.ops->hold(source->transport.self, is_held);
+    }
+}
+
+/* May it be read, or must it be held back until it may? */
+static void settle_hold(struct source *source, int64_t now_mono_ms) {
+    bool is_over = gw_pace_is_over(&source->observations, now_mono_ms)
+                   || gw_pace_is_over(&source->bytes_read, now_mono_ms);
+    if (!source->can_hold) {
+        return;
+    }
+    if (is_over && source->held_until_mono_ms == 0) {
+        int64_t observations = gw_pace_ready_mono_ms(&source->observations);
+        int64_t bytes = gw_pace_ready_mono_ms(&source->bytes_read);
+        source->held_until_mono_ms = observations > bytes ? observations : bytes;
+    }
+    if (now_mono_ms >= source->held_until_mono_ms) {
+        source->held_until_mono_ms = 0;
+    }
+    bool must_hold =
+        source->held_until_mono_ms != 0 || source->rest_len > 0 || source_is_full(source);
+    if (must_hold != source->is_held) {
+        hold(source, must_hold);
+    }
+}
+
+/* ---- decoding ---- */
+
+static void decode_rest(struct source *source, int64_t now_mono_ms) {
+    if (source->rest_len == 0 || source->held_until_mono_ms != 0
+        || (!source->is_forced && source_is_full(source))) {
+        return;
+    }
+    size_t taken = gw_feed_push(
+        source->feed, (struct gw_bytes){source->rest, source->rest_len}, now_mono_ms);
+    source->rest_len -= taken;
+    memmove(source->rest, source->rest + taken, source->rest_len);
+}
+
+/* Everything that was read, whatever room there is: the rest of it is refused, with a
+ * loss record. */
+static void decode_all(struct source *source, int64_t now_mono_ms) {
+    source->is_forced = true;
+    source->held_until_mono_ms = 0;
+    decode_rest(source, now_mono_ms);
+    source->is_forced = false;
+}
+
+static void on_received(void *context, struct gw_bytes bytes) {
+    struct source *source = context;
+    int64_t now_mono_ms = now_of(source);
+    source->bytes += bytes.len;
+    gw_pace_take(&source->bytes_read, bytes.len, now_mono_ms);
+    if (bytes.len > SOURCE_REST_BYTES - source->rest_len) {
+        decode_all(source, now_mono_ms);
+    }
+    memcpy(source->rest + source->rest_len, bytes.ptr, bytes.len);
+    source->rest_len += bytes.len;
+    decode_rest(source, now_mono_ms);
+    source_submit(source, now_mono_ms);
+    settle_hold(source, now_mono_ms);
+}
+
+static void end_stream(struct source *source) {
+    int64_t now_mono_ms = now_of(source);
+    decode_all(source, now_mono_ms);
+    source->is_forced = true;
+    gw_feed_end(source->feed, now_mono_ms);
+    source->is_forced = false;
+    source_submit(source, now_mono_ms);
+}
+
+static void on_opened(void *context, struct gw_str peer) {
+    struct source *source = context;
+    gw_feed_end(source->feed, now_of(source)); /* time passed while nothing was open */
+    source_note_opened(source, peer);
+    /* Not before it is open: only then the transport knows. */
+    source->can_hold = source->transport.ops->hold(source->transport.self, source->is_held);
+}
+
+static void on_closed(void *context, enum gw_transport_trouble trouble, struct gw_str detail) {
+    struct source *source = context;
+    if (source->is_open) {
+        end_stream(source);
+    }
+    source_note_closed(source, trouble, detail);
+}
+
+static void on_turned_away(void *context, struct gw_str peer) {
+    source_note_turned_away(context, peer);
+}
+
+/* ---- time ---- */
+
+static void poll_device(struct source *source, int64_t now_mono_ms) {
+    struct gw_bytes request;
+    if (source->is_open && gw_feed_request(source->feed, now_mono_ms, &request)) {
+        (void) !source->transport.ops->write(source->transport.self, request);
+    }
+}
+
+void source_tick(struct source *source, int64_t now_mono_ms) {
+    if (now_mono_ms >= source->settle_mono_ms) {
+        source_settle_issues(source, now_mono_ms);
+    }
+    if (source->retry_mono_ms <= now_mono_ms) {
+        source_submit(source, now_mono_ms);
+    }
+    if (!source->transport.self) {
+        return;
+    }
+    source->transport.ops->tick(source->transport.self, now_mono_ms);
+    if (source->is_held) {
+        settle_hold(source, now_mono_ms);
+        decode_rest(source, now_mono_ms);
+        source_submit(source, now_mono_ms);
+        settle_hold(source, now_mono_ms);
+    }
+    if (source->is_open && gw_feed_next_mono_ms(source->feed) <= now_mono_ms) {
+        gw_feed_tick(source->feed, now_mono_ms);
+        poll_device(source, now_mono_ms);
+        source_submit(source, now_mono_ms);
+    }
+}
+
+static int64_t earlier(int64_t a_mono_ms, int64_t b_mono_ms) {
+    return a_mono_ms < b_mono_ms ? a_mono_ms : b_mono_ms;
+}
+
+int64_t source_next_mono_ms(const struct source *source) {
+    int64_t next = earlier(source->settle_mono_ms, source->retry_mono_ms);
+    if (source->transport.self) {
+        next = earlier(next, source->transport.ops->next_mono_ms(source->transport.self));
+    }
+    if (source->is_open) {
+        next = earlier(next, gw_feed_next_mono_ms(source->feed));
+    }
+    /* Held for want of room: the completions of a commit make some, and every commit
+     * is followed by a tick. */
+    return source->held_until_mono_ms != 0 ? earlier(next, source->held_until_mono_ms) : next;
+}
+
+/* ---- life ---- */
+
+static struct gw_profile_serial line_of(const struct gw_config_feed *config,
+                                        const struct gw_profile *profile) {
+    static const struct gw_profile_serial lines[] = {
+        [GW_FEED_LINE_8N1] = {.data_bits = 8, .stop_bits = 1, .parity = GW_PARITY_NONE},
+        [GW_FEED_LINE_8E1] = {.data_bits = 8, .stop_bits = 1, .parity = GW_PARITY_EVEN},
+        [GW_FEED_LINE_8O1] = {.data_bits = 8, .stop_bits = 1, .parity = GW_PARITY_ODD},
+        [GW_FEED_LINE_8N2] = {.data_bits = 8, .stop_bits = 2, .parity = GW_PARITY_NONE},
+        [GW_FEED_LINE_7N1] = {.data_bits = 7, .stop_bits = 1, .parity = GW_PARITY_NONE},
+        [GW_FEED_LINE_7E1] = {.data_bits = 7, .stop_bits = 1, .parity = GW_PARITY_EVEN},
+        [GW_FEED_LINE_7O1] = {.data_bits = 7, .stop_bits = 1, .parity = GW_PARITY_ODD},
+        [GW_FEED_LINE_7N2] = {.data_bits = 7, .stop_bits = 2, .parity = GW_PARITY_NONE},
+        [GW_FEED_LINE_7E2] = {.data_bits = 7, .stop_bits = 2, .parity = GW_PARITY_EVEN},
+        [GW_FEED_LINE_7O2] = {.data_bits = 7, .stop_bits = 2, .parity = GW_PARITY_ODD},
+    };
+    static const enum gw_flow_control flows[] = {
+        [GW_FEED_FLOW_NONE] = GW_FLOW_NONE,
+        [GW_FEED_FLOW_RTS_CTS] = GW_FLOW_RTS_CTS,
+        [GW_FEED_FLOW_XON_XOFF] = GW_FLOW_XON_XOFF,
+    };
+    struct gw_profile_serial line =
+        config->line == GW_FEED_LINE_PROFILE ? profile->serial : lines[config->line];
+    line.baud = config->baud != 0 ? config->baud : profile->serial.baud;
+    line.flow =
+        config->flow == GW_FEED_FLOW_PROFILE ? profile->serial.flow : flows[config->flow];
+    return line;
+}
+
+static enum gw_err open_transport(struct source *source, const struct gw_config_feed *config) {
+    static const struct {
+        const char *name;
+        enum gw_err (*open)(const struct gw_transport_options *options,
+                            struct gw_transport *ret_transport);
+    } kinds[] = {
+        [GW_FEED_SERIAL] = {"serial", gw_transport_open_serial},
+        [GW_FEED_HID] = {"hid", gw_transport_open_hid},
+        [GW_FEED_TCP_CLIENT] = {"tcp_client", gw_transport_open_tcp_client},
+        [GW_FEED_TCP_SERVER] = {"tcp_server", gw_transport_open_tcp_server},
+    };
+    source->transport_name = kinds[config->transport].name;
+    if (!source->profile) {
+        return GW_OK;
+    }
+    const struct gw_feeds *feeds = source->feeds;
+    const struct gw_transport_options options = {
+        .config = config,
+        .owner = {on_opened, on_received, on_closed, on_turned_away, source},
+        .loop = feeds->options.loop,
+        .clock = feeds->options.clock,
+        .line = line_of(config, source->profile),
+        .keyboard = &source->profile->keyboard,
+        .sys_root = feeds->options.sys_root,
+        .dev_root = feeds->options.dev_root,
+        .grab = feeds->options.grab,
+        .doors = feeds->doors,
+    };
+    return kinds[config->transport].open(&options, &source->transport);
+}
+
+static void raise_profile(struct source *source, struct gw_str finding) {
+    struct gw_str first = gw_str_sub(finding, 0, gw_str_find(finding, '\n', 0));
+    gw_health_raise(source->feeds->options.health, GW_ISSUE_FEED_PROFILE,
+                    gw_str_from_cstr(source->device), "%.*s", GW_STR_ARG(first));
+    (void) snprintf(source->detail, sizeof source->detail, "%.*s", GW_STR_ARG(first));
+    gw_profile_close(source->profile);
+    source->profile = NULL;
+}
+
+/* What is wrong with a profile is said, and costs the others nothing. */
+static enum gw_err open_profile(struct source *source, const struct gw_config_feed *config) {
+    char storage[ERRORS_BYTES];
+    struct gw_buf errors;
+    gw_buf_init(&errors, storage, sizeof storage);
+    enum gw_err err = gw_profile_load(source->feeds->options.profile_folder, config->profile,
+                                      &errors, &source->profile);
+    if (err == GW_ERR_NOMEM) {
+        return err;
+    }
+    if (err) {
+        source->profile = NULL;
+        raise_profile(source, errors.len > 0 ? gw_buf_str(&errors)
+                                             : gw_str_from_cstr(gw_err_name(err)));
+        return GW_OK;
+    }
+    if (config->transport == GW_FEED_HID
+        && source->profile->keyboard.layout == GW_LAYOUT_NONE) {
+        raise_profile(source, GW_STR("it has no keyboard layout, which hid needs"));
+        return GW_OK;
+    }
+    const struct gw_feed_options options = {.profile = source->profile,
+                                            .sink = source_take_item,
+                                            .sink_context = source,
+                                            .now_mono_ms = now_of(source)};
+    err = gw_feed_open(&options, &source->feed);
+    if (err == GW_ERR_INVALID) {
+        raise_profile(source, GW_STR("it is not for devices that speak bytes"));
+        return GW_OK;
+    }
+    return err;
+}
+
+enum gw_err source_open(struct source *source, struct gw_feeds *feeds,
+                        const struct gw_config_feed *config) {
+    source->feeds = feeds;
+    source->class = config->class;
+    source->observations.per_second = config->max_per_second;
+    source->bytes_read.per_second = config->max_bytes_per_second;
+    source->quarantined.per_second = QUARANTINED_PER_SECOND;
+    source->retry_mono_ms = GW_NEVER_MS;
+    source->since_wall_ms = gw_clock_wall_ms(feeds->options.clock);
+    enum gw_err err =
+        gw_str_copy(gw_str_from_cstr(config->id), source->device, sizeof source->device);
+    if (err) {
+        return GW_ERR_INVALID;
+    }
+    err = gw_backlog_open(&source->backlog, BACKLOG_ENTRIES, BACKLOG_BYTES);
+    if (!err) {
+        err = open_profile(source, config);
+    }
+    if (!err) {
+        err = open_transport(source, config);
+    }
+    return err;
+}
+
+void source_stop(struct source *source) {
+    if (source->transport.self) {
+        source->transport.ops->close(source->transport.self);
+        source->transport = (struct gw_transport){0};
+    }
+    if (source->is_open) {
+        end_stream(source);
+        source->is_open = false;
+    } else if (source->feeds) {
+        source_submit(source, now_of(source));
+    }
+}
+
+void source_close(struct source *source) {
+    if (!source->feeds) {
+        return;
+    }
+    source_clear_issues(source);
+    size_t left = gw_backlog_count(&source->backlog);
+    if (left > 0) {
+        source_refuse(source, GW_FEED_REFUSED_STOPPED, left);
+    }
+    gw_feed_close(source->feed);
+    gw_profile_close(source->profile);
+    gw_backlog_close(&source->backlog);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Feeds as sources: scanners and scales on serial lines, as USB keyboards and over
+ * TCP. A transport brings the bytes (transport.h), a profile says what they mean
+ * (drivers/profile/feed.h), the units go to the intake.
+ *
+ * All of it runs on the loop thread with non-blocking descriptors. A device that is
+ * dead, silent or babbling is a state with an issue and its remedy; it slows nobody
+ * down: each gets one read of bounded size a turn, and a limit a second.
+ *
+ * None of these devices waits for an acknowledgement. While the queue refuses, what
+ * was decoded waits in a bounded backlog; then the device is held back where its
+ * transport can do that (TCP, flow control of a line), else what comes is refused and
+ * told to `refused`, for a loss record. What cannot be decoded goes to the quarantine
+ * with the reason. Nothing is dropped without a word.
+ *
+ * To end: _stop, commit, _close.
+ */
+#ifndef GW_SERIAL_SOURCE_H
+#define GW_SERIAL_SOURCE_H
+
+#include "firmware/base/loop.h"
+#include "firmware/config/config.h"
+#include "firmware/health/health.h"
+#include "firmware/intake/intake.h"
+
+enum gw_feed_refusal {
+    GW_FEED_REFUSED_FULL,    /* no room while the queue refused */
+    GW_FEED_REFUSED_RATE,    /* more than max_per_second */
+    GW_FEED_REFUSED_INVALID, /* nothing can be stored of it */
+    GW_FEED_REFUSED_STOPPED, /* not stored when the feeds were closed */
+};
+
+/* `count` observations of `device` could not be kept: for a loss record. */
+typedef void gw_feed_refused(void *context, struct gw_str device, enum gw_flow_class class,
+                             enum gw_feed_refusal why, uint64_t count);
+
+struct gw_feeds_options {
+    const struct gw_config_feed *configs; /* copied as far as they are needed */
+    size_t count;
+    struct gw_intake intake;
+    struct gw_loop *loop;
+    const struct gw_clock *clock;
+    struct gw_health *health;
+    gw_feed_refused *refused; /* may be NULL */
+    void *refused_context;
+    /* NULL = the installed profiles, "/sys", "/dev", EVIOCGRAB */
+    const char *profile_folder, *sys_root, *dev_root;
+    int (*grab)(int fd);
+};
+
+struct gw_feeds;
+
+/* Make all feeds; their devices are opened by the first tick. A profile that cannot be
+ * used is an issue of its device, not an error. Everything in `options` but the struct
+ * itself and the configuration must outlive the feeds. NOMEM, INVALID. */
+enum gw_err gw_feeds_open(const struct gw_feeds_options *options, struct gw_feeds **ret_feeds);
+/* Close all devices, decode what is left of their bytes and submit it. Commit then. */
+void gw_feeds_stop(struct gw_feeds *feeds);
+/* Stop, if that was not done, and free. No unit may be uncommitted. NULL is allowed. */
+void gw_feeds_close(struct gw_feeds *feeds);
+
+/* When gw_feeds_tick wants to run next. */
+int64_t gw_feeds_next_mono_ms(const struct gw_feeds *feeds);
+/* Open and reopen devices, poll them, submit what the queue refused before. */
+void gw_feeds_tick(struct gw_feeds *feeds);
+
+struct gw_feed_figures {
+    struct gw_str device;
+    const char *transport; /* "serial", "hid", "tcp_client", "tcp_server" */
+    const char *state; /* "open", "absent", "denied", "ambiguous", "silent", "babbling",
+                          "faulty" (its profile) */
+    struct gw_str detail;  /* what it is open on, or why it is not */
+    int64_t since_wall_ms; /* of being open or not */
+    int64_t last_wall_ms;  /* last observation, 0 = none yet */
+    uint64_t bytes, observations, stored, refused, undecodable;
+    size_t waiting;        /* decoded, in no commit yet */
+    bool is_held;          /* the device is held back */
+};
+/* Feed number `index` as configured; false behind the last. Texts live until the next
+ * call that changes the feeds. */
+bool gw_feeds_get_figures(const struct gw_feeds *feeds, size_t index,
+                          struct gw_feed_figures *ret_figures);
+
+#endif

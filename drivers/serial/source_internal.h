@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One feed and what all of them share. Of this room only. */
+#ifndef GW_SERIAL_SOURCE_INTERNAL_H
+#define GW_SERIAL_SOURCE_INTERNAL_H
+
+#include "drivers/profile/feed.h"
+#include "drivers/serial/backlog.h"
+#include "drivers/serial/pace.h"
+#include "drivers/serial/source.h"
+#include "drivers/serial/transport.h"
+
+#define SOURCE_REST_BYTES ((size_t) 4 * GW_TRANSPORT_TURN_BYTES)
+
+struct source {
+    struct gw_feeds *feeds;
+    char device[GW_EVENT_NAME_MAX_BYTES + 1];
+    const char *transport_name;
+    enum gw_flow_class class;
+    struct gw_profile *profile; /* NULL: it cannot be used */
+    struct gw_feed *feed;
+    struct gw_transport transport;
+    struct gw_backlog backlog;
+    struct gw_pace observations, bytes_read, quarantined;
+
+    /* taken from a device that is held back, not decoded yet */
+    uint8_t rest[SOURCE_REST_BYTES];
+    size_t rest_len;
+    bool can_hold; /* the transport said so */
+    bool is_held, is_over_rate;
+    bool is_forced; /* decode everything, whatever room there is */
+    int64_t held_until_mono_ms;
+    int64_t retry_mono_ms; /* submit again; GW_NEVER_MS = nothing waits */
+    int64_t settle_mono_ms; /* look at the issues again */
+
+    /* how it stands */
+    bool is_open, is_silent, is_babbling;
+    enum gw_transport_trouble trouble;
+    char detail[200];
+    int64_t since_wall_ms, last_wall_ms;
+    int64_t over_rate_mono_ms, turned_away_mono_ms; /* last time, 0 = not lately */
+    uint64_t bytes, taken, stored, refused, undecodable;
+    uint64_t window_taken, window_undecodable; /* since the last look */
+};
+
+struct gw_feeds {
+    struct gw_feeds_options options;
+    struct source *sources;
+    size_t count;
+    struct gw_tcp_doors *doors;
+    struct gw_hotplug *hotplug;
+    struct gw_buf data;   /* of one observation */
+    struct gw_buf reason; /* of one thing that cannot be decoded */
+    bool is_stopped;
+    uint64_t *counter_stored, *counter_refused, *counter_undecodable, *counter_failed;
+};
+
+/* Fill a zeroed source. NOMEM, INVALID. */
+enum gw_err source_open(struct source *source, struct gw_feeds *feeds,
+                        const struct gw_config_feed *config);
+/* Close the device, decode what is left, submit it. */
+void source_stop(struct source *source);
+/* Tell what is not stored, free. */
+void source_close(struct source *source);
+void source_tick(struct source *source, int64_t now_mono_ms);
+int64_t source_next_mono_ms(const struct source *source);
+
+/* ---- source_intake.c: from observations to units ---- */
+
+/* Sink of the feed. */
+bool source_take_item(void *context, const struct gw_observed_item *item);
+/* Submit what waits. */
+void source_submit(struct source *source, int64_t now_mono_ms);
+/* So many were not kept. */
+void source_refuse(struct source *source, enum gw_feed_refusal why, uint64_t count);
+/* True while no more may be decoded. */
+bool source_is_full(const struct source *source);
+
+/* ---- source_issues.c: how it stands ---- */
+
+void source_note_opened(struct source *source, struct gw_str peer);
+void source_note_closed(struct source *source, enum gw_transport_trouble trouble,
+                        struct gw_str detail);
+void source_note_turned_away(struct source *source, struct gw_str peer);
+void source_note_silent(struct source *source, bool is_silent);
+void source_note_over_rate(struct source *source);
+/* Now and then: what is over, what has become too much. */
+void source_settle_issues(struct source *source, int64_t now_mono_ms);
+void source_clear_issues(struct source *source);
+
+#endif
