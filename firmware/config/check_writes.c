@@ -77,7 +77,7 @@ static const struct {
     const char *member;
     const char *(*finding)(const struct gw_config_write *write);
 } rules[] = {
-    {"type", finding_of_type},   {"order", finding_of_order},     {"scale", finding_of_scale},
+    {"type", finding_of_type}, {"order", finding_of_order},     {"scale", finding_of_scale},
     {"min", finding_of_range}, {"address", finding_of_address},
 };
 
@@ -115,8 +115,7 @@ void gw_config_derive_writes(struct gw_config_bus *bus) {
     struct gw_config_write *writes = (struct gw_config_write *) bus->writes;
     for (size_t i = 0; i < bus->write_count; i++) {
         if ((unsigned) writes[i].type == GW_CHOICE_NOT_GIVEN) {
-            writes[i].type =
-                writes[i].area == GW_AREA_COIL ? GW_POINT_BOOL : GW_POINT_UINT16;
+            writes[i].type = writes[i].area == GW_AREA_COIL ? GW_POINT_BOOL : GW_POINT_UINT16;
         }
     }
 }

@@ -47,6 +47,11 @@ struct gw_unit {
     size_t event_count;
     const struct gw_state_change *changes;
     size_t change_count;
+    /* Changes of a second table, another one than the first; empty = none. For what must
+     * be durable together with an entry of the audit chain. */
+    struct gw_str second_table;
+    const struct gw_state_change *second_changes;
+    size_t second_change_count;
     const struct gw_quarantine_entry *quarantine;
     size_t quarantine_count;
     gw_unit_completed *completed; /* may be NULL */

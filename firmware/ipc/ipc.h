@@ -80,6 +80,24 @@
  * DEVICE_COMMAND {"device","text","actor"} -> {"device","connections":N} to which
  *   it was sent. NOENT: none is connected and subscribed.
  *
+ * Modbus. area: a name such as "holding_register"; address: a number is the one on the
+ * wire, text may be the manual's ("40001"; see drivers/modbus/place.h).
+ * MODBUS_LIST {} -> {"buses":[{"name","writes":[{"name","unit":N,"area","address":N,
+ *   "notation","type","min"?,"max"?,"values"?:[text]}]}]}: what commands may write.
+ * MODBUS_READ {"bus","unit":N,"area","address","count"?:N} -> {"bus","unit","area",
+ *   "address":N,"notation","words":[N,...],"took_ms":N}: read now, between two polls. count: 1
+ *   (default) to 125. NOENT (no such bus: the answer lists them), TIMEOUT, NOCONN, CORRUPT,
+ *   INVALID (the unit's exception, named), BUSY.
+ * MODBUS_SCAN {"bus","from"?:N,"to"?:N,"area"?,"address"?,"actor"} -> {"bus","units":[{
+ *   "unit":N,"state":"answers|exception|silent","exception"?:N,"took_ms":N}],"next":N}: one
+ *   read of each unit id, one after the other, with a pause as long as each took. An answer
+ *   covers a part of the range; next = the `from` of the next part, 0 = that was all.
+ * MODBUS_WRITE {"id","bus","name"?,"unit"?:N,"area"?,"address"?,"value":text,"expires"?:time,
+ *   "valid_ms"?:N,"actor"} -> {"repeated":bool,"stored":bool,"result":{data of the
+ *   command.result event}}: see drivers/modbus/write.h. Answered when the outcome is known.
+ *   Errors mean that nothing was and will be written for it: SCHEMA, RANGE, DUPLICATE (the id
+ *   belongs to another command), BUSY, DENIED, FULL, IO.
+ *
  * linkd (`sink` may be absent where exactly one sink is configured):
  * DEAD_LETTER_LIST {"sink"?,"from"?:text,"max"?:N} -> {"entries":[LETTER...],
  *   "next":text}; next = the `from` of the next page (opaque), "" = that was
@@ -128,6 +146,10 @@ enum gw_ipc_verb {
     GW_IPC_DEAD_LETTER_DROP = 23,
     GW_IPC_REPLAY = 24,
     GW_IPC_COMPLETENESS = 25,
+    GW_IPC_MODBUS_LIST = 30,
+    GW_IPC_MODBUS_READ = 31,
+    GW_IPC_MODBUS_SCAN = 32,
+    GW_IPC_MODBUS_WRITE = 33,
 };
 
 enum gw_ipc_flags { GW_IPC_MORE = 1 };

@@ -23,6 +23,10 @@ static const struct gw_verb_rules verb_rules[] = {
     {23, "dead_letter_drop",     false, false, true,  true},
     {24, "replay",               false, false, true,  false},
     {25, "completeness",         false, true,  true,  false},
+    {30, "modbus_list",          false, true,  true,  false},
+    {31, "modbus_read",          false, true,  true,  false},
+    {32, "modbus_scan",          false, true,  true,  false},
+    {33, "modbus_write",         true,  true,  true,  true},
 };
 /* clang-format on */
 

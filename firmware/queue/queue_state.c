@@ -72,22 +72,38 @@ static uint64_t stored_bytes(struct gw_queue_writer *writer, struct queue_state_
     return err ? 0 : key.len + value.len;
 }
 
-enum gw_err queue_state_check(struct gw_queue_writer *writer, const struct gw_unit *unit,
-                              uint64_t *ret_cost) {
-    if (unit->change_count == 0) {
-        *ret_cost = 0;
+/* What a unit changes in one table. */
+struct change_list {
+    struct gw_str table;
+    const struct gw_state_change *changes;
+    size_t count;
+};
+
+#define LISTS 2
+
+static void lists_of(const struct gw_unit *unit, struct change_list ret_lists[static LISTS]) {
+    ret_lists[0] = (struct change_list){unit->state_table, unit->changes, unit->change_count};
+    ret_lists[1] = (struct change_list){unit->second_table, unit->second_changes,
+                                        unit->second_change_count};
+}
+
+/* `tables_left`: how many more tables there may be; taken from if this needs one. */
+static enum gw_err check_list(struct gw_queue_writer *writer, const struct change_list *list,
+                              size_t *tables_left, uint64_t *cost_total) {
+    if (list->count == 0) {
         return GW_OK;
     }
-    if (!name_is_allowed(unit->state_table)) {
+    if (!name_is_allowed(list->table)) {
         return GW_ERR_RANGE;
     }
-    struct queue_state_table *table = find_table(writer, unit->state_table);
-    if (!table && writer->state_count == QUEUE_STATE_TABLES) {
+    struct queue_state_table *table = find_table(writer, list->table);
+    if (!table && *tables_left == 0) {
         return GW_ERR_DENIED;
     }
+    *tables_left -= table ? 0 : 1;
     uint64_t bytes = table ? table->bytes : 0, cost = 0;
-    for (size_t i = 0; i < unit->change_count; i++) {
-        const struct gw_state_change *change = &unit->changes[i];
+    for (size_t i = 0; i < list->count; i++) {
+        const struct gw_state_change *change = &list->changes[i];
         enum gw_err err = check_change(change);
         if (err) {
             return err;
@@ -103,6 +119,26 @@ enum gw_err queue_state_check(struct gw_queue_writer *writer, const struct gw_un
     }
     if (bytes > writer->options.state_table_max_bytes && bytes > (table ? table->bytes : 0)) {
         return GW_ERR_DENIED;
+    }
+    *cost_total += cost;
+    return GW_OK;
+}
+
+enum gw_err queue_state_check(struct gw_queue_writer *writer, const struct gw_unit *unit,
+                              uint64_t *ret_cost) {
+    struct change_list lists[LISTS];
+    lists_of(unit, lists);
+    /* Each list is held against the quota of its table alone. */
+    if (lists[0].count > 0 && lists[1].count > 0 && gw_str_eq(lists[0].table, lists[1].table)) {
+        return GW_ERR_RANGE;
+    }
+    size_t tables_left = QUEUE_STATE_TABLES - writer->state_count;
+    uint64_t cost = 0;
+    for (size_t i = 0; i < LISTS; i++) {
+        enum gw_err err = check_list(writer, &lists[i], &tables_left, &cost);
+        if (err) {
+            return err;
+        }
     }
     *ret_cost = cost;
     return GW_OK;
@@ -166,16 +202,23 @@ static enum gw_err apply_change(struct gw_queue_writer *writer, struct queue_sta
     return gw_store_put(writer->txn, table->table, change->key, (struct gw_bytes){stored, len});
 }
 
-enum gw_err queue_state_write(struct gw_queue_writer *writer, const struct gw_unit *unit) {
-    if (unit->change_count == 0) {
+static enum gw_err write_list(struct gw_queue_writer *writer, const struct change_list *list) {
+    if (list->count == 0) {
         return GW_OK;
     }
     struct queue_state_table *table;
-    enum gw_err err = table_for(writer, unit->state_table, &table);
-    for (size_t i = 0; !err && i < unit->change_count; i++) {
-        err = apply_change(writer, table, &unit->changes[i]);
+    enum gw_err err = table_for(writer, list->table, &table);
+    for (size_t i = 0; !err && i < list->count; i++) {
+        err = apply_change(writer, table, &list->changes[i]);
     }
     return err;
+}
+
+enum gw_err queue_state_write(struct gw_queue_writer *writer, const struct gw_unit *unit) {
+    struct change_list lists[LISTS];
+    lists_of(unit, lists);
+    enum gw_err err = write_list(writer, &lists[0]);
+    return err ? err : write_list(writer, &lists[1]);
 }
 
 void queue_state_settle(struct gw_queue_writer *writer, bool committed) {

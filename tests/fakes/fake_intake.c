@@ -98,6 +98,9 @@ static enum gw_err submit(void *self, const struct gw_unit *unit) {
     for (size_t i = 0; i < unit->change_count; i++) {
         put_state(fake, unit->state_table, &unit->changes[i]);
     }
+    for (size_t i = 0; i < unit->second_change_count; i++) {
+        put_state(fake, unit->second_table, &unit->second_changes[i]);
+    }
     size_t completion = fake->completion_count++;
     fake->completions[completion].completed = unit->completed;
     fake->completions[completion].context = unit->context;

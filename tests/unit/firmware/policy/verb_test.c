@@ -35,6 +35,10 @@ static const struct {
     {GW_IPC_DEAD_LETTER_DROP, "dead_letter_drop", "C"},
     {GW_IPC_REPLAY, "replay", "C"},
     {GW_IPC_COMPLETENESS, "completeness", "SC"},
+    {GW_IPC_MODBUS_LIST, "modbus_list", "SC"},
+    {GW_IPC_MODBUS_READ, "modbus_read", "SC"},
+    {GW_IPC_MODBUS_SCAN, "modbus_scan", "SC"},
+    {GW_IPC_MODBUS_WRITE, "modbus_write", "LSC"},
 };
 
 static bool has(const char *peers, char peer) {
@@ -84,6 +88,7 @@ static void what_destroys_something_is_audited(void **state) {
     assert_true(gw_verb_find(GW_IPC_QUARANTINE_DROP)->is_audited);
     assert_true(gw_verb_find(GW_IPC_DEAD_LETTER_DROP)->is_audited);
     assert_true(gw_verb_find(GW_IPC_QUEUE_SALVAGE)->is_audited);
+    assert_true(gw_verb_find(GW_IPC_MODBUS_WRITE)->is_audited);
     assert_false(gw_verb_find(GW_IPC_STATUS)->is_audited);
 }
 
