@@ -74,7 +74,7 @@ enum gw_weight_mode { GW_MODE_UNKNOWN, GW_MODE_GROSS, GW_MODE_NET, GW_MODE_TARE 
 struct gw_observed_item {
     enum gw_observed kind;
     unsigned remarks;       /* enum gw_remark */
-    struct gw_bytes raw;    /* exactly as sent, without the terminator; of a scan by
+    struct gw_bytes raw;    /* exactly as sent, without start and terminator; of a scan by
                                JSON the code's text, of a weight by JSON the record */
     int64_t time_wall_ms;   /* as the device says, 0 = it does not */
     struct gw_str event_id; /* the device's own key of the reading; for de-duplication */
@@ -92,7 +92,7 @@ struct gw_observed_item {
     struct gw_str value, unit, tare;
     struct gw_str unit_code; /* UN/ECE Recommendation 20, empty if unknown */
     /* condition: "no_read", "restarted", "busy", "device_error", "silent",
-     * "answering", "other_message"; static storage */
+     * "answering", "babbling", "other_message"; static storage */
     struct gw_str condition;
     /* condition: what the device said of it; undecodable: why, one line of UTF-8 */
     struct gw_str detail;
@@ -115,7 +115,7 @@ struct gw_feed_options {
     bool report_all; /* every frame of a scale, as with "report":"all" */
 };
 
-/* One heap block of about twice the profile's framing.max_bytes. NOMEM; INVALID
+/* One heap block of about three times the profile's framing.max_bytes. NOMEM; INVALID
  * for a profile without bytes (decode "modbus"). */
 enum gw_err gw_feed_open(const struct gw_feed_options *options, struct gw_feed **ret_feed);
 /* NULL is allowed. Nothing is emitted: gw_feed_end comes before. */

@@ -22,11 +22,13 @@ static bool eq_any_case(struct gw_str a, const char *lower_case) {
     return true;
 }
 
-/* UN/ECE Recommendation 20 common codes of mass. */
+/* UN/ECE Recommendation 20 common codes of what scales show. */
 struct gw_str gw_observe_unit_code(struct gw_str unit) {
     static const char *const codes[][2] = {
-        {"kg", "KGM"}, {"kgs", "KGM"}, {"g", "GRM"},   {"gr", "GRM"}, {"mg", "MGM"},
-        {"t", "TNE"},  {"lb", "LBR"},  {"lbs", "LBR"}, {"oz", "ONZ"},
+        {"kg", "KGM"},  {"kgs", "KGM"}, {"g", "GRM"},   {"gr", "GRM"}, {"mg", "MGM"},
+        {"t", "TNE"},   {"lb", "LBR"},  {"lbs", "LBR"}, {"oz", "ONZ"}, {"tn", "STN"},
+        {"ct", "CTM"},  {"ozt", "APZ"}, {"dwt", "DWT"}, {"gn", "GRN"}, {"n", "NEW"},
+        {"pcs", "H87"}, {"%", "P1"},
     };
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (eq_any_case(unit, codes[i][0])) {

@@ -103,6 +103,7 @@ struct gw_profile_weight {
     uint32_t settle_ms;      /* a stable value must stand this long; 0 = one frame is enough */
     const char *unit;        /* as the device is set, where its protocol sends none */
     bool checksum;           /* toledo_continuous: frames end with a checksum */
+    bool tare_field;         /* toledo_continuous: six digits of tare follow the weight */
 };
 
 struct gw_profile_poll {
@@ -221,8 +222,7 @@ enum gw_err gw_profile_load(const char *folder, const char *name, struct gw_buf 
 /* Free it with everything its members point to. NULL is allowed. */
 void gw_profile_close(struct gw_profile *profile);
 
-/* Where the profiles that come with the program are: GANGWAY_PROFILES of the
- * environment if set, else the installed folder. Static storage. */
+/* Where the profiles that come with the program are installed. Static storage. */
 const char *gw_profile_folder(void);
 
 #endif

@@ -89,6 +89,21 @@ static bool take_output(struct gw_gwctl_arguments *arguments, const char *value)
     return value[0] != '\0';
 }
 
+static bool take_profiles(struct gw_gwctl_arguments *arguments, const char *value) {
+    arguments->profiles = value;
+    return value[0] != '\0';
+}
+
+static bool take_split(struct gw_gwctl_arguments *arguments, const char *value) {
+    return take_number(value, &arguments->has_split, &arguments->split);
+}
+
+static bool take_timed(struct gw_gwctl_arguments *arguments, const char *value) {
+    (void) value;
+    arguments->timed = true;
+    return true;
+}
+
 static const char a_number[] = "a whole number from 1";
 
 static const struct option options[] = {
@@ -107,6 +122,10 @@ static const struct option options[] = {
      "which epoch; the store's own if left out"},
     {"output", "FILE", take_output, "a path", "write there instead of standard output"},
     {"all", NULL, take_all, NULL, "all of them"},
+    {"profiles", "FOLDER", take_profiles, "a path",
+     "folder of the profiles, if not the installed"},
+    {"split", "N", take_split, a_number, "push the bytes in pieces of N"},
+    {"timed", NULL, take_timed, NULL, "lines of milliseconds and bytes in hexadecimal"},
 };
 
 /* Options every command takes. */

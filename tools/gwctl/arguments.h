@@ -21,9 +21,13 @@ struct gw_gwctl_arguments {
     enum gw_flow_class class;
     bool has_from, has_to, has_max;
     uint64_t from, to, max;
-    const char *sink;   /* NULL = not given */
-    const char *epoch;  /* NULL = not given */
-    const char *output; /* NULL = standard output */
+    const char *sink;     /* NULL = not given */
+    const char *epoch;    /* NULL = not given */
+    const char *output;   /* NULL = standard output */
+    const char *profiles; /* NULL = the installed ones */
+    bool has_split;
+    uint64_t split;
+    bool timed;
     const char *positions[GW_GWCTL_POSITIONS_MAX];
     size_t position_count;
 };

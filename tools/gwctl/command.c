@@ -56,6 +56,16 @@ static const struct gw_gwctl_command commands[] = {
      "Send a text to the command topic of a device that is connected and subscribed."},
     {"audit", "verify", gw_gwctl_audit_verify, "", 0, 0, "", "",
      "Check the hash chain of the audit trail."},
+    {"profile", "list", gw_gwctl_profile_list, "", 0, 0, "profiles", "",
+     "List the device profiles. They say how scanners and scales speak."},
+    {"profile", "check", gw_gwctl_profile_check, "FILE", 1, 1, "", "",
+     "Check a device profile. Names everything that is wrong, not only the first."},
+    {"profile", "feed", gw_gwctl_profile_feed, "PROFILE", 1, 1, "profiles split timed all", "",
+     "Decode raw bytes from standard input. Prints one observation a line as JSON; the end of "
+     "the input is the end of the line. PROFILE is a name from the list or a file. With --all "
+     "every frame of a scale, motion too. With --timed the input is lines of milliseconds and "
+     "bytes in hexadecimal; else no time passes. Bytes that are no text are written \\xHH, "
+     "a backslash then \\\\, and an encoding member says so."},
     {"config", "check", gw_gwctl_config_check, "[FILE]", 0, 1, "", "",
      "Check a configuration. Names everything that is wrong, not only the first."},
     {"config", "explain", gw_gwctl_config_explain, "[KEY]", 0, 1, "", "",

@@ -126,6 +126,12 @@ int gw_gwctl_config_schema(struct gw_gwctl *ctl);
 int gw_gwctl_config_defaults(struct gw_gwctl *ctl);
 /* Parts in which two files differ. */
 int gw_gwctl_config_diff(struct gw_gwctl *ctl);
+/* All findings of a device profile. */
+int gw_gwctl_profile_check(struct gw_gwctl *ctl);
+/* What a profile makes of the bytes on standard input. */
+int gw_gwctl_profile_feed(struct gw_gwctl *ctl);
+/* The profiles of the folder. */
+int gw_gwctl_profile_list(struct gw_gwctl *ctl);
 /* Asks both daemons to load the file. */
 int gw_gwctl_config_reload(struct gw_gwctl *ctl);
 

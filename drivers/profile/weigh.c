@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From readings to weights that are reported.
+ *
+ * By cycle, a load is one event: the first value that is stable above the threshold
+ * is reported, then nothing until the scale was seen at or below the threshold,
+ * moving or at rest, or under zero. A load that lies there when the feed begins is
+ * reported with a remark: it may have been reported before a restart, and a weight
+ * twice is repaired more easily than one never.
+ *
+ * Motion has no number, over and under range have none, and a number at or below
+ * the threshold is no load: so "moving", 0 and -1 never meet.
+ */
+#include "drivers/profile/feed_internal.h"
+#include "drivers/profile/observe.h"
+
+enum gw_err gw_feed_weighing_start(struct gw_feed *feed) {
+    struct gw_weighing weighing = {.is_armed = true, .told_state = GW_WEIGHT_STABLE};
+    const char *threshold = feed->options.profile->weight.rearm_below;
+    if (gw_decimal_parse(gw_str_from_cstr(threshold), &weighing.threshold)) {
+        return GW_ERR_INVALID;
+    }
+    feed->weighing = weighing;
+    return GW_OK;
+}
+
+static struct gw_str text_of(const struct gw_scale_number *number) {
+    return (struct gw_str){number->text, number->len};
+}
+
+static enum gw_weight_report report_of(const struct gw_feed *feed) {
+    return feed->options.report_all ? GW_REPORT_ALL : feed->options.profile->weight.report;
+}
+
+/* What an observation holds beside its raw bytes: a number only when stable. */
+static void emit_weight(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                        struct gw_observed_item *item) {
+    item->kind = GW_OBSERVED_WEIGHT;
+    item->state = reading->state;
+    item->mode = reading->mode;
+    item->remarks |= reading->remarks;
+    item->detail = reading->detail;
+    if (reading->state == GW_WEIGHT_STABLE) {
+        item->value = text_of(&reading->number);
+        item->unit = reading->unit;
+        item->unit_code = gw_observe_unit_code(reading->unit);
+        item->tare = text_of(&reading->tare);
+    }
+    gw_feed_emit(feed, item);
+}
+
+/* The value has stood long enough. */
+static bool has_settled(struct gw_feed *feed, const struct gw_decimal *value) {
+    struct gw_weighing *weighing = &feed->weighing;
+    uint32_t settle_ms = feed->options.profile->weight.settle_ms;
+    bool is_same =
+        weighing->has_candidate && gw_decimal_compare(&weighing->candidate, value) == 0;
+    if (!is_same) {
+        weighing->candidate = *value;
+        weighing->candidate_mono_ms = feed->now_mono_ms;
+        weighing->has_candidate = true;
+    }
+    return feed->now_mono_ms - weighing->candidate_mono_ms >= settle_ms;
+}
+
+static void remove_load(struct gw_weighing *weighing) {
+    weighing->is_armed = true;
+    weighing->has_seen_empty = true;
+}
+
+static void take_stable_cycle(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                              const struct gw_decimal *value, struct gw_observed_item *item) {
+    struct gw_weighing *weighing = &feed->weighing;
+    if (gw_decimal_compare(value, &weighing->threshold) <= 0) {
+        remove_load(weighing);
+        weighing->has_candidate = false;
+        return;
+    }
+    if (!weighing->is_armed || !has_settled(feed, value)) {
+        return;
+    }
+    weighing->is_armed = false;
+    if (!weighing->has_seen_empty) {
+        item->remarks |= GW_REMARK_AFTER_START;
+    }
+    emit_weight(feed, reading, item);
+}
+
+static void take_stable_settle(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                               const struct gw_decimal *value, struct gw_observed_item *item) {
+    struct gw_weighing *weighing = &feed->weighing;
+    if (!has_settled(feed, value)
+        || (weighing->has_reported && gw_decimal_compare(&weighing->reported, value) == 0)) {
+        return;
+    }
+    if (!weighing->has_reported) {
+        item->remarks |= GW_REMARK_AFTER_START;
+    }
+    weighing->reported = *value;
+    weighing->has_reported = true;
+    emit_weight(feed, reading, item);
+}
+
+static void take_stable(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                        struct gw_observed_item *item) {
+    struct gw_decimal value;
+    if (gw_decimal_parse(text_of(&reading->number), &value)) {
+        gw_feed_refuse(feed, gw_str_from_bytes(item->raw), "a number without end");
+        return;
+    }
+    if (report_of(feed) == GW_REPORT_CYCLE) {
+        take_stable_cycle(feed, reading, &value, item);
+    } else {
+        take_stable_settle(feed, reading, &value, item);
+    }
+}
+
+/* In motion: only good for seeing that nothing lies there any more. */
+static void take_dynamic(struct gw_feed *feed, const struct gw_scale_reading *reading) {
+    struct gw_weighing *weighing = &feed->weighing;
+    struct gw_decimal value;
+    weighing->has_candidate = false;
+    if (reading->number.len > 0 && !gw_decimal_parse(text_of(&reading->number), &value)
+        && gw_decimal_compare(&value, &weighing->threshold) <= 0) {
+        remove_load(weighing);
+    }
+}
+
+/* Over, under, error: told when it begins, not with each frame. */
+static void take_fault(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                       struct gw_observed_item *item) {
+    struct gw_weighing *weighing = &feed->weighing;
+    weighing->has_candidate = false;
+    if (reading->state == GW_WEIGHT_UNDER) {
+        remove_load(weighing);
+    }
+    if (weighing->told_state != reading->state) {
+        weighing->told_state = reading->state;
+        emit_weight(feed, reading, item);
+    }
+}
+
+static void take_weight(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                        struct gw_observed_item *item) {
+    feed->weighing.told_condition = NULL;
+    bool is_plain = reading->state == GW_WEIGHT_STABLE || reading->state == GW_WEIGHT_DYNAMIC;
+    if (report_of(feed) == GW_REPORT_ALL) {
+        emit_weight(feed, reading, item);
+        return;
+    }
+    if (!is_plain) {
+        take_fault(feed, reading, item);
+        return;
+    }
+    feed->weighing.told_state = GW_WEIGHT_STABLE;
+    if (reading->mode == GW_MODE_TARE || (reading->remarks & GW_REMARK_CALCULATED) != 0) {
+        return; /* a figure, no load */
+    }
+    if (reading->state == GW_WEIGHT_STABLE) {
+        take_stable(feed, reading, item);
+    } else {
+        take_dynamic(feed, reading);
+    }
+}
+
+/* "busy" with every poll is told once. */
+static void take_condition(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                           struct gw_observed_item *item) {
+    struct gw_weighing *weighing = &feed->weighing;
+    bool is_told = weighing->told_condition
+                   && gw_str_eq(gw_str_from_cstr(weighing->told_condition),
+                                gw_str_from_cstr(reading->condition));
+    bool is_restart = gw_str_eq(gw_str_from_cstr(reading->condition), GW_STR("restarted"));
+    if (is_told && !is_restart && report_of(feed) != GW_REPORT_ALL) {
+        return;
+    }
+    weighing->told_condition = reading->condition;
+    weighing->has_candidate = false;
+    item->kind = GW_OBSERVED_CONDITION;
+    item->condition = gw_str_from_cstr(reading->condition);
+    item->detail = reading->detail;
+    gw_feed_emit(feed, item);
+}
+
+void gw_feed_weigh(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                   struct gw_observed_item *item) {
+    switch (reading->kind) {
+    case GW_READING_WEIGHT:
+        take_weight(feed, reading, item);
+        break;
+    case GW_READING_CONDITION:
+        take_condition(feed, reading, item);
+        break;
+    case GW_READING_NOTHING:
+        break;
+    case GW_READING_REFUSED:
+        gw_feed_refuse(feed, gw_str_from_bytes(item->raw), reading->reason);
+        break;
+    }
+}
+
+void gw_feed_take_reading(struct gw_feed *feed, const struct gw_frame *frame) {
+    const struct gw_scale_frame parts = {frame->content, frame->trailer};
+    struct gw_scale_reading reading = {.state = GW_WEIGHT_STABLE};
+    struct gw_observed_item item = {.raw = gw_bytes_from_str(frame->content)};
+    if (frame->content.len == 0) {
+        return;
+    }
+    feed->protocol->decode(feed->options.profile, &parts, &reading);
+    gw_feed_weigh(feed, &reading, &item);
+}
