@@ -64,8 +64,9 @@ enum gw_remark {
     GW_REMARK_HIGH_RESOLUTION = 128, /* more digits than the display: not the legal value */
     GW_REMARK_PRESET_TARE = 256,
     GW_REMARK_CENTRE_OF_ZERO = 512,
-    GW_REMARK_CALCULATED = 1024, /* a figure the device worked out, not weighed */
-    GW_REMARK_COUNT = 11
+    GW_REMARK_CALCULATED = 1024,      /* a figure the device worked out, not weighed */
+    GW_REMARK_TIME_UNREADABLE = 2048, /* the device's time was none: that of arrival counts */
+    GW_REMARK_COUNT = 12
 };
 
 enum gw_weight_mode { GW_MODE_UNKNOWN, GW_MODE_GROSS, GW_MODE_NET, GW_MODE_TARE };

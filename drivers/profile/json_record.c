@@ -86,16 +86,35 @@ static bool parse_unix_time(struct gw_str text, int64_t *ret_wall_ms) {
     return true;
 }
 
+/* RFC 3339, also with "+0000" as some readers write their offset. */
+static bool parse_time(struct gw_str text, int64_t *ret_wall_ms) {
+    char storage[40];
+    struct gw_buf buf;
+    if (!gw_time_parse(text, ret_wall_ms)) {
+        return true;
+    }
+    size_t at = text.len > 5 ? text.len - 5 : 0;
+    if (at == 0 || (text.ptr[at] != '+' && text.ptr[at] != '-')) {
+        return false;
+    }
+    gw_buf_init(&buf, storage, sizeof storage);
+    gw_buf_put_str(&buf, gw_str_sub(text, 0, at + 3));
+    gw_buf_put_char(&buf, ':');
+    gw_buf_put_str(&buf, gw_str_sub(text, at + 3, 2));
+    return !gw_buf_failed(&buf) && !gw_time_parse(gw_buf_str(&buf), ret_wall_ms);
+}
+
+/* A reading is not worth less because its time cannot be read: then the time of
+ * arrival counts, and it is remarked. */
 static bool take_identity(struct record *record) {
     struct gw_str time;
     if (!take_text(record, record->json->time, TEXT_MAX_BYTES, &time)
         || !take_text(record, record->json->event_id, TEXT_MAX_BYTES, &record->item.event_id)) {
         return false;
     }
-    if (time.len > 0 && gw_time_parse(time, &record->item.time_wall_ms)
+    if (time.len > 0 && !parse_time(time, &record->item.time_wall_ms)
         && !parse_unix_time(time, &record->item.time_wall_ms)) {
-        return refuse(record, record->json->time,
-                      "neither RFC 3339 nor milliseconds or seconds since 1970");
+        record->item.remarks |= GW_REMARK_TIME_UNREADABLE;
     }
     return true;
 }

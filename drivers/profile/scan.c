@@ -182,8 +182,10 @@ static uint32_t count_parts(struct gw_str text, struct gw_str separator) {
 static void take_parts(struct gw_feed *feed, struct gw_str text, struct gw_str separator,
                        unsigned remarks) {
     uint32_t parts = count_parts(text, separator);
-    if (parts > GW_FEED_BURST_MAX) {
-        gw_feed_refuse(feed, text, "more than 64 codes in one frame");
+    if (parts == 0 || parts > GW_FEED_BURST_MAX) {
+        gw_feed_refuse(feed, text,
+                       parts == 0 ? "nothing between the separators"
+                                  : "more than 64 codes in one frame");
         return;
     }
     uint32_t part = 0;
