@@ -232,11 +232,19 @@ enum gw_err gw_frame_check(enum gw_frame_kind kind, const struct gw_frame_reques
     return GW_OK;
 }
 
+static uint16_t get_bit(const uint8_t *values, size_t index) {
+    return (uint16_t) (values[index / 8] >> index % 8 & 1);
+}
+
 void gw_frame_get_words(enum gw_frame_kind kind, const struct gw_frame_request *request,
                         struct gw_bytes answer, uint16_t *words) {
     const uint8_t *values = pdu_of(kind, answer).ptr + 2;
     bool is_bits = request->pdu[0] <= READ_DISCRETE_INPUTS;
     for (size_t i = 0; i < request->count; i++) {
-        words[i] = is_bits ? values[i / 8] >> i % 8 & 1 : get_u16(values + 2 * i);
+        if (is_bits) {
+            words[i] = get_bit(values, i);
+        } else {
+            words[i] = get_u16(values + 2 * i);
+        }
     }
 }

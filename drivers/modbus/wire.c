@@ -7,7 +7,9 @@
  * own and every connection only one request that is not answered; a request given up
  * ends the connection. On RTU the request after one given up is sent only when
  * nothing waits to be read, and when a late answer would fit it, after a fence was
- * answered. So whatever fits a request was said after it was asked.
+ * answered. So whatever fits a request was said after it was asked. What remains on RTU
+ * is a unit that answers twice of its own accord, the second time after the next
+ * request went out; nothing in the frame tells that.
  */
 #include <stdlib.h>
 #include <string.h>

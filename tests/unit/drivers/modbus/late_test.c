@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drivers/modbus/late.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "firmware/base/cleanup.h"
+
+static struct gw_modbus_request read_of(enum gw_modbus_area area, uint16_t address,
+                                        uint16_t count) {
+    return (struct gw_modbus_request){
+        .unit_id = 1, .area = area, .address = address, .count = count};
+}
+
+static struct gw_frame_request ask(enum gw_modbus_area area, uint16_t address, uint16_t count) {
+    struct gw_modbus_request read = read_of(area, address, count);
+    struct gw_frame_request request;
+    assert_int_equal(gw_frame_ask_read(&read, &request), GW_OK);
+    return request;
+}
+
+static void give_up(struct gw_late *late, enum gw_modbus_area area, uint16_t count) {
+    struct gw_frame_request request = ask(area, 0, count);
+    gw_late_note(late, &request);
+}
+
+static void a_fence_is_needed_where_a_late_answer_or_exception_would_fit(void **state) {
+    (void) state;
+    struct gw_late late = {0};
+    struct gw_frame_request same = ask(GW_AREA_HOLDING_REGISTER, 7, 4),
+                            longer = ask(GW_AREA_HOLDING_REGISTER, 7, 5),
+                            other = ask(GW_AREA_INPUT_REGISTER, 7, 4);
+    assert_false(gw_late_needs_fence(&late, &same));
+    give_up(&late, GW_AREA_HOLDING_REGISTER, 4);
+    assert_true(gw_late_needs_fence(&late, &same));
+    assert_true(gw_late_needs_fence(&late, &longer));
+    assert_false(gw_late_needs_fence(&late, &other));
+    gw_late_clear(&late);
+    assert_false(gw_late_needs_fence(&late, &same));
+}
+
+/* Whether a late answer of what was given up fits the fence: it must not. */
+static bool fits(const struct gw_modbus_request *fence, enum gw_modbus_area area,
+                 uint16_t count) {
+    struct gw_frame_request given_up = ask(area, 0, count), asked;
+    assert_int_equal(gw_frame_ask_read(fence, &asked), GW_OK);
+    return asked.answer_bytes == given_up.answer_bytes;
+}
+
+static void no_late_answer_fits_the_fence(void **state) {
+    (void) state;
+    static const struct {
+        enum gw_modbus_area area;
+        uint16_t most;
+    } areas[] = {{GW_AREA_HOLDING_REGISTER, 125}, {GW_AREA_COIL, 2000}};
+    static const uint16_t addresses[] = {0, 1, 30000, 65000};
+    for (size_t i = 0; i < GW_ARRAY_LEN(areas); i++) {
+        for (uint16_t count = 1; count <= areas[i].most; count++) {
+            uint16_t given_up[GW_LATE_MAX];
+            struct gw_late late = {0};
+            struct gw_modbus_request read = read_of(areas[i].area, addresses[count % 4], count);
+            give_up(&late, areas[i].area, count);
+            given_up[0] = count;
+            /* Every fence is given up as well, as long as they can be remembered. */
+            for (size_t n = 1; n < GW_LATE_MAX; n++) {
+                struct gw_modbus_request fence = gw_late_fence(&late, &read);
+                for (size_t j = 0; j < n; j++) {
+                    assert_false(fits(&fence, areas[i].area, given_up[j]));
+                }
+                given_up[n] = fence.count;
+                give_up(&late, areas[i].area, fence.count);
+            }
+        }
+    }
+}
+
+static void at_the_end_of_the_addresses_the_fence_starts_earlier(void **state) {
+    (void) state;
+    struct gw_late late = {0};
+    give_up(&late, GW_AREA_HOLDING_REGISTER, 1);
+    struct gw_modbus_request read = read_of(GW_AREA_HOLDING_REGISTER, 65535, 1);
+    struct gw_modbus_request fence = gw_late_fence(&late, &read);
+    assert_int_equal(fence.count, 2);
+    assert_int_equal(fence.address, 65534);
+}
+
+static void of_too_many_the_oldest_is_forgotten(void **state) {
+    (void) state;
+    struct gw_late late = {0};
+    give_up(&late, GW_AREA_COIL, 8);
+    for (uint16_t i = 1; i <= GW_LATE_MAX; i++) {
+        give_up(&late, GW_AREA_INPUT_REGISTER, i);
+    }
+    struct gw_frame_request coils = ask(GW_AREA_COIL, 0, 8),
+                            first = ask(GW_AREA_INPUT_REGISTER, 0, 1);
+    assert_false(gw_late_needs_fence(&late, &coils));
+    assert_true(gw_late_needs_fence(&late, &first));
+}
+
+static size_t frame_bytes(const struct gw_late *late, const uint8_t *start, size_t len) {
+    return gw_late_frame_bytes(late, (struct gw_bytes){start, len});
+}
+
+static void a_late_frame_is_known_by_its_start(void **state) {
+    (void) state;
+    struct gw_late late = {0};
+    give_up(&late, GW_AREA_HOLDING_REGISTER, 4);
+    give_up(&late, GW_AREA_HOLDING_REGISTER, 2);
+    static const uint8_t four[] = {1, 3, 8}, two[] = {1, 3, 4}, three[] = {1, 3, 6},
+                         exception[] = {1, 0x83, 2}, other[] = {1, 4, 8};
+    assert_int_equal(frame_bytes(&late, four, 3), 1 + 1 + 1 + 8 + 2);
+    assert_int_equal(frame_bytes(&late, two, 3), 1 + 1 + 1 + 4 + 2);
+    assert_int_equal(frame_bytes(&late, three, 3), 0);
+    assert_int_equal(frame_bytes(&late, exception, 3), 5);
+    assert_int_equal(frame_bytes(&late, other, 3), 0);
+    assert_true(frame_bytes(&late, two, 2) > 2);
+    assert_int_equal(frame_bytes(&late, other, 2), 0);
+}
+
+static void a_late_confirmation_is_known_too(void **state) {
+    (void) state;
+    static const uint16_t words[] = {5, 6};
+    struct gw_frame_request request;
+    struct gw_late late = {0};
+    assert_int_equal(
+        gw_frame_ask_write(
+            &(struct gw_modbus_write){
+                .unit_id = 1, .area = GW_AREA_HOLDING_REGISTER, .count = 2, .words = words},
+            &request),
+        GW_OK);
+    gw_late_note(&late, &request);
+    static const uint8_t start[] = {1, 16, 0, 0};
+    assert_int_equal(frame_bytes(&late, start, 2), 8);
+    assert_int_equal(frame_bytes(&late, start, 4), 8);
+    assert_true(gw_late_needs_fence(&late, &request));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fence_is_needed_where_a_late_answer_or_exception_would_fit),
+        cmocka_unit_test(no_late_answer_fits_the_fence),
+        cmocka_unit_test(at_the_end_of_the_addresses_the_fence_starts_earlier),
+        cmocka_unit_test(of_too_many_the_oldest_is_forgotten),
+        cmocka_unit_test(a_late_frame_is_known_by_its_start),
+        cmocka_unit_test(a_late_confirmation_is_known_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
