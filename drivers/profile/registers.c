@@ -4,8 +4,21 @@
 #include <string.h>
 
 size_t gw_point_register_count(enum gw_point_type type) {
-    return type == GW_POINT_INT32 || type == GW_POINT_UINT32 || type == GW_POINT_FLOAT32 ? 2
-                                                                                         : 1;
+    static const uint8_t counts[GW_POINT_TYPE_COUNT] = {
+        [GW_POINT_BOOL] = 1,    [GW_POINT_INT16] = 1,  [GW_POINT_UINT16] = 1,
+        [GW_POINT_FLOAT16] = 1, [GW_POINT_BCD16] = 1,  [GW_POINT_INT32] = 2,
+        [GW_POINT_UINT32] = 2,  [GW_POINT_BCD32] = 2,  [GW_POINT_FLOAT32] = 2,
+        [GW_POINT_INT64] = 4,   [GW_POINT_UINT64] = 4, [GW_POINT_FLOAT64] = 4,
+    };
+    return counts[type];
+}
+
+size_t gw_point_width(const struct gw_config_point *point) {
+    if (gw_point_area_is_bits(point->area)) {
+        return 1;
+    }
+    return point->type == GW_POINT_STRING ? (point->length + 1u) / 2
+                                          : gw_point_register_count(point->type);
 }
 
 bool gw_point_area_is_bits(enum gw_modbus_area area) {
@@ -22,63 +35,131 @@ const char *gw_point_area_name(enum gw_modbus_area area) {
     return names[area];
 }
 
-/* ---- decoding ---- */
-
-static uint16_t swap_bytes(uint16_t word) {
-    return (uint16_t) (word << 8 | word >> 8);
+struct gw_str gw_point_value_text(const struct gw_point_value *value) {
+    return (struct gw_str){value->text, value->text_len};
 }
 
-static uint32_t assemble(const struct gw_config_point *point, const uint16_t *words) {
-    bool bytes_swapped = point->order == GW_ORDER_BADC || point->order == GW_ORDER_DCBA;
-    bool words_swapped = point->order == GW_ORDER_CDAB || point->order == GW_ORDER_DCBA;
-    uint16_t first = bytes_swapped ? swap_bytes(words[0]) : words[0];
-    if (gw_point_register_count(point->type) == 1) {
-        return first;
+/* ---- order ---- */
+
+static bool swaps_bytes(enum gw_word_order order) {
+    return order == GW_ORDER_BADC || order == GW_ORDER_DCBA;
+}
+
+/* Where on the wire the word of significance `rank` is, 0 being the most significant.
+ * `count` is a power of two. */
+static size_t wire_index(enum gw_word_order order, size_t rank, size_t count) {
+    static const uint8_t flips[GW_ORDER_COUNT] = {[GW_ORDER_CDAB] = 3,
+                                                  [GW_ORDER_DCBA] = 3, /* reversed */
+                                                  [GW_ORDER_CDABGHEF] = 1,
+                                                  [GW_ORDER_EFGHABCD] = 2};
+    return (rank ^ flips[order]) & (count - 1);
+}
+
+static uint16_t word_at(const uint16_t *words, enum gw_word_order order, size_t index) {
+    uint16_t word = words[index];
+    uint16_t swapped = (uint16_t) (word << 8 | word >> 8);
+    return swaps_bytes(order) ? swapped : word;
+}
+
+/* Up to four registers as one number. */
+static uint64_t assemble(const uint16_t *words, size_t count, enum gw_word_order order) {
+    uint64_t bits = 0;
+    for (size_t rank = 0; rank < count; rank++) {
+        bits = bits << 16 | word_at(words, order, wire_index(order, rank, count));
     }
-    uint16_t second = bytes_swapped ? swap_bytes(words[1]) : words[1];
-    return words_swapped ? (uint32_t) second << 16 | first : (uint32_t) first << 16 | second;
+    return bits;
 }
 
-/* False for a float that is no number. */
-static bool number_of(enum gw_point_type type, uint32_t bits, struct gw_decimal *ret_number) {
+/* ---- numbers ---- */
+
+static bool from_float32(uint32_t bits, struct gw_decimal *ret_number) {
     float real;
-    switch (type) {
-    case GW_POINT_BOOL:
-        *ret_number = gw_decimal_from_i64(bits != 0);
-        return true;
-    case GW_POINT_INT16:
-        *ret_number = gw_decimal_from_i64((int16_t) (uint16_t) bits);
-        return true;
-    case GW_POINT_INT32:
-        *ret_number = gw_decimal_from_i64((int32_t) bits);
-        return true;
-    case GW_POINT_UINT16:
-    case GW_POINT_UINT32:
-        *ret_number = gw_decimal_from_i64(bits);
-        return true;
-    case GW_POINT_FLOAT32:
-        memcpy(&real, &bits, sizeof(real));
-        return gw_decimal_from_float32(real, ret_number) == GW_OK;
-    }
-    return false;
+    memcpy(&real, &bits, sizeof(real));
+    return gw_decimal_from_float32(real, ret_number) == GW_OK;
 }
 
-enum gw_err gw_point_decode(const struct gw_config_point *point, const uint16_t *words,
-                            size_t count, struct gw_point_value *ret_value) {
-    bool is_bit = gw_point_area_is_bits(point->area);
-    if (count != (is_bit ? 1 : gw_point_register_count(point->type))) {
+static bool from_float64(uint64_t bits, struct gw_decimal *ret_number) {
+    double real;
+    memcpy(&real, &bits, sizeof(real));
+    return gw_decimal_from_float64(real, ret_number) == GW_OK;
+}
+
+static bool from_bcd(uint64_t bits, struct gw_decimal *ret_number) {
+    int64_t number = 0;
+    for (int shift = 28; shift >= 0; shift -= 4) {
+        unsigned digit = (unsigned) (bits >> shift) & 15;
+        if (digit > 9) {
+            return false;
+        }
+        number = number * 10 + digit;
+    }
+    *ret_number = gw_decimal_from_i64(number);
+    return true;
+}
+
+static int64_t signed_of(enum gw_point_type type, uint64_t bits) {
+    return type == GW_POINT_INT16   ? (int16_t) (uint16_t) bits
+           : type == GW_POINT_INT32 ? (int32_t) (uint32_t) bits
+                                    : (int64_t) bits;
+}
+
+/* False for what is no number. */
+static bool number_of(enum gw_point_type type, uint64_t bits, struct gw_decimal *ret_number) {
+    switch (type) {
+    case GW_POINT_INT16:
+    case GW_POINT_INT32:
+    case GW_POINT_INT64:
+        *ret_number = gw_decimal_from_i64(signed_of(type, bits));
+        return true;
+    case GW_POINT_FLOAT16:
+        return gw_decimal_from_float16((uint16_t) bits, ret_number) == GW_OK;
+    case GW_POINT_FLOAT32:
+        return from_float32((uint32_t) bits, ret_number);
+    case GW_POINT_FLOAT64:
+        return from_float64(bits, ret_number);
+    case GW_POINT_BCD16:
+    case GW_POINT_BCD32:
+        return from_bcd(bits, ret_number);
+    default:
+        *ret_number = gw_decimal_from_u64(bits);
+        return true;
+    }
+}
+
+/* `text` of a factor or summand; nothing stands for `neutral`. */
+static enum gw_err parse_unless(const char *text, const char *neutral, bool *ret_is_given,
+                                struct gw_decimal *ret_number) {
+    *ret_is_given = text && text[0] != '\0' && strcmp(text, neutral) != 0;
+    if (*ret_is_given && gw_decimal_parse(gw_str_from_cstr(text), ret_number)) {
         return GW_ERR_INVALID;
     }
-    enum gw_point_type type = is_bit ? GW_POINT_BOOL : point->type;
-    uint32_t bits = is_bit ? words[0] : assemble(point, words);
+    return GW_OK;
+}
+
+static enum gw_err scale_number(const struct gw_config_point *point,
+                                struct gw_decimal *number) {
+    struct gw_decimal scale, offset;
+    bool has_scale = false, has_offset = false;
+    enum gw_err err = parse_unless(point->scale, "1", &has_scale, &scale);
+    if (!err) {
+        err = parse_unless(point->offset, "0", &has_offset, &offset);
+    }
+    if (!err && has_scale) {
+        err = gw_decimal_multiply(number, &scale, number);
+    }
+    if (!err && has_offset) {
+        err = gw_decimal_add(number, &offset, number);
+    }
+    return err;
+}
+
+static enum gw_err decode_number(const struct gw_config_point *point, const uint16_t *words,
+                                 size_t count, struct gw_point_value *ret_value) {
     struct gw_point_value value = {0};
-    value.good = number_of(type, bits, &value.number);
-    if (value.good && type != GW_POINT_BOOL) {
-        struct gw_decimal scale;
-        if (gw_decimal_parse(gw_str_from_cstr(point->scale), &scale)) {
-            return GW_ERR_INVALID;
-        }
-        enum gw_err err = gw_decimal_multiply(&value.number, &scale, &value.number);
+    uint64_t bits = assemble(words, count, point->order);
+    value.good = number_of(point->type, bits, &value.number);
+    if (value.good) {
+        enum gw_err err = scale_number(point, &value.number);
         if (err) {
             return err;
         }
@@ -87,92 +168,96 @@ enum gw_err gw_point_decode(const struct gw_config_point *point, const uint16_t 
     return GW_OK;
 }
 
+/* ---- bits and text ---- */
+
+static bool bit_of(const struct gw_config_point *point, uint16_t word) {
+    bool is_whole = gw_point_area_is_bits(point->area) || point->bit == GW_POINT_ALL_BITS;
+    return is_whole ? word != 0 : (word >> (point->bit & 15) & 1) != 0;
+}
+
+/* No control characters, neither C0, DEL nor C1 (U+0080 to U+009F). */
+static bool is_printable(struct gw_str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char) text.ptr[i];
+        bool is_c1 = c == 0xc2 && i + 1 < text.len && (unsigned char) text.ptr[i + 1] < 0xa0;
+        if (c < 0x20 || c == 0x7f || is_c1) {
+            return false;
+        }
+    }
+    return gw_str_is_utf8(text);
+}
+
+static struct gw_point_value decode_text(const struct gw_config_point *point,
+                                         const uint16_t *words) {
+    struct gw_point_value value = {.is_text = true};
+    size_t len = 0;
+    for (; len < point->length && len < sizeof(value.text); len++) {
+        uint16_t word = word_at(words, point->order, len / 2);
+        char c = (char) (unsigned char) (len % 2 == 0 ? word >> 8 : word);
+        if (c == '\0') {
+            break;
+        }
+        value.text[len] = c;
+    }
+    while (len > 0 && value.text[len - 1] == ' ') {
+        len--;
+    }
+    value.text_len = (uint8_t) len;
+    value.good = is_printable(gw_point_value_text(&value));
+    return value.good ? value : (struct gw_point_value){.good = false};
+}
+
+enum gw_err gw_point_decode(const struct gw_config_point *point, const uint16_t *words,
+                            size_t count, struct gw_point_value *ret_value) {
+    if (count != gw_point_width(point)) {
+        return GW_ERR_INVALID;
+    }
+    if (gw_point_area_is_bits(point->area) || point->type == GW_POINT_BOOL) {
+        *ret_value = (struct gw_point_value){
+            .good = true, .number = gw_decimal_from_i64(bit_of(point, words[0]))};
+        return GW_OK;
+    }
+    if (point->type == GW_POINT_STRING) {
+        *ret_value = decode_text(point, words);
+        return GW_OK;
+    }
+    return decode_number(point, words, count, ret_value);
+}
+
+/* ---- change ---- */
+
+/* What a difference must exceed. A share that does not fit is no band. */
+static struct gw_decimal band_of(const struct gw_config_point *point,
+                                 const struct gw_decimal *before) {
+    struct gw_str text = gw_str_from_cstr(point->dead_band);
+    bool is_share = gw_str_ends_with(text, GW_STR("%"));
+    struct gw_decimal band;
+    if (gw_decimal_parse(is_share ? gw_str_sub(text, 0, text.len - 1) : text, &band)) {
+        return gw_decimal_from_i64(0);
+    }
+    struct gw_decimal hundredth = gw_decimal_from_i64(0);
+    if (is_share
+        && (gw_decimal_parse(GW_STR("0.01"), &hundredth)
+            || gw_decimal_multiply(&band, &hundredth, &band)
+            || gw_decimal_multiply(before, &band, &band))) {
+        return gw_decimal_from_i64(0);
+    }
+    return band;
+}
+
 bool gw_point_has_changed(const struct gw_config_point *point,
                           const struct gw_point_value *before,
                           const struct gw_point_value *now) {
     if (before->good != now->good) {
         return true;
     }
-    struct gw_decimal band;
-    if (gw_decimal_parse(gw_str_from_cstr(point->dead_band), &band)) {
-        band = gw_decimal_from_i64(0);
+    if (!now->good) {
+        return false;
     }
-    return now->good && gw_decimal_is_outside(&before->number, &now->number, &band);
-}
-
-/* ---- data, members in sorted order ---- */
-
-static void put_name(struct gw_buf *buf, struct gw_str name) {
-    gw_buf_put_char(buf, ',');
-    gw_buf_put_json_str(buf, name);
-    gw_buf_put_char(buf, ':');
-}
-
-static void put_number(struct gw_buf *buf, struct gw_str name,
-                       const struct gw_decimal *number) {
-    put_name(buf, name);
-    gw_buf_put_char(buf, '"');
-    gw_decimal_put(buf, number);
-    gw_buf_put_char(buf, '"');
-}
-
-/* Only upwards: a counter that fell was reset or wrapped, nobody knows which. */
-static void put_delta(struct gw_buf *buf, const struct gw_point_input *input) {
-    struct gw_decimal delta;
-    if (gw_decimal_compare(&input->now->number, &input->before->number) >= 0
-        && gw_decimal_subtract(&input->now->number, &input->before->number, &delta) == GW_OK) {
-        put_number(buf, GW_STR("delta"), &delta);
+    if (now->is_text || before->is_text) {
+        return now->is_text != before->is_text
+               || !gw_str_eq(gw_point_value_text(before), gw_point_value_text(now));
     }
-}
-
-static void put_data(struct gw_buf *buf, const struct gw_point_input *input) {
-    const struct gw_config_point *point = input->point;
-    bool both_good = input->before && input->before->good && input->now->good;
-    bool had_value = input->before && input->before->good;
-    gw_buf_put_str(buf, GW_STR("{\"address\":"));
-    gw_buf_put_u64(buf, point->address);
-    put_name(buf, GW_STR("area"));
-    gw_buf_put_json_str(buf, gw_str_from_cstr(gw_point_area_name(point->area)));
-    if (point->report == GW_REPORT_COUNTER && both_good) {
-        put_delta(buf, input);
-    }
-    put_name(buf, GW_STR("point"));
-    gw_buf_put_json_str(buf, gw_str_from_cstr(point->name));
-    if (point->report == GW_REPORT_SIGNAL && had_value) {
-        put_number(buf, GW_STR("previous"), &input->before->number);
-    }
-    put_name(buf, GW_STR("quality"));
-    gw_buf_put_json_str(buf, input->now->good ? GW_STR("good") : GW_STR("bad"));
-    put_name(buf, GW_STR("unitid"));
-    gw_buf_put_u64(buf, point->unit_id);
-    if (input->now->good) {
-        put_number(buf, GW_STR("value"), &input->now->number);
-    }
-    gw_buf_put_char(buf, '}');
-}
-
-enum gw_err gw_point_observe(const struct gw_point_input *input, struct gw_buf *storage,
-                             struct gw_event_draft *ret_draft) {
-    static const enum gw_event_type types[] = {
-        [GW_REPORT_SIGNAL] = GW_EVENT_PLC_SIGNAL_CHANGED,
-        [GW_REPORT_COUNTER] = GW_EVENT_PLC_COUNTED,
-        [GW_REPORT_METRIC] = GW_EVENT_METRIC_SAMPLED,
-    };
-    if (gw_buf_failed(storage)) {
-        return GW_ERR_FULL;
-    }
-    size_t before = storage->len;
-    put_data(storage, input);
-    if (gw_buf_failed(storage)) {
-        gw_buf_rewind(storage, before);
-        return GW_ERR_FULL;
-    }
-    *ret_draft = (struct gw_event_draft){
-        .type = types[input->point->report],
-        .class = input->point->class,
-        .time_wall_ms = input->time_wall_ms,
-        .device = input->device,
-        .data = gw_str_sub(gw_buf_str(storage), before, SIZE_MAX),
-    };
-    return GW_OK;
+    struct gw_decimal band = band_of(point, &before->number);
+    return gw_decimal_is_outside(&before->number, &now->number, &band);
 }

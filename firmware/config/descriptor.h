@@ -85,7 +85,7 @@ struct gw_config_group {
 
 /* Value of a CHOICE that was not given and follows from other keys. */
 #define GW_CHOICE_NOT_GIVEN UINT32_MAX
-/* Same for a NUMBER, cut to the size of its member. */
+/* Same for a NUMBER that may be 0, cut to the size of its member; others are 0 then. */
 #define GW_NUMBER_NOT_GIVEN UINT64_MAX
 
 /* The document itself. */

@@ -248,7 +248,7 @@ static void put_initial(const struct gw_config_row *row, void *base) {
         memcpy((char *) base + row->offset, &(bool){number == 1}, sizeof(bool));
         break;
     case GW_KIND_NUMBER:
-        number = row->derived ? GW_NUMBER_NOT_GIVEN : 0;
+        number = row->derived && row->min == 0 ? GW_NUMBER_NOT_GIVEN : 0;
         (void) !gw_str_to_u64(initial, UINT64_MAX, &number);
         put_unsigned(row, base, number);
         break;

@@ -78,13 +78,19 @@ enum gw_err gw_decimal_parse(struct gw_str text, struct gw_decimal *ret_number) 
     return GW_OK;
 }
 
-struct gw_decimal gw_decimal_from_i64(int64_t value) {
-    uint64_t rest = value < 0 ? 0 - (uint64_t) value : (uint64_t) value;
-    struct gw_decimal number = {.negative = value < 0};
-    for (size_t i = POINT; rest > 0; i++) {
-        number.limbs[i] = (uint32_t) (rest % LIMB_BASE);
-        rest /= LIMB_BASE;
+struct gw_decimal gw_decimal_from_u64(uint64_t value) {
+    struct gw_decimal number = {0};
+    for (size_t i = POINT; value > 0; i++) {
+        number.limbs[i] = (uint32_t) (value % LIMB_BASE);
+        value /= LIMB_BASE;
     }
+    return number;
+}
+
+struct gw_decimal gw_decimal_from_i64(int64_t value) {
+    struct gw_decimal number =
+        gw_decimal_from_u64(value < 0 ? 0 - (uint64_t) value : (uint64_t) value);
+    number.negative = value < 0;
     return number;
 }
 
@@ -190,6 +196,13 @@ enum gw_err gw_decimal_subtract(const struct gw_decimal *a, const struct gw_deci
     return GW_OK;
 }
 
+enum gw_err gw_decimal_add(const struct gw_decimal *a, const struct gw_decimal *b,
+                           struct gw_decimal *ret_sum) {
+    struct gw_decimal opposite = *b;
+    opposite.negative = !b->negative;
+    return gw_decimal_subtract(a, &opposite, ret_sum);
+}
+
 enum gw_err gw_decimal_multiply(const struct gw_decimal *a, const struct gw_decimal *b,
                                 struct gw_decimal *ret_product) {
     if (a->places + b->places > GW_DECIMAL_PLACES_MAX) {
@@ -198,6 +211,9 @@ enum gw_err gw_decimal_multiply(const struct gw_decimal *a, const struct gw_deci
     uint32_t product[2 * GW_DECIMAL_LIMBS] = {0};
     for (size_t i = 0; i < GW_DECIMAL_LIMBS; i++) {
         uint64_t carry = 0;
+        if (a->limbs[i] == 0) {
+            continue; /* most limbs of most numbers */
+        }
         for (size_t j = 0; j < GW_DECIMAL_LIMBS; j++) {
             carry += product[i + j] + (uint64_t) a->limbs[i] * b->limbs[j];
             product[i + j] = (uint32_t) (carry % LIMB_BASE);

@@ -32,10 +32,17 @@ bool gw_decimal_is_text(struct gw_str text);
 enum gw_err gw_decimal_parse(struct gw_str text, struct gw_decimal *ret_number);
 /* Any 64-bit integer; places 0. */
 struct gw_decimal gw_decimal_from_i64(int64_t value);
+/* See gw_decimal_from_i64. */
+struct gw_decimal gw_decimal_from_u64(uint64_t value);
 /* Shortest decimal number that is nearest to `value` and no other float (as
  * "%.9g" with the fewest digits that read back the same). RANGE for NaN and
  * infinities. */
 enum gw_err gw_decimal_from_float32(float value, struct gw_decimal *ret_number);
+/* The same for a float64 ("%.17g"). RANGE also from about 1e72 on, and for digits
+ * beyond the 72nd place. */
+enum gw_err gw_decimal_from_float64(double value, struct gw_decimal *ret_number);
+/* The same for the bits of an IEEE 754 binary16. */
+enum gw_err gw_decimal_from_float16(uint16_t bits, struct gw_decimal *ret_number);
 /* Append the text: no leading zeros, `places` digits after the point, no minus
  * sign on zero. False when the buffer is full. */
 bool gw_decimal_put(struct gw_buf *buf, const struct gw_decimal *number);
@@ -44,6 +51,9 @@ bool gw_decimal_put(struct gw_buf *buf, const struct gw_decimal *number);
  * RANGE if it does not fit. */
 enum gw_err gw_decimal_multiply(const struct gw_decimal *a, const struct gw_decimal *b,
                                 struct gw_decimal *ret_product);
+/* a + b with the greater number of places. RANGE if it does not fit. */
+enum gw_err gw_decimal_add(const struct gw_decimal *a, const struct gw_decimal *b,
+                           struct gw_decimal *ret_sum);
 /* a - b with the greater number of places. RANGE if it does not fit. */
 enum gw_err gw_decimal_subtract(const struct gw_decimal *a, const struct gw_decimal *b,
                                 struct gw_decimal *ret_difference);

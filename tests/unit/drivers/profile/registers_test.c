@@ -14,7 +14,9 @@ static struct gw_config_point point_of(enum gw_point_type type) {
         .area = GW_AREA_HOLDING_REGISTER,
         .address = 107,
         .type = type,
+        .bit = GW_POINT_ALL_BITS,
         .scale = "1",
+        .offset = "0",
         .dead_band = "0",
         .report = GW_REPORT_SIGNAL,
         .class = GW_CLASS_STATE,
@@ -151,6 +153,183 @@ static void wrong_counts_and_scales_are_the_callers_fault(void **state) {
     assert_int_equal(gw_point_decode(&point, words, 2, &value), GW_ERR_RANGE);
 }
 
+static struct gw_point_value decoded_words(const struct gw_config_point *point,
+                                           const uint16_t *words) {
+    struct gw_point_value value;
+    assert_int_equal(gw_point_decode(point, words, gw_point_width(point), &value), GW_OK);
+    return value;
+}
+
+/* Fixed vectors: the bytes A to H are 01 23 45 67 89 AB CD EF, written out as each order
+ * has them on the wire. */
+static void the_six_orders_of_four_registers(void **state) {
+    (void) state;
+    static const uint16_t wire[GW_ORDER_COUNT][4] = {
+        [GW_ORDER_ABCD] = {0x0123, 0x4567, 0x89ab, 0xcdef},
+        [GW_ORDER_CDAB] = {0xcdef, 0x89ab, 0x4567, 0x0123},
+        [GW_ORDER_BADC] = {0x2301, 0x6745, 0xab89, 0xefcd},
+        [GW_ORDER_DCBA] = {0xefcd, 0xab89, 0x6745, 0x2301},
+        [GW_ORDER_CDABGHEF] = {0x4567, 0x0123, 0xcdef, 0x89ab},
+        [GW_ORDER_EFGHABCD] = {0x89ab, 0xcdef, 0x0123, 0x4567},
+    };
+    struct gw_config_point point = point_of(GW_POINT_UINT64);
+    for (unsigned order = 0; order < GW_ORDER_COUNT; order++) {
+        point.order = (enum gw_word_order) order;
+        struct gw_point_value value = decoded_words(&point, wire[order]);
+        assert_number(&value, "81985529216486895");
+    }
+}
+
+static void the_wide_types_are_exact(void **state) {
+    (void) state;
+    const struct {
+        enum gw_point_type type;
+        uint16_t words[4];
+        const char *expected;
+    } cases[] = {
+        {GW_POINT_UINT64, {0xffff, 0xffff, 0xffff, 0xffff}, "18446744073709551615"},
+        {GW_POINT_INT64, {0x8000, 0, 0, 0}, "-9223372036854775808"},
+        {GW_POINT_INT64, {0xffff, 0xffff, 0xffff, 0xffff}, "-1"},
+        {GW_POINT_FLOAT64, {0x3fb9, 0x9999, 0x9999, 0x999a}, "0.1"},
+        {GW_POINT_FLOAT64, {0xc0fe, 0x240c, 0x9fbe, 0x76c9}, "-123456.789"},
+        {GW_POINT_FLOAT16, {0x3c00}, "1"},
+        {GW_POINT_FLOAT16, {0xc248}, "-3.14"},
+        {GW_POINT_FLOAT16, {0x7bff}, "65500"},
+        {GW_POINT_BCD16, {0x1234}, "1234"},
+        {GW_POINT_BCD32, {0x0012, 0x3456}, "123456"},
+        {GW_POINT_BCD32, {0x9999, 0x9999}, "99999999"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gw_config_point point = point_of(cases[i].type);
+        struct gw_point_value value = decoded_words(&point, cases[i].words);
+        assert_number(&value, cases[i].expected);
+    }
+}
+
+static void a_bit_is_counted_from_the_least_significant(void **state) {
+    (void) state;
+    struct gw_config_point point = point_of(GW_POINT_BOOL);
+    for (uint8_t bit = 0; bit < 16; bit++) {
+        point.bit = bit;
+        struct gw_point_value value = decoded(&point, (uint16_t) (1u << bit), 0);
+        assert_number(&value, "1");
+        value = decoded(&point, (uint16_t) ~(1u << bit), 0);
+        assert_number(&value, "0");
+    }
+}
+
+static void an_offset_is_added_after_the_scale(void **state) {
+    (void) state;
+    struct gw_config_point point = point_of(GW_POINT_UINT16);
+    point.scale = "0.1";
+    point.offset = "-40";
+    struct gw_point_value value = decoded(&point, 655, 0);
+    assert_number(&value, "25.5");
+    point.offset = "about";
+    assert_int_equal(gw_point_decode(&point, (const uint16_t[]){1}, 1, &value), GW_ERR_INVALID);
+}
+
+static void what_is_no_number_in_any_type_is_bad(void **state) {
+    (void) state;
+    const struct {
+        enum gw_point_type type;
+        uint16_t words[4];
+    } cases[] = {
+        {GW_POINT_BCD16, {0x12a4}},
+        {GW_POINT_BCD32, {0xf000, 0}},
+        {GW_POINT_FLOAT16, {0x7c00}},
+        {GW_POINT_FLOAT16, {0x7e00}},
+        {GW_POINT_FLOAT64, {0x7ff8, 0, 0, 0}},
+        {GW_POINT_FLOAT64, {0xfff0, 0, 0, 0}},
+        {GW_POINT_FLOAT64, {0x7fe0, 0, 0, 0}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gw_config_point point = point_of(cases[i].type);
+        assert_false(decoded_words(&point, cases[i].words).good);
+    }
+}
+
+static void assert_text(const struct gw_config_point *point, const uint16_t *words,
+                        const char *expected) {
+    struct gw_point_value value = decoded_words(point, words);
+    assert_int_equal(value.good, expected != NULL);
+    if (expected) {
+        assert_true(value.is_text);
+        assert_true(gw_str_eq(gw_point_value_text(&value), gw_str_from_cstr(expected)));
+    }
+}
+
+static void strings_end_at_nul_and_lose_their_padding(void **state) {
+    (void) state;
+    struct gw_config_point point = point_of(GW_POINT_STRING);
+    point.length = 5;
+    assert_int_equal(gw_point_width(&point), 3);
+    assert_text(&point, (const uint16_t[]){0x4142, 0x4344, 0x4546}, "ABCDE");
+    assert_text(&point, (const uint16_t[]){0x4100, 0x4344, 0x4546}, "A");
+    assert_text(&point, (const uint16_t[]){0x2041, 0x2042, 0x2020}, " A B");
+    assert_text(&point, (const uint16_t[]){0, 0, 0}, "");
+    assert_text(&point, (const uint16_t[]){0x2020, 0x2020, 0x2020}, "");
+    point.order = GW_ORDER_BADC;
+    assert_text(&point, (const uint16_t[]){0x4241, 0x4443, 0x0045}, "ABCDE");
+}
+
+static void text_that_cannot_be_printed_is_bad(void **state) {
+    (void) state;
+    struct gw_config_point point = point_of(GW_POINT_STRING);
+    point.length = 4;
+    assert_text(&point, (const uint16_t[]){0xc3a4, 0x4142},
+                "\xc3\xa4"
+                "AB");
+    assert_text(&point, (const uint16_t[]){0x41c3, 0x0000}, NULL);
+    assert_text(&point, (const uint16_t[]){0xffff, 0xffff}, NULL);
+    assert_text(&point, (const uint16_t[]){0x4107, 0x4242}, NULL);
+    assert_text(&point, (const uint16_t[]){0x417f, 0x4242}, NULL);
+    assert_text(&point, (const uint16_t[]){0xc285, 0x4242}, NULL);
+}
+
+static void a_share_is_of_the_value_before(void **state) {
+    (void) state;
+    struct gw_config_point point = point_of(GW_POINT_INT16);
+    point.dead_band = "2.5%";
+    struct gw_point_value before = value_of("-200"), edge = value_of("-205"),
+                          outside = value_of("-205.01"), zero = value_of("0"),
+                          little = value_of("0.001");
+    assert_false(gw_point_has_changed(&point, &before, &edge));
+    assert_true(gw_point_has_changed(&point, &before, &outside));
+    assert_false(gw_point_has_changed(&point, &zero, &zero));
+    assert_true(gw_point_has_changed(&point, &zero, &little));
+}
+
+static void texts_change_by_any_character(void **state) {
+    (void) state;
+    struct gw_config_point point = point_of(GW_POINT_STRING);
+    point.length = 2;
+    struct gw_point_value a = decoded_words(&point, (const uint16_t[]){0x4142}),
+                          b = decoded_words(&point, (const uint16_t[]){0x4143});
+    assert_false(gw_point_has_changed(&point, &a, &a));
+    assert_true(gw_point_has_changed(&point, &a, &b));
+}
+
+static void a_text_says_that_it_is_one(void **state) {
+    (void) state;
+    struct gw_config_point point = point_of(GW_POINT_STRING);
+    point.length = 4;
+    struct gw_point_value before = decoded_words(&point, (const uint16_t[]){0x3031, 0x3200}),
+                          now = decoded_words(&point, (const uint16_t[]){0x4122, 0x4200});
+    struct gw_point_input input = {
+        .point = &point, .device = GW_STR("plc1.level"), .before = &before, .now = &now};
+    uint8_t storage[GW_POINT_DATA_MAX_BYTES];
+    struct gw_buf buf;
+    gw_buf_init(&buf, storage, sizeof(storage));
+    struct gw_event_draft draft;
+    assert_int_equal(gw_point_observe(&input, &buf, &draft), GW_OK);
+    assert_true(gw_str_eq(
+        draft.data, GW_STR("{\"address\":107,\"area\":\"holding_register\",\"point\":\"level\","
+                           "\"previous\":\"012\",\"quality\":\"good\",\"unitid\":3,"
+                           "\"value\":\"A\\\"B\",\"valuetype\":\"text\"}")));
+    assert_int_equal(gw_event_validate_draft(&draft), GW_OK);
+}
+
 static void change_is_quality_or_more_than_the_dead_band(void **state) {
     (void) state;
     struct gw_config_point point = point_of(GW_POINT_INT16);
@@ -267,7 +446,17 @@ int main(void) {
         cmocka_unit_test(a_bit_area_is_a_bool_whatever_the_type),
         cmocka_unit_test(what_is_no_number_is_bad_and_has_no_value),
         cmocka_unit_test(wrong_counts_and_scales_are_the_callers_fault),
+        cmocka_unit_test(the_six_orders_of_four_registers),
+        cmocka_unit_test(the_wide_types_are_exact),
+        cmocka_unit_test(a_bit_is_counted_from_the_least_significant),
+        cmocka_unit_test(an_offset_is_added_after_the_scale),
+        cmocka_unit_test(what_is_no_number_in_any_type_is_bad),
+        cmocka_unit_test(strings_end_at_nul_and_lose_their_padding),
+        cmocka_unit_test(text_that_cannot_be_printed_is_bad),
         cmocka_unit_test(change_is_quality_or_more_than_the_dead_band),
+        cmocka_unit_test(a_share_is_of_the_value_before),
+        cmocka_unit_test(texts_change_by_any_character),
+        cmocka_unit_test(a_text_says_that_it_is_one),
         cmocka_unit_test(drafts_say_what_was_read_and_what_was_before),
         cmocka_unit_test(every_full_storage_is_said_and_left_as_it_was),
     };

@@ -17,6 +17,8 @@ struct finding {
 };
 
 #define POINT(members) "{\"name\":\"p\"," members "}"
+#define HOLDING "\"area\":\"holding_register\","
+#define STRING HOLDING "\"address\":0,\"type\":\"string\",\"length\":4"
 
 static const struct finding findings[] = {
     {SMALL_BROKER, SMALL_BROKER "," SMALL_BROKER,
@@ -67,14 +69,66 @@ static const struct finding findings[] = {
      "devices[0].topic: no broker's topics cover it"},
     {"\"brokers\":[" SMALL_BROKER "],", "", "devices[0].topic: no broker's topics cover it"},
     {SMALL_POINT, POINT("\"area\":\"coil\",\"address\":0,\"type\":\"uint16\""),
-     "buses[0].points[0].type: a coil"},
+     "buses[0].points[0].type: found \"uint16\", but a coil or discrete input is one bit"},
     {SMALL_POINT, POINT("\"area\":\"coil\",\"address\":0,\"report\":\"counter\""),
      "buses[0].points[0].report: found \"counter\""},
     {SMALL_POINT, POINT("\"area\":\"holding_register\",\"address\":65535,\"type\":\"float32\""),
-     "buses[0].points[0].address: the value takes two registers"},
+     "buses[0].points[0].address: found 65535, but the value takes 2 registers, allowed: up to "
+     "65534"},
     {SMALL_POINT, POINT("\"area\":\"holding_register\",\"address\":65534,\"type\":\"float32\""),
      NULL},
     {SMALL_POINT, POINT("\"area\":\"holding_register\",\"address\":65535"), NULL},
+    {SMALL_POINT, POINT(HOLDING "\"type\":\"uint64\",\"address\":65533"),
+     "buses[0].points[0].address: found 65533, but the value takes 4 registers, allowed: up to "
+     "65532"},
+    {SMALL_POINT, POINT("\"area\":\"coil\",\"address\":0,\"bit\":3"),
+     "buses[0].points[0].bit: found 3, but a coil or discrete input is one bit already"},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"bit\":0"), NULL},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"bit\":15,\"type\":\"bool\""), NULL},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"bit\":16"),
+     "buses[0].points[0].bit: found number 16, allowed: a whole number from 0 to 15"},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"bit\":3,\"type\":\"uint16\""),
+     "buses[0].points[0].bit: found 3, but type is \"uint16\": leave bit out, or set type to "
+     "\"bool\""},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"type\":\"string\""),
+     "buses[0].points[0].length: found nothing, but type \"string\" needs it, allowed: 1 to "
+     "64"},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"type\":\"string\",\"length\":64"), NULL},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"length\":4"),
+     "buses[0].points[0].length: found 4, but type \"uint16\" has a length of its own"},
+    {SMALL_POINT, POINT(STRING ",\"order\":\"CDAB\""),
+     "buses[0].points[0].order: found \"CDAB\", allowed for a string: \"ABCD\", \"BADC\""},
+    {SMALL_POINT, POINT(STRING ",\"order\":\"BADC\""), NULL},
+    {SMALL_POINT, POINT(STRING ",\"scale\":\"0.1\""),
+     "buses[0].points[0].scale: found \"0.1\", but a string is no number"},
+    {SMALL_POINT, POINT(STRING ",\"report\":\"metric\""),
+     "buses[0].points[0].report: found \"metric\", but a string is no number, allowed: "
+     "\"signal\""},
+    {SMALL_POINT, POINT("\"area\":\"coil\",\"address\":0,\"order\":\"DCBA\""),
+     "buses[0].points[0].order: found \"DCBA\", but a bool has no order"},
+    {SMALL_POINT, POINT("\"area\":\"coil\",\"address\":0,\"dead_band\":\"1\""),
+     "buses[0].points[0].dead_band: found \"1\", but a bool is no number"},
+    {SMALL_POINT, POINT("\"area\":\"coil\",\"address\":0,\"offset\":\"-1\""),
+     "buses[0].points[0].offset: found \"-1\", but a bool is no number"},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"type\":\"float32\",\"order\":\"EFGHABCD\""),
+     "buses[0].points[0].order: found \"EFGHABCD\", an order of four registers, but type "
+     "\"float32\" takes 2"},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"type\":\"float64\",\"order\":\"EFGHABCD\""),
+     NULL},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"dead_band\":\"2.5%\""), NULL},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"dead_band\":\"%\""),
+     "buses[0].points[0].dead_band: found text \"%\", allowed: "},
+    {SMALL_POINT,
+     POINT(HOLDING "\"address\":0,\"max_silence_ms\":2000,\"min_interval_ms\":2001"),
+     "buses[0].points[0].min_interval_ms: found 2001, allowed: not longer than "
+     "max_silence_ms, which is 2000"},
+    {"{\"name\":\"u\",", "{\"name\":\"u\",\"max_registers\":0,",
+     "buses[0].max_registers: found number 0, allowed: a whole number from 1 to 125"},
+    {SMALL_BUS,
+     "{\"name\":\"u\",\"host\":\"127.0.0.1\",\"max_registers\":2,\"points\":[" POINT(
+         HOLDING "\"address\":0,\"type\":\"uint64\"") "]}",
+     "buses[0].points[0].type: the value takes 4 registers, but max_registers of the bus is "
+     "2"},
     {SMALL_POINT, POINT("\"area\":\"coil\",\"address\":0,\"max_silence_ms\":999"),
      "buses[0].points[0].max_silence_ms: is shorter"},
     {"\"name\":\"s\"", "\"name\":\"s\",\"batch_events\":101,\"batch_events_max\":100",

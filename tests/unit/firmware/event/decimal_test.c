@@ -253,6 +253,123 @@ static void no_float_has_a_shorter_text_than_ours_and_ours_reads_back(void **sta
     }
 }
 
+static void assert_float64(double value, const char *expected) {
+    struct gw_decimal number;
+    assert_int_equal(gw_decimal_from_float64(value, &number), GW_OK);
+    assert_decimal(&number, expected);
+}
+
+static void doubles_get_their_shortest_text(void **state) {
+    (void) state;
+    assert_float64(0.1, "0.1");
+    assert_float64(-0.0, "0");
+    assert_float64(1.0 / 3, "0.3333333333333333");
+    assert_float64(123456789.123, "123456789.123");
+    assert_float64(9007199254740993.0, "9007199254740992");
+    assert_float64(5e-55, "0.0000000000000000000000000000000000000000000000000000005");
+    assert_float64(1e71,
+                   "100000000000000000000000000000000000000000000000000000000000000000000000");
+    struct gw_decimal number;
+    const double refused[] = {(double) NAN, (double) INFINITY, 1e73, 1e300, 1e-80, 5e-324};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        assert_int_equal(gw_decimal_from_float64(refused[i], &number), GW_ERR_RANGE);
+    }
+}
+
+static void no_double_has_a_shorter_text_than_ours_and_ours_reads_back(void **state) {
+    (void) state;
+    uint64_t random = 12345;
+    unsigned taken = 0;
+    for (unsigned i = 0; i < 20000; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        double value;
+        memcpy(&value, &random, sizeof(value));
+        struct gw_decimal number;
+        if (!isfinite(value) || gw_decimal_from_float64(value, &number)) {
+            assert_true(!isfinite(value) || fabs(value) > 1e71 || fabs(value) < 1e-50);
+            continue;
+        }
+        taken++;
+        char text[GW_DECIMAL_TEXT_MAX + 1] = {0};
+        struct gw_buf buf;
+        gw_buf_init(&buf, text, GW_DECIMAL_TEXT_MAX);
+        assert_true(gw_decimal_put(&buf, &number));
+        assert_true(strtod(text, NULL) == value);
+        char theirs[330];
+        int precision = 1;
+        do {
+            snprintf(theirs, sizeof(theirs), "%.*g", precision++, value);
+        } while (strtod(theirs, NULL) != value);
+        char ours[330];
+        snprintf(ours, sizeof(ours), "%.*g", precision - 1, strtod(text, NULL));
+        assert_string_equal(ours, theirs);
+    }
+    assert_true(taken > 2000);
+}
+
+static double half_of(uint16_t bits) {
+    int exponent = bits >> 10 & 31;
+    double fraction = (bits & 1023) / 1024.0;
+    double size = exponent == 0 ? ldexp(fraction, -14) : ldexp(1 + fraction, exponent - 15);
+    return bits >> 15 ? -size : size;
+}
+
+/* All of them: ours is nearer to its half than to the neighbours, and no text with a
+ * digit less is. */
+static void every_half_reads_back_and_is_shortest(void **state) {
+    (void) state;
+    for (uint32_t bits = 0; bits < 0x7c00; bits++) {
+        struct gw_decimal number;
+        assert_int_equal(gw_decimal_from_float16((uint16_t) bits, &number), GW_OK);
+        char text[GW_DECIMAL_TEXT_MAX + 1] = {0};
+        struct gw_buf buf;
+        gw_buf_init(&buf, text, GW_DECIMAL_TEXT_MAX);
+        assert_true(gw_decimal_put(&buf, &number));
+        double value = half_of((uint16_t) bits);
+        double below = bits > 0 ? half_of((uint16_t) (bits - 1)) : -half_of(1);
+        double above = bits < 0x7bff ? half_of((uint16_t) (bits + 1)) : 65536;
+        double low = (value + below) / 2, high = (value + above) / 2, ours = strtod(text, NULL);
+        assert_true(bits % 2 == 0 ? ours >= low && ours <= high : ours > low && ours < high);
+        unsigned digits = 0;
+        for (const char *at = text; *at; at++) {
+            digits += *at != '.' && (digits > 0 || *at != '0');
+        }
+        char shorter[330];
+        if (digits > 1 && !strchr(text, '.')) {
+            continue; /* zeros before the point are no digits of precision */
+        }
+        snprintf(shorter, sizeof(shorter), "%.*e", digits > 1 ? (int) digits - 2 : 0, value);
+        double theirs = strtod(shorter, NULL);
+        assert_true(digits <= 1 || theirs < low || theirs > high
+                    || (bits % 2 == 1 && (theirs == low || theirs == high)));
+    }
+    struct gw_decimal number;
+    assert_int_equal(gw_decimal_from_float16(0x7c00, &number), GW_ERR_RANGE);
+    assert_int_equal(gw_decimal_from_float16(0xfe00, &number), GW_ERR_RANGE);
+    assert_int_equal(gw_decimal_from_float16(0xae66, &number), GW_OK);
+    assert_decimal(&number, "-0.1");
+}
+
+static void the_widest_integers_are_exact(void **state) {
+    (void) state;
+    struct gw_decimal number = gw_decimal_from_u64(UINT64_MAX);
+    assert_decimal(&number, "18446744073709551615");
+    number = gw_decimal_from_i64(INT64_MIN);
+    assert_decimal(&number, "-9223372036854775808");
+}
+
+static void sums_are_exact_and_have_a_range(void **state) {
+    (void) state;
+    struct gw_decimal a = parsed("-40"), b = parsed("12.50"), sum;
+    assert_int_equal(gw_decimal_add(&a, &b, &sum), GW_OK);
+    assert_decimal(&sum, "-27.50");
+    char text[74];
+    memset(text, '9', 72);
+    text[72] = 0;
+    a = parsed(text);
+    assert_int_equal(gw_decimal_add(&a, &b, &sum), GW_ERR_RANGE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_digits_with_one_point_inside_are_decimal_text),
@@ -266,6 +383,11 @@ int main(void) {
         cmocka_unit_test(the_edge_of_a_dead_band_is_inside),
         cmocka_unit_test(floats_get_their_shortest_text),
         cmocka_unit_test(no_float_has_a_shorter_text_than_ours_and_ours_reads_back),
+        cmocka_unit_test(doubles_get_their_shortest_text),
+        cmocka_unit_test(no_double_has_a_shorter_text_than_ours_and_ours_reads_back),
+        cmocka_unit_test(every_half_reads_back_and_is_shortest),
+        cmocka_unit_test(the_widest_integers_are_exact),
+        cmocka_unit_test(sums_are_exact_and_have_a_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
