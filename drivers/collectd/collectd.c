@@ -215,6 +215,7 @@ static void close_sources(struct gw_collectd *collectd) {
     gw_collectd_close_buses(collectd);
     gw_collectd_flush_refusals(collectd, gw_clock_mono_ms(&collectd->clock));
 }
+    gw_collectd_close_feeds(collectd);
 
 void gw_collectd_close(struct gw_collectd *collectd) {
     if (!collectd) {
@@ -269,7 +270,10 @@ static int64_t next_mono_ms(const struct gw_collectd *collectd) {
     for (size_t i = 0; i < collectd->bus_count; i++) {
         next = earlier(next, gw_modbus_bus_next_mono_ms(collectd->buses[i]));
     }
-    return next;
+    if (collectd->feeds) {
+        next = earlier(next, gw_feeds_next_mono_ms(collectd->feeds));
+    }
+    return earlier(next, gw_collectd_modbus_next_mono_ms(collectd));
 }
 
 /* All of them or none: what was opened is closed again and tried with the rest. */
@@ -285,11 +289,15 @@ static void open_sources(struct gw_collectd *collectd) {
     if (err) {
         gw_collectd_close_brokers(collectd);
         gw_collectd_close_ingress(collectd);
+    if (!err) {
+        err = gw_collectd_open_feeds(collectd);
+    }
         gw_collectd_close_buses(collectd);
     }
 }
 
 /* The sources wait until gateway.started is stored: it is the first event. */
+        gw_collectd_close_feeds(collectd);
 static enum gw_err start_sources(struct gw_collectd *collectd) {
     if (collectd->is_started) {
         open_sources(collectd);
@@ -364,6 +372,10 @@ enum gw_err gw_collectd_round(struct gw_collectd *collectd, int64_t deadline_mon
 }
 
 enum gw_err gw_collectd_run(struct gw_collectd *collectd) {
+    if (collectd->feeds) {
+        gw_feeds_tick(collectd->feeds);
+    }
+    gw_collectd_tick_modbus(collectd);
     while (!gw_loop_stopped(collectd->loop)) {
         enum gw_err err = gw_collectd_round(collectd, GW_NEVER_MS);
         if (err) {

@@ -9,6 +9,7 @@
 #include "drivers/modbus/bus.h"
 #include "drivers/mqtt/broker.h"
 #include "drivers/mqtt/ingress/ingress.h"
+#include "drivers/serial/source.h"
 #include "firmware/config/config.h"
 #include "firmware/crypto/crypto.h"
 #include "firmware/health/health.h"
@@ -64,6 +65,8 @@ struct gw_collectd {
     struct gw_ingress *ingress; /* NULL: no listener is configured */
     struct gw_modbus_bus **buses;
     size_t bus_count;
+    struct gw_collectd_modbus *modbus; /* writes and requests on demand */
+    struct gw_feeds *feeds; /* NULL: none is configured */
     struct gw_refusals refusals;
     struct gw_issue_log issue_log;
     int64_t refused_mono_ms; /* last refusal, 0 = not lately */
@@ -142,8 +145,18 @@ void gw_collectd_close_ingress(struct gw_collectd *collectd);
 struct gw_device_activity *gw_collectd_make_activities(const struct gw_config *config);
 /* The device table as brokers take it; valid until the next reload. */
 struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd);
+/* Something could not be held back and is lost: a loss record will say so. */
+void gw_collectd_count_refused(struct gw_collectd *collectd, const struct gw_refused *refused);
 /* Write loss records that are due. */
 void gw_collectd_flush_refusals(struct gw_collectd *collectd, int64_t now_mono_ms);
+
+/* ---- collectd_feeds.c ---- */
+
+enum gw_err gw_collectd_open_feeds(struct gw_collectd *collectd);
+/* Commits what they still had. */
+void gw_collectd_close_feeds(struct gw_collectd *collectd);
+/* Append the member "feeds" of the snapshot. */
+void gw_collectd_put_feeds(const struct gw_collectd *collectd, struct gw_buf *buf);
 
 /* ---- collectd_heartbeat.c ---- */
 

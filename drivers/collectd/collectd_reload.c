@@ -64,6 +64,9 @@ static void close_changed(struct gw_collectd *collectd, unsigned changed) {
     if (changed & GW_PART_BUSES) {
         gw_collectd_close_buses(collectd);
     }
+    if (changed & GW_PART_FEEDS) {
+        gw_collectd_close_feeds(collectd);
+    }
 }
 
 static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) {
@@ -86,8 +89,12 @@ static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) 
     if (!err && (changed & GW_PART_BUSES)) {
         err = gw_collectd_open_buses(collectd);
     }
+    if (!err && (changed & GW_PART_FEEDS)) {
+        err = gw_collectd_open_feeds(collectd);
+    }
     if (err) {
-        close_changed(collectd, GW_PART_BROKERS | GW_PART_INGRESS | GW_PART_BUSES);
+        close_changed(collectd, GW_PART_BROKERS | GW_PART_INGRESS | GW_PART_BUSES
+                                    | GW_PART_FEEDS);
         collectd->are_sources_open = false; /* tried again each second */
     }
     return err;

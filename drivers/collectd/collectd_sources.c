@@ -8,7 +8,7 @@
 /* Room for an issue that ends a while after the last refusal. */
 #define REFUSED_SHOWN_MS 600000
 
-static void count_refused(struct gw_collectd *collectd, const struct gw_refused *refused) {
+void gw_collectd_count_refused(struct gw_collectd *collectd, const struct gw_refused *refused) {
     gw_refusals_add(&collectd->refusals, refused, gw_clock_wall_ms(&collectd->clock));
     collectd->refused_mono_ms = gw_clock_mono_ms(&collectd->clock);
     gw_health_raise(collectd->health, GW_ISSUE_CAPTURE_REFUSED, (struct gw_str){0},
@@ -19,13 +19,13 @@ static void count_refused(struct gw_collectd *collectd, const struct gw_refused 
 static void on_refused(void *context, struct gw_str device, enum gw_flow_class class,
                        uint64_t count) {
     struct gw_refused refused = {device, class, GW_REFUSED_FULL, count};
-    count_refused(context, &refused);
+    gw_collectd_count_refused(context, &refused);
 }
 
 static void on_commit_failed(void *context, struct gw_str device, enum gw_flow_class class,
                              uint64_t count) {
     struct gw_refused refused = {device, class, GW_REFUSED_FAILED, count};
-    count_refused(context, &refused);
+    gw_collectd_count_refused(context, &refused);
 }
 
 static void on_bus_refused(void *context, struct gw_str device, enum gw_flow_class class,
@@ -36,7 +36,7 @@ static void on_bus_refused(void *context, struct gw_str device, enum gw_flow_cla
         [GW_MODBUS_REFUSED_STOPPED] = GW_REFUSED_STOPPED,
     };
     struct gw_refused refused = {device, class, reasons[why], count};
-    count_refused(context, &refused);
+    gw_collectd_count_refused(context, &refused);
 }
 
 /* ---- brokers ---- */

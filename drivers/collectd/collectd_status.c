@@ -204,6 +204,7 @@ static void put_sections(void *context, struct gw_buf *buf) {
     put_brokers(collectd, buf);
     put_front_door(collectd, buf);
     put_buses(collectd, buf);
+    gw_collectd_put_feeds(collectd, buf);
     put_devices(collectd, buf);
 }
 

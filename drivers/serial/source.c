@@ -53,8 +53,8 @@ static void settle_hold(struct source *source, int64_t now_mono_ms) {
 /* ---- decoding ---- */
 
 static void decode_rest(struct source *source, int64_t now_mono_ms) {
-    if (source->rest_len == 0 || source->held_until_mono_ms != 0
-        || (!source->is_forced && source_is_full(source))) {
+    bool must_wait = source->held_until_mono_ms != 0 || source_is_full(source);
+    if (source->rest_len == 0 || (must_wait && source->can_hold && !source->is_forced)) {
         return;
     }
     size_t taken = gw_feed_push(

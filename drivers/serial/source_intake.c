@@ -14,6 +14,9 @@
 #define RESERVE (GW_FEED_BURST_MAX + 1)
 /* Submitted before the loop gets its turn again. */
 #define SUBMITS_MAX 500
+/* A device babbles on: said once in so long. Each frame is in the quarantine, or
+ * counted. */
+#define BABBLING_SAID_MS 60000
 
 static struct gw_str device_of(const struct source *source) {
     return gw_str_from_cstr(source->device);
@@ -99,10 +102,27 @@ static void note_condition(struct source *source, const struct gw_observed_item 
     }
 }
 
+static bool is_said_already(struct source *source, const struct gw_observed_item *item,
+                            int64_t now_mono_ms) {
+    if (item->kind != GW_OBSERVED_CONDITION
+        || !gw_str_eq(item->condition, GW_STR("babbling"))) {
+        return false;
+    }
+    bool is_recent = source->babbling_said_mono_ms != 0
+                     && now_mono_ms - source->babbling_said_mono_ms < BABBLING_SAID_MS;
+    if (!is_recent) {
+        source->babbling_said_mono_ms = now_mono_ms;
+    }
+    return is_recent;
+}
+
 bool source_take_item(void *context, const struct gw_observed_item *item) {
     struct source *source = context;
     int64_t now_mono_ms = gw_clock_mono_ms(source->feeds->options.clock);
     note_condition(source, item);
+    if (is_said_already(source, item, now_mono_ms)) {
+        return true;
+    }
     if (item->kind == GW_UNDECODABLE) {
         quarantine(source, item, item->detail);
     } else {

@@ -38,6 +38,7 @@ struct source {
     char detail[200];
     int64_t since_wall_ms, last_wall_ms;
     int64_t over_rate_mono_ms, turned_away_mono_ms; /* last time, 0 = not lately */
+    int64_t babbling_said_mono_ms;
     uint64_t bytes, taken, stored, refused, undecodable;
     uint64_t window_taken, window_undecodable; /* since the last look */
 };

@@ -165,7 +165,6 @@ static bool may_accept(struct door *door, int64_t now_mono_ms) {
         door->accepted = 0;
     }
     if (door->accepted < ACCEPTS_PER_SECOND) {
-        door->accepted++;
         return true;
     }
     door->next_mono_ms = door->window_mono_ms + WINDOW_MS;
@@ -186,6 +185,7 @@ static void on_connection(void *context, int fd, unsigned events) {
         if (accepted < 0) {
             return;
         }
+        door->accepted++;
         struct tcp_server *server = find_server(door, &peer);
         if (server) {
             begin_connection(server, accepted, &peer);

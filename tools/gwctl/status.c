@@ -193,6 +193,9 @@ static void show_rows(const struct gw_json *snapshot, const char *section, const
         if (gw_gwctl_text_of(row, "error").len > 0) {
             show_member(out, ", ", row, "error", "");
         }
+        if (gw_gwctl_text_of(row, "detail").len > 0) {
+            show_member(out, ", ", row, "detail", "");
+        }
         (void) fputc('\n', out);
     }
 }
@@ -270,6 +273,7 @@ static void show_state(const struct daemon_state *state, FILE *out) {
     show_front_door(snapshot, out);
     show_rows(snapshot, "brokers", "broker", out);
     show_rows(snapshot, "buses", "bus", out);
+    show_rows(snapshot, "feeds", "feed", out);
     show_rows(snapshot, "devices", "device", out);
     show_rows(snapshot, "sinks", "sink", out);
     show_sink_backlog(snapshot, out);
