@@ -164,6 +164,9 @@ static enum gw_err open_rest(struct gw_collectd *collectd, struct gw_buf *errors
         err = gw_collectd_load_chain(collectd);
     }
     if (!err) {
+        err = gw_collectd_open_modbus(collectd);
+    }
+    if (!err) {
         err = gw_collectd_open_control(collectd, errors);
     }
     return err;
@@ -212,16 +215,17 @@ static void close_sources(struct gw_collectd *collectd) {
     acknowledge_all(collectd);
     gw_collectd_close_brokers(collectd);
     gw_collectd_close_ingress(collectd);
+    gw_collectd_close_feeds(collectd);
     gw_collectd_close_buses(collectd);
     gw_collectd_flush_refusals(collectd, gw_clock_mono_ms(&collectd->clock));
 }
-    gw_collectd_close_feeds(collectd);
 
 void gw_collectd_close(struct gw_collectd *collectd) {
     if (!collectd) {
         return;
     }
     close_sources(collectd);
+    gw_collectd_close_modbus(collectd);
     if (collectd->server) {
         gw_ipc_server_close(collectd->server);
     }
@@ -285,19 +289,19 @@ static void open_sources(struct gw_collectd *collectd) {
     if (!err) {
         err = gw_collectd_open_buses(collectd);
     }
+    if (!err) {
+        err = gw_collectd_open_feeds(collectd);
+    }
     collectd->are_sources_open = err == GW_OK;
     if (err) {
         gw_collectd_close_brokers(collectd);
         gw_collectd_close_ingress(collectd);
-    if (!err) {
-        err = gw_collectd_open_feeds(collectd);
-    }
         gw_collectd_close_buses(collectd);
+        gw_collectd_close_feeds(collectd);
     }
 }
 
 /* The sources wait until gateway.started is stored: it is the first event. */
-        gw_collectd_close_feeds(collectd);
 static enum gw_err start_sources(struct gw_collectd *collectd) {
     if (collectd->is_started) {
         open_sources(collectd);
@@ -368,14 +372,14 @@ enum gw_err gw_collectd_round(struct gw_collectd *collectd, int64_t deadline_mon
     for (size_t i = 0; i < collectd->bus_count; i++) {
         gw_modbus_bus_tick(collectd->buses[i]);
     }
-    return every_second(collectd);
-}
-
-enum gw_err gw_collectd_run(struct gw_collectd *collectd) {
     if (collectd->feeds) {
         gw_feeds_tick(collectd->feeds);
     }
     gw_collectd_tick_modbus(collectd);
+    return every_second(collectd);
+}
+
+enum gw_err gw_collectd_run(struct gw_collectd *collectd) {
     while (!gw_loop_stopped(collectd->loop)) {
         enum gw_err err = gw_collectd_round(collectd, GW_NEVER_MS);
         if (err) {

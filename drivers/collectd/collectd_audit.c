@@ -92,6 +92,11 @@ static enum gw_err commit_entry(struct gw_collectd *collectd,
     struct gw_state_change changes[GW_COLLECTD_WITH_CHANGES_MAX + 3];
     struct gw_unit whole = {
         .state_table = GW_COLLECTD_TABLE, .events = events, .changes = changes};
+    if (with) {
+        whole.second_table = with->second_table;
+        whole.second_changes = with->second_changes;
+        whole.second_change_count = with->second_change_count;
+    }
     for (size_t i = 0; with && i < with->event_count; i++) {
         events[whole.event_count++] = with->events[i];
     }

@@ -186,8 +186,9 @@ enum gw_err gw_collectd_load_chain(struct gw_collectd *collectd);
 struct gw_collectd_audit {
     struct gw_str actor, action, target, outcome, detail;
 };
-/* Append to the chain, together with the events and changes (of
- * GW_COLLECTD_TABLE) of `with` (NULL = alone), in one commit. SCHEMA for texts
+/* Append to the chain, together with the events, changes (of GW_COLLECTD_TABLE) and
+ * second changes (of a table of their own) of `with` (NULL = alone), in one commit.
+ * SCHEMA for texts
  * with control characters, RANGE for too long ones; else as
  * gw_collectd_commit_unit. */
 #define GW_COLLECTD_WITH_EVENTS_MAX 16
@@ -243,5 +244,24 @@ void gw_collectd_verb_device_add(const struct gw_collectd_request *request);
 void gw_collectd_verb_device_rotate(const struct gw_collectd_request *request);
 void gw_collectd_verb_device_revoke(const struct gw_collectd_request *request);
 void gw_collectd_verb_device_command(const struct gw_collectd_request *request);
+
+/* ---- collectd_modbus.c: Modbus on demand, safe writes ---- */
+
+/* After the queue was opened. NOMEM, IO. */
+enum gw_err gw_collectd_open_modbus(struct gw_collectd *collectd);
+/* After the buses were closed. */
+void gw_collectd_close_modbus(struct gw_collectd *collectd);
+/* The buses are open, or the configuration is another one: what may be written now. */
+void gw_collectd_point_writes(struct gw_collectd *collectd);
+/* The buses are closed. */
+void gw_collectd_hold_writes(struct gw_collectd *collectd);
+/* When gw_collectd_tick_modbus wants to run next. */
+int64_t gw_collectd_modbus_next_mono_ms(const struct gw_collectd *collectd);
+void gw_collectd_tick_modbus(struct gw_collectd *collectd);
+/* Verbs, as above; answered now or when the unit has answered. */
+void gw_collectd_verb_modbus_list(const struct gw_collectd_request *request);
+void gw_collectd_verb_modbus_read(const struct gw_collectd_request *request);
+void gw_collectd_verb_modbus_scan(const struct gw_collectd_request *request);
+void gw_collectd_verb_modbus_write(const struct gw_collectd_request *request);
 
 #endif

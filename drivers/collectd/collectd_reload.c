@@ -111,6 +111,7 @@ static enum gw_err apply(struct gw_collectd *collectd, struct gw_config *fresh,
         collectd->activities = activities;
     }
     point_brokers(collectd);
+    gw_collectd_point_writes(collectd);
     gw_config_close(old);
     enum gw_err err = open_changed(collectd, changed);
     collectd->fell_back = false;

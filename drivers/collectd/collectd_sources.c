@@ -156,6 +156,7 @@ enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd) {
         }
         collectd->bus_count++;
     }
+    gw_collectd_point_writes(collectd);
     return GW_OK;
 }
 
@@ -168,6 +169,7 @@ void gw_collectd_close_buses(struct gw_collectd *collectd) {
     for (size_t i = 0; i < collectd->bus_count; i++) {
         gw_modbus_bus_drain(collectd->buses[i]);
     }
+    gw_collectd_hold_writes(collectd);
     (void) !gw_queue_commit(collectd->queue);
     for (size_t i = 0; i < collectd->bus_count; i++) {
         gw_modbus_bus_close(collectd->buses[i]);

@@ -17,23 +17,38 @@ struct gw_modbus_worker {
     bool is_started;
     int stop_fd; /* readable = stop */
     struct gw_poller *poller;
+    struct gw_modbus_jobs *jobs; /* NULL = none */
     const struct gw_clock *clock;
 };
 
 GW_DEFINE_CLEANUP(struct gw_modbus_worker *, gw_modbus_worker_stop, stopp)
 
-/* True if told to stop meanwhile. */
+/* Until then, or until there is a job. True if told to stop meanwhile. */
 static bool sleep_until(const struct gw_modbus_worker *worker, int64_t due_mono_ms) {
     int64_t left_ms = due_mono_ms - gw_clock_mono_ms(worker->clock);
     left_ms = left_ms < 0 ? 0 : left_ms > SLEEP_MAX_MS ? SLEEP_MAX_MS : left_ms;
-    struct pollfd stop = {.fd = worker->stop_fd, .events = POLLIN};
-    return poll(&stop, 1, (int) left_ms) > 0;
+    /* poll(2) passes over a negative descriptor. */
+    struct pollfd bells[] = {
+        {.fd = worker->stop_fd, .events = POLLIN},
+        {.fd = worker->jobs ? gw_modbus_jobs_work_fd(worker->jobs) : -1, .events = POLLIN}};
+    return poll(bells, GW_ARRAY_LEN(bells), (int) left_ms) > 0 && bells[0].revents != 0;
+}
+
+/* One at most: jobs and polls take turns. */
+static void execute_job(struct gw_modbus_worker *worker) {
+    struct gw_modbus_job job;
+    struct gw_modbus_answer answer;
+    if (worker->jobs && gw_modbus_jobs_take(worker->jobs, &job)) {
+        gw_poller_execute(worker->poller, &job, &answer);
+        gw_modbus_jobs_finish(worker->jobs, &answer);
+    }
 }
 
 static void *run(void *argument) {
     struct gw_modbus_worker *worker = argument;
     int64_t due_mono_ms = 0;
     while (!sleep_until(worker, due_mono_ms)) {
+        execute_job(worker);
         due_mono_ms = gw_poller_step(worker->poller);
     }
     return NULL;
@@ -49,13 +64,15 @@ static int start_thread(struct gw_modbus_worker *worker) {
     return failed;
 }
 
-enum gw_err gw_modbus_worker_start(struct gw_poller *poller, const struct gw_clock *clock,
+enum gw_err gw_modbus_worker_start(struct gw_poller *poller, struct gw_modbus_jobs *jobs,
+                                   const struct gw_clock *clock,
                                    struct gw_modbus_worker **ret_worker) {
     GW_CLEANUP(stopp) struct gw_modbus_worker *worker = calloc(1, sizeof *worker);
     if (!worker) {
         return GW_ERR_NOMEM;
     }
     worker->poller = poller;
+    worker->jobs = jobs;
     worker->clock = clock;
     worker->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (worker->stop_fd < 0) {

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The thread of one bus: steps its poller until told to stop. */
+/* The thread of one bus: steps its poller until told to stop, and between two steps
+ * executes one job, if any (job.h). */
 #ifndef GW_MODBUS_WORKER_H
 #define GW_MODBUS_WORKER_H
 
+#include "drivers/modbus/job.h"
 #include "drivers/modbus/poller.h"
 
 struct gw_modbus_worker;
 
 /* Start the thread; it alone uses `poller` and what that points to, but for the
- * handover, until _stop returns. NOMEM, IO. */
-enum gw_err gw_modbus_worker_start(struct gw_poller *poller, const struct gw_clock *clock,
+ * handover, until _stop returns. `jobs` may be NULL. NOMEM, IO. */
+enum gw_err gw_modbus_worker_start(struct gw_poller *poller, struct gw_modbus_jobs *jobs,
+                                   const struct gw_clock *clock,
                                    struct gw_modbus_worker **ret_worker);
 /* Tell it to stop; does not wait. NULL is allowed. */
 void gw_modbus_worker_signal(struct gw_modbus_worker *worker);
 /* Tell it to stop, wait for what is under way, free it. NULL is allowed. After
- * gw_modbus_tcp_interrupt a request ends at once, a connect at the latest after
+ * gw_modbus_wire_interrupt a request ends at once, a connect at the latest after
  * GW_MODBUS_CONNECT_MAX_MS for each address, a name that is being looked up not
  * counted. */
 void gw_modbus_worker_stop(struct gw_modbus_worker *worker);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "firmware/base/cleanup.h"
+#include "firmware/gs1/carrier.h"
 
 #define DEFAULT_CONFIG "/etc/gangway/config.json"
 #define HELP_COLUMN 38
@@ -104,6 +105,47 @@ static bool take_timed(struct gw_gwctl_arguments *arguments, const char *value) 
     return true;
 }
 
+static bool take_id(struct gw_gwctl_arguments *arguments, const char *value) {
+    arguments->id = value;
+    return value[0] != '\0';
+}
+
+static bool take_expires(struct gw_gwctl_arguments *arguments, const char *value) {
+    arguments->expires = value;
+    return value[0] != '\0';
+}
+
+static bool take_maps(struct gw_gwctl_arguments *arguments, const char *value) {
+    arguments->maps = value;
+    return value[0] != '\0';
+}
+
+static bool take_prefix(struct gw_gwctl_arguments *arguments, const char *value) {
+    arguments->prefix = value;
+    return true;
+}
+
+static bool take_points(struct gw_gwctl_arguments *arguments, const char *value) {
+    arguments->points = value;
+    return value[0] != '\0';
+}
+
+static bool take_unit(struct gw_gwctl_arguments *arguments, const char *value) {
+    return take_number(value, &arguments->has_unit, &arguments->unit)
+           && (arguments->unit <= 247 || arguments->unit == 255);
+}
+
+static bool take_aim(struct gw_gwctl_arguments *arguments, const char *value) {
+    arguments->aim = value;
+    return strlen(value) == GW_GS1_AIM_BYTES && gw_gs1_carrier_find(gw_str_from_cstr(value));
+}
+
+static bool take_across(struct gw_gwctl_arguments *arguments, const char *value) {
+    (void) value;
+    arguments->across = true;
+    return true;
+}
+
 static const char a_number[] = "a whole number from 1";
 
 static const struct option options[] = {
@@ -122,10 +164,21 @@ static const struct option options[] = {
      "which epoch; the store's own if left out"},
     {"output", "FILE", take_output, "a path", "write there instead of standard output"},
     {"all", NULL, take_all, NULL, "all of them"},
+    {"aim", "ID", take_aim, "an AIM symbology identifier such as ]C1",
+     "identifier of scans that come without one"},
+    {"across", NULL, take_across, NULL, "what an AI requires may stand in another scan"},
     {"profiles", "FOLDER", take_profiles, "a path",
      "folder of the profiles, if not the installed"},
     {"split", "N", take_split, a_number, "push the bytes in pieces of N"},
     {"timed", NULL, take_timed, NULL, "lines of milliseconds and bytes in hexadecimal"},
+    {"id", "ID", take_id, "text", "id of the command; the same again writes nothing twice"},
+    {"expires", "WHEN", take_expires, "seconds or a time",
+     "seconds from now, or a time: not written later (10)"},
+    {"maps", "FOLDER", take_maps, "a path", "folder of the device maps, if not the installed"},
+    {"unit", "N", take_unit, "1 to 247, or 255", "Modbus unit id of the device"},
+    {"prefix", "TEXT", take_prefix, "text", "begins the names of the points (u<unit>)"},
+    {"points", "LIST", take_points, "names with commas between",
+     "only these points; all of the map if left out"},
 };
 
 /* Options every command takes. */
@@ -157,7 +210,7 @@ struct parsing {
     int at;
     struct gw_buf *reason;
     struct gw_gwctl_arguments arguments;
-    const char *words[2 + GW_GWCTL_POSITIONS_MAX]; /* group, verb, positions */
+    const char *words[3 + GW_GWCTL_POSITIONS_MAX]; /* group, verb, positions */
     size_t word_count;
     const struct option *given[GW_ARRAY_LEN(options)];
     size_t given_count;
@@ -210,16 +263,29 @@ static enum gw_err parse_words(struct parsing *parsing) {
     return GW_OK;
 }
 
+#define NOT_OF_GROUP SIZE_MAX
+
+/* How many words name the group; NOT_OF_GROUP if they name another one. */
+static size_t group_words(const struct parsing *parsing, const char *group) {
+    struct gw_str rest = gw_str_from_cstr(group), word;
+    size_t count = 0;
+    while (group && gw_str_split(&rest, ' ', &word)) {
+        if (count >= parsing->word_count
+            || !gw_str_eq(word, gw_str_from_cstr(parsing->words[count]))) {
+            return NOT_OF_GROUP;
+        }
+        count++;
+    }
+    return count;
+}
+
 static const struct gw_gwctl_command *find_command(struct parsing *parsing,
                                                    size_t *ret_words_used) {
     const struct gw_gwctl_command *command;
     for (size_t i = 0; (command = gw_gwctl_command_at(i)) != NULL; i++) {
-        size_t used = command->group ? 2 : 1;
-        bool is_group =
-            !command->group
-            || (parsing->word_count > 0 && strcmp(command->group, parsing->words[0]) == 0);
-        if (is_group && parsing->word_count >= used
-            && strcmp(command->verb, parsing->words[used - 1]) == 0) {
+        size_t used = group_words(parsing, command->group);
+        if (used < parsing->word_count && used != NOT_OF_GROUP
+            && strcmp(command->verb, parsing->words[used++]) == 0) {
             *ret_words_used = used;
             return command;
         }

@@ -6,7 +6,7 @@
 #include "firmware/base/buf.h"
 #include "firmware/policy/flow_class.h"
 
-#define GW_GWCTL_POSITIONS_MAX 2
+#define GW_GWCTL_POSITIONS_MAX 16
 
 struct gw_gwctl;
 
@@ -28,13 +28,20 @@ struct gw_gwctl_arguments {
     bool has_split;
     uint64_t split;
     bool timed;
+    const char *aim; /* NULL = not given */
+    bool across;
+    const char *id, *expires; /* NULL = not given */
+    const char *maps;         /* NULL = the installed ones */
+    const char *prefix, *points;
+    bool has_unit;
+    uint64_t unit;
     const char *positions[GW_GWCTL_POSITIONS_MAX];
     size_t position_count;
 };
 
 /* One verb of the program. */
 struct gw_gwctl_command {
-    const char *group; /* "queue", or NULL for verbs of one word */
+    const char *group; /* "queue", "modbus map", or NULL for verbs of one word */
     const char *verb;
     int (*run)(struct gw_gwctl *ctl);
     const char *positions; /* "CLASS SEQUENCE" as in the usage line */

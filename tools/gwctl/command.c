@@ -66,6 +66,35 @@ static const struct gw_gwctl_command commands[] = {
      "every frame of a scale, motion too. With --timed the input is lines of milliseconds and "
      "bytes in hexadecimal; else no time passes. Bytes that are no text are written \\xHH, "
      "a backslash then \\\\, and an encoding member says so."},
+    {"modbus", "list", gw_gwctl_modbus_list, "", 0, 0, "", "",
+     "List the buses and what commands may write on them."},
+    {"modbus", "scan", gw_gwctl_modbus_scan, "BUS [AREA ADDRESS]", 1, 3, "from to", "",
+     "Ask which units of a bus answer. Reads one register of each unit id (holding register 0 "
+     "unless another place is given) between two polls, one after the other, with pauses. "
+     "--from and --to are unit ids, 1 to 247."},
+    {"modbus", "read", gw_gwctl_modbus_read, "BUS UNIT AREA ADDRESS [COUNT]", 4, 5, "", "",
+     "Read registers or bits of a unit now. AREA: coil, discrete, input or holding. ADDRESS: "
+     "as on the wire from 0, or the number in the manual such as 40001; a wire address that "
+     "looks like one is written in hexadecimal."},
+    {"modbus", "decode", gw_gwctl_modbus_decode, "REGISTER... | BUS UNIT AREA ADDRESS [COUNT]",
+     1, GW_GWCTL_POSITIONS_MAX, "", "",
+     "Show registers in every type and order, side by side. REGISTER: such as 0x4048 0xf5c3; "
+     "else they are read now, as by gwctl modbus read."},
+    {"modbus", "write", gw_gwctl_modbus_write, "BUS NAME VALUE | BUS UNIT AREA ADDRESS VALUE",
+     3, 5, "id expires", "",
+     "Write one value that the configuration allows (see gwctl modbus list). Written at most "
+     "once, read back, recorded; the same --id again tells what became of it. Exit status 0 "
+     "only when it is done."},
+    {"modbus", "maps", gw_gwctl_modbus_maps, "", 0, 0, "maps", "", "List the device maps."},
+    {"modbus map", "show", gw_gwctl_modbus_map_show, "MAP", 1, 1, "maps", "",
+     "Show a device map: its points, what their bits mean, and where it is from. MAP is a name "
+     "from the list or a file."},
+    {"modbus map", "expand", gw_gwctl_modbus_map_expand, "MAP", 1, 1, "maps unit prefix points",
+     "unit",
+     "Print the points of a device map for the configuration. They go into the points of a "
+     "bus."},
+    {"modbus map", "check", gw_gwctl_modbus_map_check, "FILE", 1, 1, "maps", "",
+     "Check a device map. Its points, and that its examples decode to their values."},
     {"config", "check", gw_gwctl_config_check, "[FILE]", 0, 1, "", "",
      "Check a configuration. Names everything that is wrong, not only the first."},
     {"config", "explain", gw_gwctl_config_explain, "[KEY]", 0, 1, "", "",
@@ -78,6 +107,19 @@ static const struct gw_gwctl_command commands[] = {
      "Name the parts in which two configurations differ."},
     {"config", "reload", gw_gwctl_config_reload, "", 0, 0, "", "",
      "Let the daemons load the configuration. On an error the old one runs on."},
+    {"gs1", "ai", gw_gwctl_gs1_ai, "", 0, 0, "", "",
+     "List every GS1 application identifier. With its title, format, whether a separator must "
+     "follow, what it is in a Digital Link and which others it requires or excludes; with "
+     "--json one object a line: ai, title, format, min, max, separator, key, qualifier, "
+     "attribute, qualifiers, requires, excludes."},
+    {"gs1", "parse", gw_gwctl_gs1_parse, "", 0, 0, "aim across", "",
+     "Say what scans mean. Reads one scan a line from standard input, as a JSON string so that "
+     "the group separator can be written (\"]C10109521234543213\\u001d10A\"), and prints one "
+     "JSON object a line: ok; why, why_text, why_ai and why_at (code, sentence, application "
+     "identifier and byte of the first fault, null if ok); kind (element_string, gtin, "
+     "digital_link, other); carrier; aim; elements (\"(01)...(10)...\"); digital_link "
+     "(canonical, or null); identity (the same without attributes); urn (where there is no "
+     "digital_link); notes."},
 };
 
 const struct gw_gwctl_command *gw_gwctl_command_at(size_t index) {

@@ -116,6 +116,17 @@ int gw_gwctl_quarantine_export(struct gw_gwctl *ctl);
 int gw_gwctl_quarantine_drop(struct gw_gwctl *ctl);
 /* Walks the hash chain in the store. */
 int gw_gwctl_audit_verify(struct gw_gwctl *ctl);
+/* Modbus: what may be written; who answers; what is there; write. */
+int gw_gwctl_modbus_list(struct gw_gwctl *ctl);
+int gw_gwctl_modbus_scan(struct gw_gwctl *ctl);
+int gw_gwctl_modbus_read(struct gw_gwctl *ctl);
+int gw_gwctl_modbus_decode(struct gw_gwctl *ctl);
+int gw_gwctl_modbus_write(struct gw_gwctl *ctl);
+/* Device maps. */
+int gw_gwctl_modbus_maps(struct gw_gwctl *ctl);
+int gw_gwctl_modbus_map_show(struct gw_gwctl *ctl);
+int gw_gwctl_modbus_map_expand(struct gw_gwctl *ctl);
+int gw_gwctl_modbus_map_check(struct gw_gwctl *ctl);
 /* All findings of a file. */
 int gw_gwctl_config_check(struct gw_gwctl *ctl);
 /* Help for a key. */
@@ -134,5 +145,9 @@ int gw_gwctl_profile_feed(struct gw_gwctl *ctl);
 int gw_gwctl_profile_list(struct gw_gwctl *ctl);
 /* Asks both daemons to load the file. */
 int gw_gwctl_config_reload(struct gw_gwctl *ctl);
+/* Every GS1 application identifier. */
+int gw_gwctl_gs1_ai(struct gw_gwctl *ctl);
+/* What the scans on standard input say; needs no gateway. */
+int gw_gwctl_gs1_parse(struct gw_gwctl *ctl);
 
 #endif
