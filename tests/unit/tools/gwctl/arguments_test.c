@@ -64,7 +64,7 @@ static void each_command_is_found_and_has_help_of_its_own(void **state) {
         assert_non_null(strstr(page, command->help));
         assert_non_null(strstr(page, "--config FILE"));
     }
-    assert_int_equal(count, 27);
+    assert_true(count >= 27);
 }
 
 static void the_version_is_told_without_a_command_or_a_configuration(void **state) {
