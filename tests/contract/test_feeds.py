@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Captured feeds: bytes in, observations out, through `gwctl profile feed`; and that
+each profile has its capture and its page."""
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FEEDS = ROOT / "tests" / "contract" / "feeds"
+PROFILES = ROOT / "drivers" / "profile" / "profiles"
+GWCTL = (ROOT / os.environ.get("GW_BUILD", "build/debug") / "bin" / "gwctl").resolve()
+
+NAMES = sorted(path.stem for path in PROFILES.glob("*.json"))
+CAPTURES = sorted(path for path in FEEDS.iterdir() if path.suffix in (".in", ".timed"))
+
+
+def gwctl(*arguments, stdin=b""):
+    assert GWCTL.exists(), f"{GWCTL} is missing: build it, or set GW_BUILD"
+    return subprocess.run([GWCTL, *arguments], input=stdin, capture_output=True, timeout=60,
+                          env={"PATH": "/nowhere"})
+
+
+def feed(capture, *options):
+    timed = ["--timed"] if capture.suffix == ".timed" else []
+    done = gwctl("profile", "feed", capture.stem, "--profiles", PROFILES, *timed, *options,
+                 stdin=capture.read_bytes())
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_a_capture_gives_the_observations_that_are_written_down(capture):
+    assert feed(capture) == capture.with_suffix(".out").read_text()
+
+
+@pytest.mark.parametrize("capture", [c for c in CAPTURES if c.suffix == ".in"],
+                         ids=lambda path: path.stem)
+@pytest.mark.parametrize("split", [1, 3])
+def test_a_capture_in_pieces_gives_the_same(capture, split):
+    assert feed(capture, "--split", str(split)) == capture.with_suffix(".out").read_text()
+
+
+def observations():
+    for capture in CAPTURES:
+        for line in capture.with_suffix(".out").read_text().splitlines():
+            yield capture.stem, json.loads(line)
+
+
+def test_only_a_stable_weight_has_a_number():
+    weights = [item for _, item in observations() if item["kind"] == "weight"]
+    assert {item["state"] for item in weights} >= {"stable", "over", "under", "error"}
+    for item in weights:
+        assert ("value" in item) == (item["state"] == "stable"), item
+        assert ("unit" in item) == (item["state"] == "stable"), item
+
+
+def test_every_scale_protocol_is_captured_with_its_faults():
+    for name in NAMES:
+        profile = json.loads((PROFILES / f"{name}.json").read_text())
+        if profile["kind"] != "scale" or profile["decode"] in ("json", "modbus"):
+            continue
+        if profile["weight"].get("report", "cycle") != "cycle":
+            continue
+        seen = [item for stem, item in observations() if stem == name]
+        states = {item.get("state") for item in seen}
+        assert {"stable", "over", "under"} <= states, (name, states)
+        assert any(item["kind"] == "undecodable" for item in seen), name
+        every = feed(FEEDS / f"{name}.in", "--all")
+        assert '"state":"dynamic"' in every, name
+
+
+def test_an_unescaped_raw_is_the_bytes_that_were_sent():
+    """Every scan's raw, its escapes undone, stands in the capture."""
+    for capture in CAPTURES:
+        if capture.suffix != ".in" or "json" in capture.stem:
+            continue
+        sent = capture.read_bytes()
+        for line in capture.with_suffix(".out").read_text().splitlines():
+            item = json.loads(line)
+            raw = item.get("raw", "")
+            if item.get("rawencoding") == "escaped":
+                raw = raw.encode().decode("unicode_escape").encode("latin-1")
+            elif item["kind"] != "scan" or "deviceeventid" not in item:
+                raw = raw.encode()
+            else:
+                raw = raw.encode().replace(b"\x1d", b"\\u001d").replace(b'"', b'\\"')
+            assert raw in sent, (capture.stem, item)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_profile_is_good_and_has_a_capture_and_a_page(name):
+    done = gwctl("profile", "check", PROFILES / f"{name}.json")
+    assert done.returncode == 0, done.stderr.decode()
+    assert any(capture.stem == name for capture in CAPTURES), "no capture"
+    page = (PROFILES / f"{name}.md").read_text()
+    assert page.startswith("# ") and len(page.splitlines()) >= 8, "no page worth the name"
+    assert f"`{name}`" in page
+
+
+def test_captures_and_pages_belong_to_profiles():
+    assert {capture.stem for capture in CAPTURES} <= set(NAMES)
+    assert {page.stem for page in PROFILES.glob("*.md")} == set(NAMES)
+
+
+def test_the_list_names_every_profile():
+    done = gwctl("profile", "list", "--profiles", PROFILES, "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == NAMES
+
+
+def test_a_faulty_profile_names_every_fault_and_what_is_allowed(tmp_path):
+    path = tmp_path / "dock.json"
+    path.write_text('{"name":"dock","title":"x","kind":"scale","decode":"sms","sources":["y"],'
+                    '"weight":{"rearm":"1"},"serial":{"baud":"fast"}}')
+    done = gwctl("profile", "check", path)
+    assert done.returncode == 1
+    told = done.stderr.decode()
+    assert 'decode: found text "sms", allowed: one of "text", "json", "mt_sics"' in told
+    assert "weight.rearm: unknown key, did you mean" in told
+    assert 'serial.baud: found text "fast", allowed: a whole number from 110' in told
+
+
+def test_a_profile_that_does_not_exist_is_a_sentence():
+    done = gwctl("profile", "feed", "nosuch", "--profiles", PROFILES)
+    assert done.returncode == 1
+    assert "nosuch" in done.stderr.decode()

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Framing, scans and time. What the bytes of each protocol mean stands in the
+ * captures of tests/contract/feeds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/drivers/profile/feed_rig.h"
+
+#define SCANNER(members)                                                                       \
+    "{\"name\":\"t\",\"title\":\"t\",\"kind\":\"scanner\",\"decode\":\"text\","                \
+    "\"sources\":[\"t\"]," members "}"
+
+static void an_idle_gap_ends_a_code_at_the_tick(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-idle");
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), INT64_MAX);
+    feed_rig_push(&rig, "ABC", 1000);
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), 1050);
+    gw_feed_tick(rig.feed, 1049);
+    feed_rig_expect(&rig, "");
+    gw_feed_tick(rig.feed, 1050);
+    feed_rig_expect(&rig, "{\"kind\":\"scan\",\"code\":\"ABC\",\"raw\":\"ABC\"}\n");
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), INT64_MAX);
+    feed_rig_close(&rig);
+}
+
+static void a_late_tick_does_not_join_two_codes(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-idle");
+    feed_rig_push(&rig, "ABC", 1000);
+    feed_rig_push(&rig, "DEF", 1050); /* no tick came in between */
+    gw_feed_tick(rig.feed, 1100);
+    feed_rig_expect(&rig, "{\"kind\":\"scan\",\"code\":\"ABC\",\"raw\":\"ABC\"}\n"
+                          "{\"kind\":\"scan\",\"code\":\"DEF\",\"raw\":\"DEF\"}\n");
+    feed_rig_close(&rig);
+}
+
+static void a_pause_shorter_than_the_gap_does_not_cut_a_code(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-idle");
+    feed_rig_push(&rig, "AB", 1000);
+    feed_rig_push(&rig, "C", 1049);
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), 1099);
+    gw_feed_tick(rig.feed, 1099);
+    feed_rig_expect(&rig, "{\"kind\":\"scan\",\"code\":\"ABC\",\"raw\":\"ABC\"}\n");
+    feed_rig_close(&rig);
+}
+
+static void a_lost_terminator_is_remarked(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "keyboard-us");
+    feed_rig_push(&rig, "ABC", 0);
+    gw_feed_tick(rig.feed, 500);
+    feed_rig_push(&rig, "DEF\r", 600);
+    feed_rig_expect(&rig,
+                    "{\"kind\":\"scan\",\"code\":\"ABC\",\"remarks\":[\"unterminated\"],"
+                    "\"raw\":\"ABC\"}\n{\"kind\":\"scan\",\"code\":\"DEF\",\"raw\":\"DEF\"}\n");
+    feed_rig_close(&rig);
+}
+
+static void half_a_code_is_no_scan_where_silence_ends_nothing(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-cr");
+    feed_rig_push(&rig, "40063", 0);
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), INT64_MAX);
+    gw_feed_end(rig.feed, 10);
+    feed_rig_expect(&rig, "{\"kind\":\"undecodable\",\"reason\":\"the line ended in the middle "
+                          "of a frame\",\"raw\":\"40063\"}\n");
+    feed_rig_push(&rig, "81333931\r", 20);
+    feed_rig_expect(&rig, "{\"kind\":\"scan\",\"code\":\"81333931\",\"raw\":\"81333931\"}\n");
+    feed_rig_close(&rig);
+}
+
+static void repeats_are_counted_within_a_sliding_window_and_never_swallowed(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-cr"); /* 500 ms */
+    feed_rig_push(&rig, "A\r", 0);
+    feed_rig_push(&rig, "A\r", 400);
+    feed_rig_push(&rig, "A\r", 899);
+    feed_rig_push(&rig, "A\r", 1399); /* 500 after the last: a new reading */
+    feed_rig_expect(&rig, "{\"kind\":\"scan\",\"code\":\"A\",\"raw\":\"A\"}\n"
+                          "{\"kind\":\"scan\",\"code\":\"A\",\"repeat\":1,"
+                          "\"remarks\":[\"repeated\"],\"raw\":\"A\"}\n"
+                          "{\"kind\":\"scan\",\"code\":\"A\",\"repeat\":2,"
+                          "\"remarks\":[\"repeated\"],\"raw\":\"A\"}\n"
+                          "{\"kind\":\"scan\",\"code\":\"A\",\"raw\":\"A\"}\n");
+    feed_rig_close(&rig);
+}
+
+static void repeats_are_seen_among_the_codes_of_a_pallet(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-cr");
+    for (unsigned i = 0; i < 16; i++) {
+        char code[8];
+        (void) snprintf(code, sizeof code, "C%u\r", i);
+        feed_rig_push(&rig, code, i);
+    }
+    assert_int_equal(feed_rig_count(&rig, "repeat"), 0);
+    feed_rig_push(&rig, "C0\rC15\r", 20);
+    assert_int_equal(feed_rig_count(&rig, "\"repeat\":1"), 2);
+    feed_rig_push(&rig, "new\rC1\r", 21); /* the oldest made room for the new one */
+    assert_int_equal(feed_rig_count(&rig, "repeat"), 2);
+    feed_rig_close(&rig);
+}
+
+static void a_reopened_line_knows_no_repeats(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-cr");
+    feed_rig_push(&rig, "A\r", 0);
+    gw_feed_end(rig.feed, 1);
+    feed_rig_push(&rig, "A\r", 2);
+    assert_int_equal(feed_rig_count(&rig, "repeat"), 0);
+    assert_int_equal(rig.taken, 2);
+    feed_rig_close(&rig);
+}
+
+static void a_frame_of_the_full_length_is_taken_and_one_byte_more_is_not(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open_text(&rig, SCANNER("\"framing\":{\"mode\":\"crlf\",\"max_bytes\":16}"));
+    feed_rig_push(&rig, "0123456789abcdef\r\n", 0);
+    feed_rig_expect(&rig, "{\"kind\":\"scan\",\"code\":\"0123456789abcdef\",\"raw\":"
+                          "\"0123456789abcdef\"}\n");
+    feed_rig_push(&rig, "0123456789abcdefg\r\nnext\r\n", 0);
+    assert_int_equal(feed_rig_count(&rig, "\"droppedbytes\":1,"), 1);
+    assert_int_equal(feed_rig_count(&rig, "\"code\":\"next\""), 1);
+    feed_rig_close(&rig);
+}
+
+static void a_babbling_device_is_one_condition_and_one_refusal(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open_text(&rig, SCANNER("\"framing\":{\"mode\":\"cr\",\"max_bytes\":16}"));
+    for (unsigned i = 0; i < 1000; i++) {
+        feed_rig_push(&rig, "babble ", i);
+    }
+    assert_int_equal(rig.taken, 1);
+    feed_rig_push(&rig, "\rgood\r", 1000);
+    feed_rig_expect(
+        &rig, "{\"kind\":\"condition\",\"condition\":\"babbling\",\"detail\":\"more bytes than "
+              "framing.max_bytes without an end of frame\"}\n"
+              "{\"kind\":\"undecodable\",\"reason\":\"longer than framing.max_bytes\","
+              "\"droppedbytes\":6984,\"raw\":\"babble babble ba\"}\n"
+              "{\"kind\":\"scan\",\"code\":\"good\",\"raw\":\"good\"}\n");
+    feed_rig_close(&rig);
+}
+
+static void a_message_is_one_frame_whatever_it_holds(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-line");
+    gw_feed_push_frame(rig.feed, gw_bytes_from_str(GW_STR("two\nlines\r\n")), 0);
+    gw_feed_push_frame(rig.feed, gw_bytes_from_str(GW_STR("bare")), 0);
+    feed_rig_expect(&rig,
+                    "{\"kind\":\"scan\",\"code\":\"two\\nlines\",\"raw\":\"two\\nlines\"}\n"
+                    "{\"kind\":\"scan\",\"code\":\"bare\",\"raw\":\"bare\"}\n");
+    feed_rig_close(&rig);
+    feed_rig_open(&rig, "proglove-mqtt");
+    gw_feed_push_frame(rig.feed,
+                       gw_bytes_from_str(GW_STR("{\n  \"event_type\": \"scan\",\n  "
+                                                "\"scan_code\": \"A\"\n}\n")),
+                       0);
+    feed_rig_expect(&rig, "{\"kind\":\"scan\",\"code\":\"A\",\"raw\":\"A\"}\n");
+    feed_rig_close(&rig);
+}
+
+static void a_message_of_a_scale_needs_no_end_mark(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "mt-sics-print");
+    gw_feed_push_frame(rig.feed, gw_bytes_from_str(GW_STR("S S     1.5 kg")), 0);
+    gw_feed_push_frame(rig.feed, gw_bytes_from_str(GW_STR("S S     2.5 kg\r\n")), 0);
+    assert_int_equal(feed_rig_count(&rig, "\"state\":\"stable\""), 2);
+    feed_rig_close(&rig);
+}
+
+/* ---- polling ---- */
+
+static bool is_request_due(struct feed_rig *rig, int64_t now_mono_ms) {
+    struct gw_bytes request;
+    if (!gw_feed_request(rig->feed, now_mono_ms, &request)) {
+        return false;
+    }
+    assert_memory_equal(request.ptr, "SI\r\n", 4);
+    assert_int_equal(request.len, 4);
+    return true;
+}
+
+static void a_scale_is_asked_again_after_its_answer_and_the_period(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "mt-sics"); /* period 200, time-out 1000 */
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), 0);
+    assert_true(is_request_due(&rig, 0));
+    assert_false(is_request_due(&rig, 500)); /* no answer yet */
+    feed_rig_push(&rig, "S S 1.0 kg\r\n", 50);
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), 200);
+    assert_false(is_request_due(&rig, 199));
+    assert_true(is_request_due(&rig, 200));
+    feed_rig_push(&rig, "S S 1.0 kg\r\n", 900); /* slow, but in time */
+    assert_true(is_request_due(&rig, 900));
+    feed_rig_close(&rig);
+}
+
+static void without_an_answer_the_next_request_waits_for_the_time_out(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "mt-sics");
+    assert_true(is_request_due(&rig, 0));
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), 1000);
+    assert_false(is_request_due(&rig, 999));
+    assert_true(is_request_due(&rig, 1000));
+    feed_rig_close(&rig);
+}
+
+static void a_device_without_frames_is_told_silent_once_and_answering_once(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "mt-sics"); /* silent after 5000 */
+    for (int64_t now = 0; now <= 20000; now += 500) {
+        gw_feed_tick(rig.feed, now);
+        (void) is_request_due(&rig, now);
+    }
+    assert_int_equal(feed_rig_count(&rig, "silent"), 1);
+    feed_rig_push(&rig, "S D 1.0 kg\r\n", 20100);
+    feed_rig_push(&rig, "S D 1.1 kg\r\n", 20200);
+    assert_int_equal(feed_rig_count(&rig, "answering"), 1);
+    assert_int_equal(rig.taken, 2);
+    feed_rig_close(&rig);
+}
+
+static void half_an_answer_is_refused_after_the_gap(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "mt-sics"); /* gap 500 */
+    feed_rig_push(&rig, "S S     1", 0);
+    feed_rig_push(&rig, "00.00 g\r\n", 600);
+    feed_rig_expect(
+        &rig, "{\"kind\":\"undecodable\",\"reason\":\"the device stopped in the middle of "
+              "a frame\",\"raw\":\"S S     1\"}\n"
+              "{\"kind\":\"undecodable\",\"reason\":\"not an answer of MT-SICS\",\"raw\":"
+              "\"00.00 g\"}\n");
+    feed_rig_close(&rig);
+}
+
+static bool ignore(void *context, const struct gw_observed_item *item) {
+    (void) context;
+    (void) item;
+    return true;
+}
+
+static void a_feed_without_bytes_or_sink_is_refused(void **state) {
+    (void) state;
+    const struct gw_profile points = {.decode = GW_DECODE_MODBUS};
+    struct gw_feed_options options = {.profile = &points, .sink = ignore};
+    struct gw_feed *feed = NULL;
+    assert_int_equal(gw_feed_open(&options, &feed), GW_ERR_INVALID);
+    const struct gw_profile text = {.decode = GW_DECODE_TEXT};
+    options = (struct gw_feed_options){.profile = &text};
+    assert_int_equal(gw_feed_open(&options, &feed), GW_ERR_INVALID);
+    assert_null(feed);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_idle_gap_ends_a_code_at_the_tick),
+        cmocka_unit_test(a_late_tick_does_not_join_two_codes),
+        cmocka_unit_test(a_pause_shorter_than_the_gap_does_not_cut_a_code),
+        cmocka_unit_test(a_lost_terminator_is_remarked),
+        cmocka_unit_test(half_a_code_is_no_scan_where_silence_ends_nothing),
+        cmocka_unit_test(repeats_are_counted_within_a_sliding_window_and_never_swallowed),
+        cmocka_unit_test(repeats_are_seen_among_the_codes_of_a_pallet),
+        cmocka_unit_test(a_reopened_line_knows_no_repeats),
+        cmocka_unit_test(a_frame_of_the_full_length_is_taken_and_one_byte_more_is_not),
+        cmocka_unit_test(a_babbling_device_is_one_condition_and_one_refusal),
+        cmocka_unit_test(a_message_is_one_frame_whatever_it_holds),
+        cmocka_unit_test(a_message_of_a_scale_needs_no_end_mark),
+        cmocka_unit_test(a_scale_is_asked_again_after_its_answer_and_the_period),
+        cmocka_unit_test(without_an_answer_the_next_request_waits_for_the_time_out),
+        cmocka_unit_test(a_device_without_frames_is_told_silent_once_and_answering_once),
+        cmocka_unit_test(half_an_answer_is_refused_after_the_gap),
+        cmocka_unit_test(a_feed_without_bytes_or_sink_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
