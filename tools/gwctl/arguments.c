@@ -5,7 +5,6 @@
 
 #include "firmware/base/cleanup.h"
 #include "firmware/gs1/carrier.h"
-#include "firmware/gs1/carrier.h"
 
 #define DEFAULT_CONFIG "/etc/gangway/config.json"
 #define HELP_COLUMN 38
@@ -147,17 +146,6 @@ static bool take_across(struct gw_gwctl_arguments *arguments, const char *value)
     return true;
 }
 
-static bool take_aim(struct gw_gwctl_arguments *arguments, const char *value) {
-    arguments->aim = value;
-    return strlen(value) == GW_GS1_AIM_BYTES && gw_gs1_carrier_find(gw_str_from_cstr(value));
-}
-
-static bool take_across(struct gw_gwctl_arguments *arguments, const char *value) {
-    (void) value;
-    arguments->across = true;
-    return true;
-}
-
 static const char a_number[] = "a whole number from 1";
 
 static const struct option options[] = {
@@ -176,9 +164,6 @@ static const struct option options[] = {
      "which epoch; the store's own if left out"},
     {"output", "FILE", take_output, "a path", "write there instead of standard output"},
     {"all", NULL, take_all, NULL, "all of them"},
-    {"aim", "ID", take_aim, "an AIM symbology identifier such as ]C1",
-     "identifier of scans that come without one"},
-    {"across", NULL, take_across, NULL, "what an AI requires may stand in another scan"},
     {"aim", "ID", take_aim, "an AIM symbology identifier such as ]C1",
      "identifier of scans that come without one"},
     {"across", NULL, take_across, NULL, "what an AI requires may stand in another scan"},

@@ -30,8 +30,6 @@ struct gw_gwctl_arguments {
     bool timed;
     const char *aim; /* NULL = not given */
     bool across;
-    const char *aim; /* NULL = not given */
-    bool across;
     const char *id, *expires; /* NULL = not given */
     const char *maps;         /* NULL = the installed ones */
     const char *prefix, *points;

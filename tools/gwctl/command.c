@@ -120,19 +120,6 @@ static const struct gw_gwctl_command commands[] = {
      "digital_link, other); carrier; aim; elements (\"(01)...(10)...\"); digital_link "
      "(canonical, or null); identity (the same without attributes); urn (where there is no "
      "digital_link); notes."},
-    {"gs1", "ai", gw_gwctl_gs1_ai, "", 0, 0, "", "",
-     "List every GS1 application identifier. With its title, format, whether a separator must "
-     "follow, what it is in a Digital Link and which others it requires or excludes; with "
-     "--json one object a line: ai, title, format, min, max, separator, key, qualifier, "
-     "attribute, qualifiers, requires, excludes."},
-    {"gs1", "parse", gw_gwctl_gs1_parse, "", 0, 0, "aim across", "",
-     "Say what scans mean. Reads one scan a line from standard input, as a JSON string so that "
-     "the group separator can be written (\"]C10109521234543213\\u001d10A\"), and prints one "
-     "JSON object a line: ok; why, why_text, why_ai and why_at (code, sentence, application "
-     "identifier and byte of the first fault, null if ok); kind (element_string, gtin, "
-     "digital_link, other); carrier; aim; elements (\"(01)...(10)...\"); digital_link "
-     "(canonical, or null); identity (the same without attributes); urn (where there is no "
-     "digital_link); notes."},
 };
 
 const struct gw_gwctl_command *gw_gwctl_command_at(size_t index) {

@@ -149,9 +149,5 @@ int gw_gwctl_config_reload(struct gw_gwctl *ctl);
 int gw_gwctl_gs1_ai(struct gw_gwctl *ctl);
 /* What the scans on standard input say; needs no gateway. */
 int gw_gwctl_gs1_parse(struct gw_gwctl *ctl);
-/* Every GS1 application identifier. */
-int gw_gwctl_gs1_ai(struct gw_gwctl *ctl);
-/* What the scans on standard input say; needs no gateway. */
-int gw_gwctl_gs1_parse(struct gw_gwctl *ctl);
 
 #endif
