@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""simulate scanners | plc | hostile | compare: the command line."""
+"""simulate scanners | scale | line-scanner | plc | hostile | compare: the command line."""
 import argparse
 import asyncio
 import json
@@ -35,8 +35,13 @@ def _parser():
     fleet.add_argument("--figures", action="store_true", help="a JSON line of figures a second")
     fleet.set_defaults(run=_fleet)
 
-    plc = commands.add_parser("plc", help="a PLC as Modbus TCP server")
+    _add_lines(commands)
+    plc = commands.add_parser("plc", help="a PLC as Modbus server")
     plc.add_argument("--listen", default="127.0.0.1:1502", help="HOST:PORT, port 0 = any free")
+    plc.add_argument("--rtu-listen", type=int, metavar="PORT",
+                     help="RTU frames over TCP as well, on the same host; 0 = any free")
+    plc.add_argument("--rtu-line", metavar="PATH",
+                     help="RTU as well, on a pseudo terminal that is made and linked here")
     plc.add_argument("--control-port", type=int, default=0)
     plc.add_argument("--bus", default="plc1", help="ledgers are BUS.POINT.jsonl")
     plc.add_argument("--ledgers", help="folder")
@@ -60,6 +65,31 @@ def _parser():
     forms = commands.add_parser("forms", help="the gateway's device settings for each form")
     forms.set_defaults(run=lambda options: print(json.dumps(payloads.POINTERS, indent=1)) or 0)
     return parser
+
+
+def _add_lines(commands):
+    """Devices on a serial line or a TCP connection."""
+    from . import scales, serial_scanner
+    scale = commands.add_parser("scale", help="a scale on a serial line or TCP")
+    scale.add_argument("--protocol", required=True, choices=sorted(scales.PROTOCOLS))
+    scale.add_argument("--cycles", type=int, default=10, help="loads put on and taken off")
+    scale.set_defaults(run=_scale, known_faults=scales.FAULTS)
+    scanner = commands.add_parser("line-scanner", help="a scanner on a serial line or TCP")
+    scanner.add_argument("--count", type=int, default=100, help="codes")
+    scanner.add_argument("--rate", type=float, default=10.0, help="codes a second")
+    scanner.add_argument("--terminator", default="\\r", help="may hold \\r \\n \\t \\x03")
+    scanner.set_defaults(run=_line_scanner, known_faults=serial_scanner.FAULTS)
+    for parser in (scale, scanner):
+        parser.add_argument("--device", required=True, help="name of the ledger")
+        parser.add_argument("--ledgers", required=True, help="folder")
+        place = parser.add_mutually_exclusive_group(required=True)
+        place.add_argument("--pty", metavar="PATH", help="link to a pseudo-terminal")
+        place.add_argument("--listen", metavar="HOST:PORT", help="port 0 = any free")
+        place.add_argument("--connect", metavar="HOST:PORT", help="of the gateway")
+        parser.add_argument("--from-address", help="with --connect: own address")
+        parser.add_argument("--fault", action="append", default=[], metavar="NAME@NUMBER",
+                            help="repeatable; NUMBER of the cycle or code")
+        parser.add_argument("--seconds", type=float, default=600.0, help="give up after")
 
 
 def _address(text):
@@ -102,19 +132,70 @@ def _figures(devices):
             "devices": {device.name: device.acked for device in devices}}
 
 
+def _open_line(options):
+    from . import lines
+    if options.pty:
+        return lines.PtyLine(options.pty)
+    if options.listen:
+        return lines.TcpListenLine(*_address(options.listen))
+    return lines.TcpCallLine(*_address(options.connect), options.from_address)
+
+
+def _faults(options):
+    """{number: fault} of the --fault options."""
+    faults = {}
+    for text in options.fault:
+        name, _, number = text.partition("@")
+        if name not in options.known_faults:
+            raise ValueError(f"--fault {text}: known: {' '.join(options.known_faults)}")
+        faults[int(number)] = name
+    return faults
+
+
+def _run_on_line(options, make):
+    """Plug it in, say where, run, say what happened."""
+    from .ledger import Ledger
+    pathlib.Path(options.ledgers).mkdir(parents=True, exist_ok=True)
+    line = _open_line(options)
+    line.plug()
+    print(json.dumps(line.place), flush=True)
+    device = make(line, Ledger(options.ledgers, options.device))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: device.stop())
+    finished = device.run(time.monotonic() + options.seconds)
+    print(json.dumps({"device": options.device, "finished": finished, **device.figures}),
+          flush=True)
+    time.sleep(0.3)  # what is on its way arrives before the line goes
+    line.close()
+    return 0 if finished else 1
+
+
+def _scale(options):
+    from . import scales
+    return _run_on_line(options, lambda line, ledger: scales.Scale(
+        scales.PROTOCOLS[options.protocol](), line, ledger, options.cycles, _faults(options)))
+
+
+def _line_scanner(options):
+    from . import serial_scanner
+    terminator = options.terminator.encode().decode("unicode_escape").encode("latin-1")
+    return _run_on_line(options, lambda line, ledger: serial_scanner.LineScanner(
+        line, ledger, options.count, options.rate, terminator, _faults(options)))
+
+
 def _plc(options):
     from . import plc_program
     host, port = _address(options.listen)
     if options.ledgers:
         pathlib.Path(options.ledgers).mkdir(parents=True, exist_ok=True)
 
-    def ready(port, control):
-        print(json.dumps({"port": port, "control": f"http://127.0.0.1:{control}"}), flush=True)
+    def ready(places):
+        print(json.dumps(places), flush=True)
 
     async def until_told():
         task = asyncio.ensure_future(plc_program.run(
-            options.bus, host, port, options.control_port, options.ledgers, options.interval,
-            ready))
+            options.bus, plc_program.Doors(host, port, options.rtu_listen, options.rtu_line),
+            options.control_port, options.ledgers, options.interval, ready))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)

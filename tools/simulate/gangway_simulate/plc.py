@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A PLC as Modbus TCP server, in plain asyncio: independent of libmodbus.
+"""A PLC as Modbus server, in plain asyncio: independent of libmodbus and of our own.
 
-Frame: transaction u16, protocol u16 (0), length u16, unit u8, function u8, data
-(Modbus Messaging on TCP/IP V1.0b); functions 1-6, 15, 16 of the Application
-Protocol V1.1b3. The ledger of each point says which values were served.
+Frames: plc_frames.py; functions 1-6, 15, 16 of the Application Protocol V1.1b3. The
+ledger of each point says which values were served.
 """
 import asyncio
+import functools
 import struct
 import time
 
 from .plc_faults import spoil
+from .plc_frames import FrameError, RtuFraming, TcpFraming
 
 AREAS = {1: "coil", 2: "discrete_input", 3: "holding_register", 4: "input_register"}
 MAX_BITS, MAX_REGISTERS = 2000, 125
@@ -103,22 +104,31 @@ class Plc:
 
     # -- serving
 
-    async def serve(self, host, port):
+    async def serve(self, host, port, framing=TcpFraming):
         """Listen; the asyncio server."""
-        return await asyncio.start_server(self._client, host, port)
+        return await asyncio.start_server(functools.partial(self._client, framing), host, port)
 
-    async def _client(self, reader, writer):
+    async def serve_line(self, line):
+        """Answer on a serial line until it hangs up."""
+        reader, writer = await line.open()
+        while not reader.at_eof():
+            await self._client(RtuFraming, reader, writer, is_line=True)
+
+    async def _client(self, framing, reader, writer, is_line=False):
         self.figures["connections"] += 1
         self._writers.add(writer)
         try:
             while True:
-                header = await reader.readexactly(7)
-                transaction, protocol, length, unit = struct.unpack(">HHHB", header)
-                if protocol != 0 or not 2 <= length <= 254:
+                transaction, unit, pdu = await framing.read(reader)
+                frame = functools.partial(framing.frame, transaction)
+                # On a line a unit that is not there is silent, not "no path" (11).
+                if is_line and unit not in self.units:
+                    continue
+                if not await self._request(writer, frame, unit, pdu):
                     break
-                pdu = await reader.readexactly(length - 1)
-                if not await self._request(writer, transaction, unit, pdu):
-                    break
+        except FrameError:
+            if is_line:
+                await _skip_frame(reader)
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
@@ -130,7 +140,7 @@ class Plc:
         for writer in list(self._writers):
             writer.close()
 
-    async def _request(self, writer, transaction, unit, pdu):
+    async def _request(self, writer, frame, unit, pdu):
         """Answer one request; False ends the connection."""
         self.figures["requests"] += 1
         fault = self.faults.take(unit)
@@ -149,11 +159,10 @@ class Plc:
         except ModbusException as exception:
             self.figures["exceptions"] += 1
             answer = bytes([pdu[0] | 0x80, exception.code])
-        frame = struct.pack(">HHHB", transaction, 0, len(answer) + 1, unit) + answer
         if fault and name not in ("exception", "delay"):
-            writer.write(spoil(fault, frame))
+            writer.write(spoil(fault, frame, unit, answer))
         else:
-            writer.write(frame)
+            writer.write(frame(unit, answer))
             self._note(served, clean=fault is None)
         await writer.drain()
         return True
@@ -205,6 +214,15 @@ class Plc:
                 point.n += 1
                 ledger.write(n=point.n, value=value, kind=point.kind,
                              clean=clean and is_change, t_acked=time.time())
+
+
+async def _skip_frame(reader):
+    """Whatever still comes of what was no frame, up to the next silence."""
+    try:
+        while await asyncio.wait_for(reader.read(256), 0.05):
+            pass
+    except asyncio.TimeoutError:
+        pass
 
 
 def _write(memory, function, pdu):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Modbus TCP peer can do wrong, on command.
+"""What a Modbus peer can do wrong, on command.
 
 A fault is a JSON object {"do": NAME, "times": N (1; 0 = for ever), "unit"?: only
 this unit id, ...}:
@@ -8,17 +8,18 @@ this unit id, ...}:
   exception          "code" (4)
   delay              "seconds" (1) before the right answer
   drop               the connection is closed instead of an answer
-  wrong_transaction  the answer carries another transaction id
+  wrong_transaction  the answer carries another transaction id (TCP)
+  wrong_crc          the last byte of the answer is another one (RTU: of its CRC)
   wrong_unit         the answer carries another unit id
   wrong_function     the answer carries another function
   wrong_count        one byte of data is missing, the lengths agree with that
   truncated          half the frame, then nothing
+  extra              one byte follows the answer
   garbage            bytes that are no frame
 """
-import struct
 
 NAMES = ("silence", "exception", "delay", "drop", "wrong_transaction", "wrong_unit",
-         "wrong_function", "wrong_count", "truncated", "garbage")
+         "wrong_function", "wrong_count", "wrong_crc", "truncated", "extra", "garbage")
 
 
 class Faults:
@@ -54,21 +55,24 @@ class Faults:
         return None
 
 
-def spoil(fault, frame):
-    """The bytes that go out instead of `frame` (MBAP header and PDU)."""
+def spoil(fault, frame, unit, pdu):
+    """The bytes that go out instead of frame(unit, pdu)."""
     name = fault["do"]
+    right = frame(unit, pdu)
     if name == "wrong_transaction":
-        (transaction,) = struct.unpack_from(">H", frame)
-        return struct.pack(">H", transaction ^ 0x5555) + frame[2:]
+        return bytes([right[0] ^ 0x55, right[1] ^ 0x55]) + right[2:]
     if name == "wrong_unit":
-        return frame[:6] + bytes([frame[6] ^ 0x0f]) + frame[7:]
+        return frame(unit ^ 0x0f, pdu)
     if name == "wrong_function":
-        return frame[:7] + bytes([frame[7] ^ 0x04]) + frame[8:]
+        return frame(unit, bytes([pdu[0] ^ 0x04]) + pdu[1:])
     if name == "wrong_count":
-        pdu = bytes([frame[7], max(0, frame[8] - 1)]) + frame[9:-1]
-        return frame[:4] + struct.pack(">H", len(pdu) + 1) + frame[6:7] + pdu
+        return frame(unit, bytes([pdu[0], max(0, pdu[1] - 1)]) + pdu[2:-1])
+    if name == "wrong_crc":
+        return right[:-1] + bytes([right[-1] ^ 0x10])
     if name == "truncated":
-        return frame[:len(frame) // 2]
+        return right[:len(right) // 2]
+    if name == "extra":
+        return right + b"\0"
     if name == "garbage":
         return b"\xde\xad\xbe\xef" * 5
-    return frame
+    return right

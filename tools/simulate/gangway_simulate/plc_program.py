@@ -14,12 +14,15 @@ Control (plain HTTP on 127.0.0.1): GET /state, POST /faults [..], POST /drop,
 POST /set {"point": name, "value": v}, POST /pause, POST /resume.
 """
 import asyncio
+import contextlib
 import json
 import math
 
 from .ledger import Ledger
 from .plc import Memory, Plc, Point
 from .plc_faults import Faults
+from .plc_frames import Line as SerialLine
+from .plc_frames import RtuFraming
 
 POINTS = (
     ("running", "coil", 0, "bool"), ("gate", "discrete_input", 3, "bool"),
@@ -135,15 +138,44 @@ class Control:
         return 200, {}
 
 
-async def run(bus, host, port, control_port, folder, interval_s, ready):
-    """Serve until cancelled; `ready` is called with the two ports."""
+class Doors:
+    """Where the PLC is reached: Modbus TCP, and RTU on TCP and on a line if wanted."""
+
+    def __init__(self, host, port, rtu_port=None, rtu_line=None):
+        self.host = host
+        self.port = port
+        self.rtu_port = rtu_port
+        self.rtu_line = rtu_line
+
+    async def open(self, plc):
+        """The servers, what says where they are, and the line."""
+        servers = [await plc.serve(self.host, self.port)]
+        places = {"port": servers[0].sockets[0].getsockname()[1]}
+        if self.rtu_port is not None:
+            servers.append(await plc.serve(self.host, self.rtu_port, RtuFraming))
+            places["rtu_port"] = servers[1].sockets[0].getsockname()[1]
+        line = None
+        if self.rtu_line is not None:
+            line = SerialLine(self.rtu_line)
+            places["rtu_line"] = self.rtu_line
+        return servers, places, line
+
+
+async def run(bus, doors, control_port, folder, interval_s, ready):
+    """Serve until cancelled; `ready` is called with where."""
     plc = make_plc(bus, folder)
-    line = Line(plc, interval_s)
-    server = await plc.serve(host, port)
-    control = await Control(plc, line).serve(control_port)
-    ready(server.sockets[0].getsockname()[1], control.sockets[0].getsockname()[1])
-    async with server, control:
+    machine = Line(plc, interval_s)
+    servers, places, line = await doors.open(plc)
+    control = await Control(plc, machine).serve(control_port)
+    places["control"] = f"http://127.0.0.1:{control.sockets[0].getsockname()[1]}"
+    async with contextlib.AsyncExitStack() as stack:
+        for server in (*servers, control):
+            await stack.enter_async_context(server)
+        tasks = [machine.run()] + ([plc.serve_line(line)] if line else [])
+        ready(places)
         try:
-            await line.run()
+            await asyncio.gather(*tasks)
         finally:
+            if line:
+                line.close()
             plc.drop_all()  # since Python 3.12 closing waits for every connection
