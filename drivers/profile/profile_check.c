@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules that need several keys, each a function of the table at the end. They run
  * on profiles with findings too: a member that was refused is "" or 0 here, and no
- * rule may take that for a fault of its own. */
+ * rule may take that for a fault of its own. Without kind and decode there is
+ * nothing to ask. */
 #include "drivers/profile/profile_table.h"
 #include "firmware/base/cleanup.h"
 
@@ -31,15 +32,25 @@ static bool is_written(const struct checking *checking, const char *group, const
     return (member ? gw_json_member(object, member) : object) != NULL;
 }
 
+static bool is_spelled(const struct checking *checking, const char *name, const char *value) {
+    struct gw_str text;
+    return gw_json_get_str(gw_json_member(checking->root, name), &text) == GW_OK
+           && gw_str_eq(text, gw_str_from_cstr(value));
+}
+
+/* A kind or decode that was refused reads as the first of its kind. */
+static bool is_understood(const struct checking *checking) {
+    const struct gw_profile *profile = checking->profile;
+    return (profile->kind != GW_PROFILE_SCANNER || is_spelled(checking, "kind", "scanner"))
+           && (profile->decode != GW_DECODE_TEXT || is_spelled(checking, "decode", "text"));
+}
+
 static bool is_protocol(enum gw_profile_decode decode) {
     return decode >= GW_DECODE_MT_SICS && decode <= GW_DECODE_SARTORIUS_SBI;
 }
 
 static void check_decode(const struct checking *checking) {
     const struct gw_profile *profile = checking->profile;
-    if (!is_written(checking, "kind", NULL) || !is_written(checking, "decode", NULL)) {
-        return;
-    }
     if (profile->kind == GW_PROFILE_SCANNER && profile->decode > GW_DECODE_JSON) {
         find_fault(checking, "decode", NULL,
                    "found the protocol of a scale, allowed for a scanner: \"text\", \"json\"");
@@ -258,7 +269,7 @@ static profile_rule *const rules[] = {
 void gw_profile_check(struct gw_config_report *report, const struct gw_json *root,
                       const struct gw_profile *profile) {
     const struct checking checking = {report, root, profile};
-    for (size_t i = 0; i < GW_ARRAY_LEN(rules); i++) {
+    for (size_t i = 0; i < GW_ARRAY_LEN(rules) && is_understood(&checking); i++) {
         rules[i](&checking);
     }
 }

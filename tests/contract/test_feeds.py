@@ -114,12 +114,13 @@ def test_the_list_names_every_profile():
 def test_a_faulty_profile_names_every_fault_and_what_is_allowed(tmp_path):
     path = tmp_path / "dock.json"
     path.write_text('{"name":"dock","title":"x","kind":"scale","decode":"sms","sources":["y"],'
-                    '"weight":{"rearm":"1"},"serial":{"baud":"fast"}}')
+                    '"weight":{"rearm_belo":"1"},"serial":{"baud":"fast"}}')
     done = gwctl("profile", "check", path)
     assert done.returncode == 1
     told = done.stderr.decode()
     assert 'decode: found text "sms", allowed: one of "text", "json", "mt_sics"' in told
-    assert "weight.rearm: unknown key, did you mean" in told
+    assert 'weight.rearm_belo: unknown key, did you mean "rearm_below"?' in told
+    assert len(told.splitlines()) == 4, told
     assert 'serial.baud: found text "fast", allowed: a whole number from 110' in told
 
 
