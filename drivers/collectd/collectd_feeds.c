@@ -68,8 +68,8 @@ static void put_detail(struct gw_buf *buf, struct gw_str detail) {
 void gw_collectd_put_feeds(const struct gw_collectd *collectd, struct gw_buf *buf) {
     gw_buf_put_str(buf, GW_STR(",\"feeds\":["));
     struct gw_feed_figures figures;
-    for (size_t i = 0;
-         collectd->feeds && gw_feeds_get_figures(collectd->feeds, i, &figures); i++) {
+    for (size_t i = 0; collectd->feeds && gw_feeds_get_figures(collectd->feeds, i, &figures);
+         i++) {
         gw_buf_put_str(buf, i > 0 ? GW_STR(",{\"name\":") : GW_STR("{\"name\":"));
         gw_buf_put_json_str(buf, figures.device);
         gw_buf_printf(buf, ",\"transport\":\"%s\",\"state\":\"%s\"", figures.transport,

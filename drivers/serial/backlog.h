@@ -25,10 +25,10 @@ struct gw_backlog_entry {
     enum gw_flow_class class;
     unsigned flags;
     int64_t time_wall_ms;
-    struct gw_str text;   /* data of the event, or the reason */
-    struct gw_bytes raw;  /* for the quarantine */
-    size_t raw_len;       /* of what was received, cut or not */
-    uint64_t number;      /* inside: in the order of pushing */
+    struct gw_str text;  /* data of the event, or the reason */
+    struct gw_bytes raw; /* for the quarantine */
+    size_t raw_len;      /* of what was received, cut or not */
+    uint64_t number;     /* inside: in the order of pushing */
 };
 
 struct gw_backlog {

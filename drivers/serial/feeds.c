@@ -90,8 +90,7 @@ static void open_counters(struct gw_feeds *feeds) {
 
 static enum gw_err open_parts(struct gw_feeds *feeds) {
     const struct gw_feeds_options *options = &feeds->options;
-    enum gw_err err =
-        gw_buf_open(&feeds->data, GW_FEED_DATA_BYTES(GW_PROFILE_FRAME_MAX_BYTES));
+    enum gw_err err = gw_buf_open(&feeds->data, GW_FEED_DATA_BYTES(GW_PROFILE_FRAME_MAX_BYTES));
     if (!err) {
         err = gw_buf_open(&feeds->reason, REASON_BYTES);
     }

@@ -52,7 +52,8 @@ static void put_utf8(struct gw_buf *out, uint32_t character) {
     if (character < 0x80) {
         gw_buf_put_char(out, (char) character);
     } else if (character < 0x800) {
-        const char bytes[] = {(char) (0xc0 | character >> 6), (char) (0x80 | (character & 0x3f))};
+        const char bytes[] = {(char) (0xc0 | character >> 6),
+                              (char) (0x80 | (character & 0x3f))};
         gw_buf_put_str(out, (struct gw_str){bytes, sizeof bytes});
     } else {
         const char bytes[] = {(char) (0xe0 | character >> 12),

@@ -26,7 +26,7 @@
 
 struct gw_hid_keys {
     const struct gw_profile_keyboard *keyboard;
-    unsigned held;     /* set of enum hid_modifier (hid_keys.c) */
+    unsigned held; /* set of enum hid_modifier (hid_keys.c) */
     bool caps_lock;
     uint32_t alt_number;
     unsigned alt_digits;

@@ -85,11 +85,8 @@ static size_t place_of(uint16_t key) {
         uint16_t first, last;
         size_t place;
     } ranges[] = {
-        {KEY_1, KEY_EQUAL, 0},
-        {KEY_Q, KEY_RIGHTBRACE, 12},
-        {KEY_A, KEY_GRAVE, 24},
-        {KEY_BACKSLASH, KEY_SLASH, 36},
-        {KEY_102ND, KEY_102ND, 47},
+        {KEY_1, KEY_EQUAL, 0},          {KEY_Q, KEY_RIGHTBRACE, 12}, {KEY_A, KEY_GRAVE, 24},
+        {KEY_BACKSLASH, KEY_SLASH, 36}, {KEY_102ND, KEY_102ND, 47},
     };
     for (size_t i = 0; i < GW_ARRAY_LEN(ranges); i++) {
         if (key >= ranges[i].first && key <= ranges[i].last) {
@@ -120,9 +117,12 @@ bool gw_hid_is_dead(enum gw_keyboard_layout layout, uint16_t key, enum gw_hid_le
         uint16_t key;
         enum gw_hid_level level;
     } dead[] = {
-        {GW_LAYOUT_DE, KEY_EQUAL, GW_HID_PLAIN},     {GW_LAYOUT_DE, KEY_EQUAL, GW_HID_SHIFT},
-        {GW_LAYOUT_DE, KEY_GRAVE, GW_HID_PLAIN},     {GW_LAYOUT_FR, KEY_LEFTBRACE, GW_HID_PLAIN},
-        {GW_LAYOUT_FR, KEY_LEFTBRACE, GW_HID_SHIFT}, {GW_LAYOUT_FR, KEY_2, GW_HID_ALTGR},
+        {GW_LAYOUT_DE, KEY_EQUAL, GW_HID_PLAIN},
+        {GW_LAYOUT_DE, KEY_EQUAL, GW_HID_SHIFT},
+        {GW_LAYOUT_DE, KEY_GRAVE, GW_HID_PLAIN},
+        {GW_LAYOUT_FR, KEY_LEFTBRACE, GW_HID_PLAIN},
+        {GW_LAYOUT_FR, KEY_LEFTBRACE, GW_HID_SHIFT},
+        {GW_LAYOUT_FR, KEY_2, GW_HID_ALTGR},
         {GW_LAYOUT_FR, KEY_7, GW_HID_ALTGR},
     };
     for (size_t i = 0; i < GW_ARRAY_LEN(dead); i++) {

@@ -94,7 +94,8 @@ static bool find(struct port *port) {
 static int set_line(const struct port *port) {
     struct termios line;
     memset(&line, 0, sizeof line);
-    line.c_iflag = IGNBRK | (port->parity ? INPCK : 0) | (port->has_xon_xoff ? IXON | IXOFF : 0);
+    line.c_iflag =
+        IGNBRK | (port->parity ? INPCK : 0) | (port->has_xon_xoff ? IXON | IXOFF : 0);
     line.c_cflag = CLOCAL | CREAD | port->size | port->parity | port->stop
                    | (port->has_rts_cts ? CRTSCTS : 0);
     /* XON and XOFF, where they mean anything (ECMA-48: DC1, DC3). */
@@ -246,8 +247,8 @@ static enum gw_err choose_speed(struct port *port, uint32_t baud) {
         uint32_t baud;
         speed_t speed;
     } speeds[] = {
-        {300, B300},       {600, B600},       {1200, B1200},   {2400, B2400},
-        {4800, B4800},     {9600, B9600},     {19200, B19200}, {38400, B38400},
+        {300, B300},       {600, B600},       {1200, B1200},     {2400, B2400},
+        {4800, B4800},     {9600, B9600},     {19200, B19200},   {38400, B38400},
         {57600, B57600},   {115200, B115200}, {230400, B230400}, {460800, B460800},
         {921600, B921600},
     };

@@ -14,7 +14,8 @@
 enum gw_err gw_socket_parse(const char *address, uint16_t port, struct sockaddr_storage *ret,
                             socklen_t *ret_len);
 /* Name of an address for people. */
-void gw_socket_name(const struct sockaddr_storage *address, char dst[static GW_SOCKET_NAME_BYTES]);
+void gw_socket_name(const struct sockaddr_storage *address,
+                    char dst[static GW_SOCKET_NAME_BYTES]);
 /* Same host, whatever the port; an IPv4 address seen through IPv6 is itself. */
 bool gw_socket_is_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 

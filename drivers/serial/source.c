@@ -57,8 +57,8 @@ static void decode_rest(struct source *source, int64_t now_mono_ms) {
     if (source->rest_len == 0 || (must_wait && source->can_hold && !source->is_forced)) {
         return;
     }
-    size_t taken = gw_feed_push(
-        source->feed, (struct gw_bytes){source->rest, source->rest_len}, now_mono_ms);
+    size_t taken = gw_feed_push(source->feed, (struct gw_bytes){source->rest, source->rest_len},
+                                now_mono_ms);
     source->rest_len -= taken;
     memmove(source->rest, source->rest + taken, source->rest_len);
 }

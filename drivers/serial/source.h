@@ -68,14 +68,14 @@ void gw_feeds_tick(struct gw_feeds *feeds);
 struct gw_feed_figures {
     struct gw_str device;
     const char *transport; /* "serial", "hid", "tcp_client", "tcp_server" */
-    const char *state; /* "open", "absent", "denied", "ambiguous", "silent", "babbling",
-                          "faulty" (its profile) */
+    const char *state;     /* "open", "absent", "denied", "ambiguous", "silent", "babbling",
+                              "faulty" (its profile) */
     struct gw_str detail;  /* what it is open on, or why it is not */
     int64_t since_wall_ms; /* of being open or not */
     int64_t last_wall_ms;  /* last observation, 0 = none yet */
     uint64_t bytes, observations, stored, refused, undecodable;
-    size_t waiting;        /* decoded, in no commit yet */
-    bool is_held;          /* the device is held back */
+    size_t waiting; /* decoded, in no commit yet */
+    bool is_held;   /* the device is held back */
 };
 /* Feed number `index` as configured; false behind the last. Texts live until the next
  * call that changes the feeds. */

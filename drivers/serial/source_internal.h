@@ -29,7 +29,7 @@ struct source {
     bool is_held, is_over_rate;
     bool is_forced; /* decode everything, whatever room there is */
     int64_t held_until_mono_ms;
-    int64_t retry_mono_ms; /* submit again; GW_NEVER_MS = nothing waits */
+    int64_t retry_mono_ms;  /* submit again; GW_NEVER_MS = nothing waits */
     int64_t settle_mono_ms; /* look at the issues again */
 
     /* how it stands */

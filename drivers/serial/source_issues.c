@@ -96,12 +96,12 @@ static void settle_babbling(struct source *source) {
     bool is_babbling = source->window_undecodable >= BABBLING_FRAMES
                        && source->window_undecodable > source->window_taken;
     if (is_babbling) {
-        gw_health_raise(health_of(source), GW_ISSUE_FEED_BABBLING, device_of(source),
-                        "%llu of %llu frames in %d s were not understood",
-                        (unsigned long long) source->window_undecodable,
-                        (unsigned long long) (source->window_undecodable
-                                              + source->window_taken),
-                        SETTLE_MS / 1000);
+        gw_health_raise(
+            health_of(source), GW_ISSUE_FEED_BABBLING, device_of(source),
+            "%llu of %llu frames in %d s were not understood",
+            (unsigned long long) source->window_undecodable,
+            (unsigned long long) (source->window_undecodable + source->window_taken),
+            SETTLE_MS / 1000);
     } else if (source->is_babbling) {
         clear(source, GW_ISSUE_FEED_BABBLING);
     }
@@ -125,9 +125,9 @@ void source_settle_issues(struct source *source, int64_t now_mono_ms) {
 
 void source_clear_issues(struct source *source) {
     static const enum gw_issue_code all[] = {
-        GW_ISSUE_FEED_DOWN,     GW_ISSUE_FEED_DENIED,      GW_ISSUE_FEED_AMBIGUOUS,
-        GW_ISSUE_FEED_SILENT,   GW_ISSUE_FEED_BABBLING,    GW_ISSUE_FEED_TURNED_AWAY,
-        GW_ISSUE_FEED_PROFILE,  GW_ISSUE_DEVICE_RATE_LIMITED,
+        GW_ISSUE_FEED_DOWN,    GW_ISSUE_FEED_DENIED,         GW_ISSUE_FEED_AMBIGUOUS,
+        GW_ISSUE_FEED_SILENT,  GW_ISSUE_FEED_BABBLING,       GW_ISSUE_FEED_TURNED_AWAY,
+        GW_ISSUE_FEED_PROFILE, GW_ISSUE_DEVICE_RATE_LIMITED,
     };
     for (size_t i = 0; i < GW_ARRAY_LEN(all); i++) {
         clear(source, all[i]);

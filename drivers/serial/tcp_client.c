@@ -44,8 +44,8 @@ static void drop_socket(struct tcp_client *client) {
 
 static void fail(struct tcp_client *client, const char *why) {
     int64_t now_mono_ms = gw_clock_mono_ms(client->clock);
-    bool was_good = client->phase == CONNECTED
-                    && now_mono_ms - client->connected_mono_ms >= GOOD_AFTER_MS;
+    bool was_good =
+        client->phase == CONNECTED && now_mono_ms - client->connected_mono_ms >= GOOD_AFTER_MS;
     drop_socket(client);
     uint64_t random = 0;
     gw_random_bytes(&random, sizeof random);
@@ -111,8 +111,8 @@ static void start_connecting(struct tcp_client *client, int64_t now_mono_ms) {
     }
     client->phase = CONNECTING;
     client->next_mono_ms = now_mono_ms + CONNECT_MS;
-    int rc = connect(client->fd, (const struct sockaddr *) &client->address,
-                     client->address_len);
+    int rc =
+        connect(client->fd, (const struct sockaddr *) &client->address, client->address_len);
     if (rc != 0 && errno != EINPROGRESS) {
         fail(client, strerrordesc_np(errno));
         return;

@@ -73,8 +73,7 @@ static void tell_closed(struct tcp_server *server, enum gw_transport_trouble tro
                         const char *what) {
     char detail[160];
     int len = snprintf(detail, sizeof detail, "%s: %s", server->door->name, what);
-    server->owner.closed(server->owner.context, trouble,
-                         (struct gw_str){detail, (size_t) len});
+    server->owner.closed(server->owner.context, trouble, (struct gw_str){detail, (size_t) len});
 }
 
 static void end_connection(struct tcp_server *server, const char *why) {

@@ -72,8 +72,7 @@ static bool has_component(const char *path, const char *wanted) {
 /* The nearest folder above that is a USB device, as a prefix of `path`; false if there
  * is none (a Bluetooth keyboard, an on-board line). */
 static bool cut_to_usb_device(char *path) {
-    for (char *slash = strrchr(path, '/'); slash && slash != path;
-         slash = strrchr(path, '/')) {
+    for (char *slash = strrchr(path, '/'); slash && slash != path; slash = strrchr(path, '/')) {
         char storage[ATTRIBUTE_BYTES];
         if (read_attribute(path, "idVendor", storage).len > 0) {
             return true;
@@ -103,7 +102,8 @@ static bool fits(const char *folder, const struct gw_usb_match *match) {
     if (is_given(match->path) && !has_component(folder, match->path)) {
         return false;
     }
-    if (is_given(match->serial) && !(is_usb && has_attribute(usb_folder, "serial", match->serial))
+    if (is_given(match->serial)
+        && !(is_usb && has_attribute(usb_folder, "serial", match->serial))
         && !has_attribute(folder, "device/uniq", match->serial)) {
         return false;
     }
@@ -139,8 +139,7 @@ enum gw_err gw_usb_find(const char *sys_root, const char *class,
         if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0
             && strlen(entry->d_name) < sizeof found
             && is_candidate(class_folder, entry->d_name, is_input, match)) {
-            (void) snprintf(found, sizeof found, "%.*s", (int) sizeof found - 1,
-                            entry->d_name);
+            (void) snprintf(found, sizeof found, "%.*s", (int) sizeof found - 1, entry->d_name);
             count++;
         }
     }

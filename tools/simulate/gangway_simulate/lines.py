@@ -8,19 +8,25 @@ read() gives what came within the time, b"" for nothing; write() says whether th
 left whole. Nothing waits longer than it was told to.
 """
 import contextlib
+import fcntl
 import os
 import pathlib
 import select
 import socket
+import time
 import tty
+
+OPENED_S = 0.3  # from locking a line to reading it
 
 
 class PtyLine:
-    """A serial line: `path` becomes a link to the terminal while it is plugged in."""
+    """A serial line: `path` becomes a link to the terminal while it is plugged in. A
+    terminal takes bytes whether or not somebody reads: the gateway's lock (flock) tells."""
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self._master = self._slave = None
+        self._opened_at = None
 
     @property
     def place(self):
@@ -29,8 +35,20 @@ class PtyLine:
 
     @property
     def connected(self):
-        """Whether bytes can go."""
-        return self._master is not None
+        """Whether the gateway has it open."""
+        if self._master is None or not self._is_locked():
+            self._opened_at = None
+            return False
+        self._opened_at = self._opened_at or time.monotonic()
+        return time.monotonic() - self._opened_at >= OPENED_S
+
+    def _is_locked(self):
+        try:
+            fcntl.flock(self._slave, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._slave, fcntl.LOCK_UN)
+        return False
 
     def plug(self):
         """A new terminal under the old name, as a device that is plugged in again."""
@@ -62,9 +80,11 @@ class PtyLine:
 
     def write(self, data):
         """See above."""
+        if not self.connected:
+            return False
         try:
             return os.write(self._master, data) == len(data)
-        except (OSError, TypeError):
+        except OSError:
             return False
 
     def close(self):

@@ -159,7 +159,8 @@ static void alt_and_the_keypad_type_a_number(void **state) {
     expect(&typing, "");
     gw_hid_keys_take(&typing.keys, KEY_LEFTALT, 0, &typing.out);
     expect(&typing, "\x1d");
-    static const uint16_t oem[] = {KEY_KP1, KEY_KP3, KEY_KP0}, ansi[] = {KEY_KP0, KEY_KP1, KEY_KP2, KEY_KP8};
+    static const uint16_t oem[] = {KEY_KP1, KEY_KP3, KEY_KP0},
+                          ansi[] = {KEY_KP0, KEY_KP1, KEY_KP2, KEY_KP8};
     gw_hid_keys_take(&typing.keys, KEY_LEFTALT, 1, &typing.out);
     for (size_t i = 0; i < GW_ARRAY_LEN(oem); i++) {
         press(&typing, oem[i]);
@@ -197,7 +198,8 @@ static void a_key_without_a_character_is_marked_and_not_left_out(void **state) {
     press(&typing, KEY_A);
     press_with(&typing, KEY_RIGHTALT, KEY_A);
     press(&typing, KEY_B);
-    expect(&typing, "a\xef\xbf\xbd" "b");
+    expect(&typing, "a\xef\xbf\xbd"
+                    "b");
 }
 
 static void auto_repeat_types_nothing(void **state) {
@@ -222,9 +224,9 @@ static void every_ascii_sign_can_be_typed_on_every_layout(void **state) {
             bool is_found = false;
             for (uint16_t key = 0; key < 128 && !is_found; key++) {
                 for (int level = 0; level < GW_HID_LEVELS; level++) {
-                    is_found = is_found
-                               || gw_hid_character(layouts[i], key, (enum gw_hid_level) level)
-                                      == c;
+                    is_found =
+                        is_found
+                        || gw_hid_character(layouts[i], key, (enum gw_hid_level) level) == c;
                 }
             }
             if (!is_found) {

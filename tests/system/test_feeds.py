@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scanners and scales on serial lines and over TCP, in front of the whole gateway: what
+their own ledgers hold is what the centre holds."""
+import pytest
+from feeds_rig import Floor
+from rig_process import wait_until
+
+
+@pytest.fixture
+def floor(make_rig):
+    """A floor without MQTT devices; nothing runs yet."""
+    return Floor(make_rig(devices={}))
+
+
+def test_scanners_on_every_kind_of_line(floor):
+    for way in ("pty", "listen", "connect"):
+        floor.add(f"scanner-{way}", "line-scanner", "scanner-cr", way, "--count", "60",
+                  "--rate", "40")
+    floor.start()
+    floor.wait_finished()
+    findings = floor.assert_all_there()
+    assert {finding.held for finding in findings.values()} == {60}
+    status = {feed["name"]: feed for feed in floor.rig.status()["feeds"]}
+    for feed in status.values():
+        assert feed["observations"] == feed["stored"] == 60
+        assert feed["refused"] == feed["undecodable"] == 0
+
+
+SCALES = {
+    "mt-sics": ("mt-sics", "connect"),
+    "sma": ("sma", "pty"),
+    "nci": ("nci", "pty"),
+    "toledo-8217": ("toledo-8217-kg", "listen"),
+    "continuous": ("toledo-continuous", "pty"),
+    "continuous-checksum": ("toledo-continuous-checksum", "connect"),
+    "sbi": ("sartorius-sbi", "listen"),
+}
+
+
+def add_scales(floor, *options):
+    """One scale for each protocol."""
+    for protocol, (profile, way) in SCALES.items():
+        floor.add(f"scale-{protocol}", "scale", profile, way, "--protocol", protocol, *options)
+
+
+def test_a_scale_of_each_protocol_settles_and_each_load_is_one_event(floor):
+    add_scales(floor, "--cycles", "5")
+    floor.start()
+    floor.wait_finished()
+    findings = floor.assert_all_there()
+    for protocol in SCALES:
+        assert floor.figures(f"scale-{protocol}")["settled"] == 5, protocol
+        assert findings[f"scale-{protocol}"].held == 5, protocol
+        assert floor.feed(f"scale-{protocol}")["undecodable"] == 0, protocol
+
+
+def test_scales_with_every_fault_lose_nothing_and_make_nothing_up(floor):
+    faults = ["motion@1", "overload@2", "underload@3", "half_frame@4", "wrong_checksum@5",
+              "restart@6", "silence@7", "unplugged@8"]
+    add_scales(floor, "--cycles", "9", *[word for fault in faults
+                                         for word in ("--fault", fault)])
+    floor.start()
+    floor.wait_finished(150)
+    findings = floor.assert_all_there()
+    for protocol in SCALES:
+        figures = floor.figures(f"scale-{protocol}")
+        assert set(figures["faults"]) == {fault.split("@")[0] for fault in faults}, protocol
+        assert figures["settled"] == 7, protocol  # all but motion and overload
+        assert findings[f"scale-{protocol}"].held == 7, protocol
+
+
+def test_a_device_that_is_pulled_out_is_named_and_comes_back_by_itself(floor):
+    floor.add("scanner-1", "line-scanner", "scanner-cr", "pty", "--count", "20", "--rate", "20",
+              "--fault", "unplugged@10")
+    floor.start()
+    wait_until(lambda: "feed_down" in floor.issues("scanner-1"), 30, "it is named")
+    floor.wait_state("scanner-1", "open")
+    assert "feed_down" not in floor.issues("scanner-1")
+    floor.wait_finished()
+    floor.assert_all_there()
+
+
+def test_a_babbling_device_is_named_and_slows_nobody(floor):
+    for number in (1, 2, 3):
+        faults = [f"babble@{at}" for at in (5, 6, 7)] if number == 1 else []
+        floor.add(f"scanner-{number}", "line-scanner", "scanner-cr", "listen", "--count", "60",
+                  "--rate", "30", *[word for fault in faults for word in ("--fault", fault)])
+    floor.start()
+    wait_until(lambda: floor.feed("scanner-1")["undecodable"] > 0, 30, "it babbles")
+    floor.wait_finished()
+    floor.assert_all_there()
+    quarantine = floor.rig.ask_daemon("collectd", "quarantine_list")["entries"]
+    assert {entry["device"] for entry in quarantine} == {"scanner-1"}
+
+
+def test_a_reload_of_other_parts_leaves_the_lines_alone(floor):
+    floor.add("scanner-1", "line-scanner", "scanner-cr", "connect", "--count", "100", "--rate",
+              "30")
+    floor.start()
+    floor.wait_state("scanner-1", "open")
+    since = floor.feed("scanner-1")["since"]
+    floor.rig.configure(gateway={"site": "another-site"})
+    answer = floor.rig.ask_daemon("collectd", "reload", actor="test")
+    assert answer["changed"] == ["gateway"]
+    assert floor.feed("scanner-1")["since"] == since
+    floor.wait_finished()
+    floor.assert_all_there()
