@@ -55,8 +55,8 @@ static void shorten(char text[static CELL_BYTES]) {
         }
     }
     int exponent = first < point ? (int) (point - first) - 1 : (int) point - (int) first;
-    (void) snprintf(text, CELL_BYTES, "~%s%c.%se%d", text[0] == '-' ? "-" : "", digits[0],
-                    digits + 1, exponent);
+    (void) snprintf(text, CELL_BYTES, "~%s%c%s%se%d", text[0] == '-' ? "-" : "", digits[0],
+                    count > 1 ? "." : "", digits + 1, exponent);
 }
 
 /* The value as text, "" where it is none of this type and order. */
