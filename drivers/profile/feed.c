@@ -57,6 +57,9 @@ enum gw_err gw_feed_open(const struct gw_feed_options *options, struct gw_feed *
     char *bytes = (char *) (feed + 1);
     gw_framer_init(&feed->framer, &rule, bytes, cap);
     gw_buf_init(&feed->text, bytes + cap + TRAILER_MAX, 2 * cap);
+    for (size_t i = 0; i < profile->scan.gs_substitute_count; i++) {
+        feed->begins_substitute[(unsigned char) profile->scan.gs_substitutes[i][0]] = true;
+    }
     feed->now_mono_ms = options->now_mono_ms;
     start_polling(feed, options->now_mono_ms);
     enum gw_err err = gw_feed_weighing_start(feed);

@@ -44,6 +44,7 @@ struct gw_feed {
     struct gw_buf text; /* changed or unescaped text: room for two frames, so that both fit */
     int64_t last_byte_mono_ms;
     int64_t now_mono_ms;
+    bool begins_substitute[256]; /* first bytes of scan.gs_substitutes */
     struct gw_recent_code recent[GW_RECENT_CODES];
     struct gw_weighing weighing;
     struct gw_polling polling;

@@ -61,6 +61,15 @@ static size_t substitute_len(const struct gw_profile_scan *scan, struct gw_str t
     return longest;
 }
 
+/* Where the next substitute may begin: most codes have few such characters. */
+static size_t skip_plain(const struct gw_feed *feed, struct gw_str code, size_t from) {
+    size_t at = from;
+    while (at < code.len && !feed->begins_substitute[(unsigned char) code.ptr[at]]) {
+        at++;
+    }
+    return at;
+}
+
 /* A separator is one byte and no substitute is shorter: the copy always fits. */
 static struct gw_str restore_separators(struct gw_feed *feed, struct gw_str code,
                                         struct gw_observed_item *item) {
@@ -70,11 +79,16 @@ static struct gw_str restore_separators(struct gw_feed *feed, struct gw_str code
     }
     size_t from = feed->text.len;
     bool has_replaced = false;
-    for (size_t i = 0; i < code.len;) {
-        size_t len = substitute_len(scan, gw_str_sub(code, i, code.len));
-        gw_buf_put_char(&feed->text, len > 0 ? GROUP_SEPARATOR : code.ptr[i]);
-        has_replaced |= len > 0;
-        i += len > 0 ? len : 1;
+    for (size_t at = 0; at < code.len;) {
+        size_t plain_end = skip_plain(feed, code, at);
+        gw_buf_put_str(&feed->text, gw_str_sub(code, at, plain_end - at));
+        at = plain_end;
+        size_t len = substitute_len(scan, gw_str_sub(code, at, code.len));
+        if (at < code.len) {
+            gw_buf_put_char(&feed->text, len > 0 ? GROUP_SEPARATOR : code.ptr[at]);
+            has_replaced |= len > 0;
+            at += len > 0 ? len : 1;
+        }
     }
     if (!has_replaced || gw_buf_failed(&feed->text)) {
         gw_buf_rewind(&feed->text, from);
