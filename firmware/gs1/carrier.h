@@ -14,10 +14,11 @@
 enum gw_gs1_content {
     GW_GS1_CONTENT_OTHER,    /* nothing */
     GW_GS1_CONTENT_ELEMENTS, /* an element string */
-    GW_GS1_CONTENT_EAN_13,   /* 13 digits (a UPC-A may come with 12), perhaps an add-on */
-    GW_GS1_CONTENT_EAN_8,    /* 8 digits */
-    GW_GS1_CONTENT_ITF_14,   /* a GTIN-14 if there are 14 digits, else an ordinary code */
-    GW_GS1_CONTENT_TEXT,     /* any text; a Web address may be a Digital Link */
+    GW_GS1_CONTENT_EAN_13, /* 13 digits, or as printed: a UPC-A with 12, a UPC-E with 8; perhaps
+                              an add-on */
+    GW_GS1_CONTENT_EAN_8,  /* 8 digits */
+    GW_GS1_CONTENT_ITF_14, /* a GTIN-14 if there are 14 digits, else an ordinary code */
+    GW_GS1_CONTENT_TEXT,   /* any text; a Web address may be a Digital Link */
 };
 
 struct gw_gs1_carrier {

@@ -138,6 +138,17 @@ static bool check_characters(struct gw_str text, size_t at, struct gw_gs1_scan *
     return true;
 }
 
+/* Names and addresses of hosts, with a port; no user names in front. */
+static bool check_host(struct gw_str host, size_t at, struct gw_gs1_scan *scan) {
+    size_t bad = find_any(host, "_~@!$&'()*+,;=%");
+    if (bad < host.len) {
+        struct gw_gs1_finding why = {.reason = GW_GS1_BAD_URI, .at = at + bad};
+        why.found = gw_str_sub(host, bad, 1);
+        gw_gs1_report(scan, &why);
+    }
+    return bad == host.len;
+}
+
 /* The value that `raw` stands for; without escapes it is `raw` itself. A plus in
  * a query is a space, as forms write it. */
 static struct gw_str decode(struct gw_str raw, bool in_query, struct gw_gs1_scan *scan) {
@@ -276,7 +287,8 @@ void gw_gs1_parse_link(struct gw_str text, size_t at, struct gw_gs1_scan *scan) 
         gw_gs1_report(scan, &why);
         return;
     }
-    if (!check_characters(text, at, scan) || !split_link(text, &link)) {
+    if (!check_characters(text, at, scan) || !split_link(text, &link)
+        || !check_host(link.host, at + (size_t) (link.host.ptr - text.ptr), scan)) {
         return;
     }
     size_t path_at = at + (size_t) (link.path.ptr - text.ptr);

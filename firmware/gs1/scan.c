@@ -26,6 +26,27 @@ static struct gtin_form form_of(const struct gw_gs1_carrier *carrier) {
     }
 }
 
+#define UPC_E_DIGITS 8
+#define UPC_A_DIGITS 12
+
+/* A UPC-E that the reader sends as it is printed, with the zeros left out that it
+ * stands for (General Specifications, 5.2.2.4.2), as a UPC-A. */
+static void expand_upc_e(struct gw_str upc_e, char ret_upc_a[UPC_A_DIGITS]) {
+    /* Which digit of the UPC-E stands where, by its last digit but one; '-' is 0. */
+    static const char *const forms[] = {"0126----3457", "0126----3457", "0126----3457",
+                                        "0123-----457", "01234-----57", "012345----67"};
+    unsigned last = (unsigned) (upc_e.ptr[6] - '0');
+    const char *form = forms[last < 5 ? last : 5];
+    for (size_t i = 0; i < UPC_A_DIGITS; i++) {
+        ret_upc_a[i] = form[i] == '-' ? '0' : upc_e.ptr[form[i] - '0'];
+    }
+}
+
+static bool is_upc_e(const struct gw_gs1_carrier *carrier, struct gw_str text) {
+    return carrier->content == GW_GS1_CONTENT_EAN_13 && carrier->modifier == '0'
+           && text.len == UPC_E_DIGITS && text.ptr[0] <= '1';
+}
+
 /* Digits of the GTIN at the beginning of a code of `len` digits, 0 if a code of
  * this form cannot be so long. */
 static size_t gtin_digits(const struct gtin_form *form, size_t len) {
@@ -67,9 +88,23 @@ static void add_gtin(struct gw_str digits, size_t at, struct gw_gs1_scan *scan) 
     }
 }
 
+/* The digits of the GTIN in a code of digits; empty if it has a wrong length. */
+static struct gw_str take_digits(struct gw_str text, const struct gtin_form *form,
+                                 struct gw_gs1_scan *scan) {
+    if (!is_upc_e(scan->carrier, text)) {
+        size_t len = gtin_digits(form, text.len);
+        scan->notes |= len > 0 && len < text.len ? GW_GS1_NOTE_ADD_ON : 0U;
+        return gw_str_sub(text, 0, len);
+    }
+    /* Behind the place of the GTIN itself. */
+    char *upc_a = scan->decoded + GTIN_DIGITS;
+    expand_upc_e(text, upc_a);
+    scan->decoded_len = GTIN_DIGITS + UPC_A_DIGITS;
+    return (struct gw_str){upc_a, UPC_A_DIGITS};
+}
+
 static void parse_gtin(struct gw_str text, size_t at, struct gw_gs1_scan *scan) {
     struct gtin_form form = form_of(scan->carrier);
-    size_t len = gtin_digits(&form, text.len);
     size_t good = gw_gs1_span(GW_GS1_SET_N, text);
     struct gw_gs1_finding why = {.found = text, .at = at};
     if (good < text.len) {
@@ -77,17 +112,20 @@ static void parse_gtin(struct gw_str text, size_t at, struct gw_gs1_scan *scan) 
         why.character = gw_gs1_set_name(GW_GS1_SET_N);
         why.found = gw_str_sub(text, good, 1);
         why.at = at + good;
-    } else if (len == 0) {
+        gw_gs1_report(scan, &why);
+        return;
+    }
+    struct gw_str digits = take_digits(text, &form, scan);
+    if (digits.len == 0) {
         why.reason = text.len < form.digits ? GW_GS1_TOO_SHORT : GW_GS1_TOO_LONG;
         why.min = form.digits;
         why.max = form.digits;
-    } else if (!gw_gs1_check_passes(GW_GS1_CHECK_MOD_10, gw_str_sub(text, 0, len))) {
+    } else if (!gw_gs1_check_passes(GW_GS1_CHECK_MOD_10, digits)) {
         why.reason = GW_GS1_CHECK_DIGIT;
         why.check = GW_GS1_CHECK_MOD_10;
-        why.found = gw_str_sub(text, 0, len);
+        why.found = digits;
     } else {
-        scan->notes |= len < text.len ? GW_GS1_NOTE_ADD_ON : 0U;
-        add_gtin(gw_str_sub(text, 0, len), at, scan);
+        add_gtin(digits, at, scan);
         return;
     }
     gw_gs1_report(scan, &why);

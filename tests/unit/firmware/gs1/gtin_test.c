@@ -25,6 +25,45 @@ static void bare_gtins_become_gtin_14(void **state) {
     assert_string_equal(string_of(scan), "0104006381333931");
 }
 
+/* General Specifications, figure 5.2.2.4.2-1: which zeros a UPC-E leaves out. */
+static void a_upc_e_is_expanded(void **state) {
+    (void) state;
+    assert_valid("]E0"
+                 "01234505",
+                 "(01)00012000003455");
+    assert_valid("]E0"
+                 "01234514",
+                 "(01)00012100003454");
+    assert_valid("]E0"
+                 "01234523",
+                 "(01)00012200003453");
+    assert_valid("]E0"
+                 "01234531",
+                 "(01)00012300000451");
+    assert_valid("]E0"
+                 "01234543",
+                 "(01)00012340000053");
+    assert_valid("]E0"
+                 "01234558",
+                 "(01)00012345000058");
+    assert_valid("]E0"
+                 "12345670",
+                 "(01)00123456000070");
+    assert_wrong("]E0"
+                 "01234506",
+                 "check_digit", 3);
+    assert_string_equal(why_of(scan_of("]E0"
+                                       "01234506")),
+                        "the code holds \"012000003456\", whose check digit would be 5");
+    /* No UPC-E begins with another digit; an EAN-8 has an identifier of its own. */
+    assert_wrong("]E0"
+                 "40123455",
+                 "too_short", 3);
+    assert_wrong("]E3"
+                 "01234505",
+                 "too_short", 3);
+}
+
 static void what_is_no_gtin_is_named(void **state) {
     (void) state;
     assert_wrong("]E0"
@@ -128,6 +167,7 @@ static void an_itf_of_another_length_is_an_ordinary_code(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bare_gtins_become_gtin_14),
+        cmocka_unit_test(a_upc_e_is_expanded),
         cmocka_unit_test(what_is_no_gtin_is_named),
         cmocka_unit_test(an_add_on_is_noted),
         cmocka_unit_test(restricted_circulation_numbers_have_no_link),

@@ -85,9 +85,12 @@ static void what_no_uri_may_hold_is_refused(void **state) {
     assert_wrong("]Q1" ID "/01/09521234543213/10/A B", "bad_uri", 44);
     assert_wrong("]Q1" ID "/01/09521234543213/10/A%2", "bad_uri", 44);
     assert_string_equal(why_of(scan_of("]Q1" ID "/01/09521234543213/10/A%G1")),
-                        "found \"%G1\", which no Web address may hold");
+                        "found \"%G1\", which may not stand there in a Web address");
     assert_wrong("]Q1" ID "/01/09521234543213/10/\xc3\xa4", "bad_uri", 43);
     assert_wrong("]Q1" ID "/01/09521234543213?x=<", "bad_uri", 42);
+    assert_wrong("]Q1https://me@example.com/01/09521234543213", "bad_uri", 13);
+    assert_wrong("]Q1https://a_b.com/01/09521234543213", "bad_uri", 12);
+    assert_valid("]Q1https://[2001:db8::1]:443/01/09521234543213", "(01)09521234543213");
 }
 
 static void a_web_address_without_a_key_is_an_ordinary_code(void **state) {
