@@ -88,6 +88,7 @@ class Plc:
         self.points = points
         self.faults = faults
         self.figures = {"connections": 0, "requests": 0, "exceptions": 0, "writes": 0}
+        self.write_log = []  # what was written, in order; never cut
         self._ledgers = ledgers
         self._by_unit = {}
         for point in points:
@@ -159,6 +160,8 @@ class Plc:
         except ModbusException as exception:
             self.figures["exceptions"] += 1
             answer = bytes([pdu[0] | 0x80, exception.code])
+        if name == "mute":
+            return True
         if fault and name not in ("exception", "delay"):
             writer.write(spoil(fault, frame, unit, answer))
         else:
@@ -176,7 +179,10 @@ class Plc:
             return self._read(memory, unit, function, pdu, served)
         if function in (5, 6, 15, 16):
             self.figures["writes"] += 1
-            return _write(memory, function, pdu)
+            area, address, values, answer = _write(memory, function, pdu)
+            self.write_log.append({"unit": unit, "function": function, "area": area,
+                                   "address": address, "values": values, "time": time.time()})
+            return answer
         raise ModbusException(1)
 
     def _read(self, memory, unit, function, pdu, served):
@@ -226,27 +232,29 @@ async def _skip_frame(reader):
 
 
 def _write(memory, function, pdu):
+    """Do it; area, address, values and the answer."""
     try:
         address, value = struct.unpack_from(">HH", pdu, 1)
         if function == 5:
             if value not in (0, 0xFF00):
                 raise ModbusException(3)
             memory.write("coil", address, [1 if value else 0])
-            return pdu[:5]
+            return "coil", address, [1 if value else 0], pdu[:5]
         if function == 6:
             memory.write("holding_register", address, [value])
-            return pdu[:5]
+            return "holding_register", address, [value], pdu[:5]
         count, size = value, pdu[5]
         if function == 16:
             if not 1 <= count <= 123 or size != 2 * count:
                 raise ModbusException(3)
-            memory.write("holding_register", address,
-                         list(struct.unpack_from(f">{count}H", pdu, 6)))
+            values = list(struct.unpack_from(f">{count}H", pdu, 6))
+            memory.write("holding_register", address, values)
+            return "holding_register", address, values, pdu[:5]
         else:
             if not 1 <= count <= 1968 or size != (count + 7) // 8 or len(pdu) < 6 + size:
                 raise ModbusException(3)
-            memory.write("coil", address,
-                         [pdu[6 + i // 8] >> (i % 8) & 1 for i in range(count)])
-        return pdu[:5]
+            values = [pdu[6 + i // 8] >> (i % 8) & 1 for i in range(count)]
+            memory.write("coil", address, values)
+            return "coil", address, values, pdu[:5]
     except (struct.error, IndexError):
         raise ModbusException(3) from None

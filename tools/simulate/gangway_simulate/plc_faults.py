@@ -4,7 +4,8 @@
 A fault is a JSON object {"do": NAME, "times": N (1; 0 = for ever), "unit"?: only
 this unit id, ...}:
 
-  silence            no answer
+  silence            no answer, nothing is done
+  mute               what is asked is done, and not answered
   exception          "code" (4)
   delay              "seconds" (1) before the right answer
   drop               the connection is closed instead of an answer
@@ -18,7 +19,7 @@ this unit id, ...}:
   garbage            bytes that are no frame
 """
 
-NAMES = ("silence", "exception", "delay", "drop", "wrong_transaction", "wrong_unit",
+NAMES = ("silence", "mute", "exception", "delay", "drop", "wrong_transaction", "wrong_unit",
          "wrong_function", "wrong_count", "wrong_crc", "truncated", "extra", "garbage")
 
 

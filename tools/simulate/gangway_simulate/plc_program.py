@@ -120,7 +120,7 @@ class Control:
             if (method, path) == ("GET", "/state"):
                 return 200, {"points": {point.name: plc.get(point) for point in plc.points},
                              "served": {point.name: point.last_served for point in plc.points},
-                             "figures": plc.figures, "faults": plc.faults.left(),
+                             "figures": plc.figures, "writes": plc.write_log, "faults": plc.faults.left(),
                              "happened": plc.faults.happened}
             if (method, path) == ("POST", "/faults"):
                 plc.faults.replace(json.loads(body))
