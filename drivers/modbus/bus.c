@@ -1,272 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "drivers/modbus/bus.h"
+#include "drivers/modbus/bus_internal.h"
 
 #include <stdlib.h>
 
-#include "drivers/modbus/pending.h"
-#include "drivers/modbus/worker.h"
-#include "firmware/base/arena.h"
 #include "firmware/base/cleanup.h"
-
-#define RING_READINGS 1024
-/* Taken from the ring and in no commit yet, while the bus runs. */
-#define PENDING_READINGS 1024
-#define RETRY_MS 200
-/* Readings taken before the loop gets its turn again. */
-#define TAKE_MAX 500
-
-struct point {
-    struct gw_str device;
-    struct gw_point_value before; /* last one submitted */
-    bool has_before;
-    unsigned exception; /* of which an issue is raised */
-    int64_t last_wall_ms;
-    uint64_t events;
-};
-
-struct bus_unit {
-    char subject[160]; /* "<bus>/<unit id>" */
-    bool is_down;
-};
-
-struct gw_modbus_bus {
-    struct gw_modbus_bus_options options;
-    struct gw_arena arena; /* copies of the configuration */
-    struct gw_str name;
-    struct gw_config_point *configs;
-    struct point *points;
-    size_t point_count;
-    struct bus_unit *units;
-    size_t unit_count;
-    struct gw_modbus_wire *wire;
-    struct gw_poller *poller;
-    struct gw_handover *handover;
-    struct gw_modbus_worker *worker;
-    struct gw_pending pending;
-    bool is_stalled;       /* full of what waits for a commit */
-    int64_t retry_mono_ms; /* GW_NEVER_MS = the worker's bell is enough */
-    bool was_connected;
-    int64_t since_wall_ms;
-    uint64_t events;
-    uint64_t *stored, *refused, *commits_failed;
-    uint8_t data[GW_POINT_DATA_MAX_BYTES];
-};
+#include "firmware/base/random.h"
 
 GW_DEFINE_CLEANUP(struct gw_modbus_bus *, gw_modbus_bus_close, closep)
-
-/* ---- submitting ---- */
-
-static int64_t now_of(const struct gw_modbus_bus *bus) {
-    return gw_clock_mono_ms(bus->options.clock);
-}
-
-/* `token` is the point. */
-static void completed(void *context, uint64_t token, enum gw_err err) {
-    struct gw_modbus_bus *bus = context;
-    gw_pending_completed(&bus->pending, err);
-    if (err) {
-        ++*bus->commits_failed;
-        bus->retry_mono_ms = now_of(bus) + RETRY_MS;
-        return;
-    }
-    bus->events++;
-    ++*bus->stored;
-    bus->points[token].events++;
-    if (bus->is_stalled) {
-        bus->is_stalled = false;
-        bus->retry_mono_ms = now_of(bus);
-    }
-}
-
-static void tell_refused(struct gw_modbus_bus *bus, size_t point, enum gw_modbus_refusal why,
-                         uint64_t count) {
-    *bus->refused += count;
-    if (bus->options.refused) {
-        bus->options.refused(bus->options.refused_context, bus->points[point].device,
-                             bus->configs[point].class, why, count);
-    }
-}
-
-/* What it stands for is told once it is certain that it stands for it. */
-static void tell_replaced(struct gw_modbus_bus *bus, struct gw_modbus_reading *reading) {
-    if (reading->replaced > 0) {
-        tell_refused(bus, reading->point, GW_MODBUS_REFUSED_FULL, reading->replaced);
-        reading->replaced = 0;
-    }
-}
-
-static enum gw_err submit(struct gw_modbus_bus *bus, struct gw_pending_reading *pending) {
-    const struct gw_modbus_reading *reading = &pending->reading;
-    struct point *point = &bus->points[reading->point];
-    if (!pending->is_begun) {
-        pending->is_begun = true;
-        pending->has_before = point->has_before;
-        pending->before = point->before;
-    }
-    struct gw_point_input input = {
-        .point = &bus->configs[reading->point],
-        .device = point->device,
-        .before = pending->has_before ? &pending->before : NULL,
-        .now = &reading->value,
-        .time_wall_ms = reading->time_wall_ms,
-    };
-    struct gw_buf storage;
-    gw_buf_init(&storage, bus->data, sizeof bus->data);
-    struct gw_event_draft draft;
-    enum gw_err err = gw_point_observe(&input, &storage, &draft);
-    if (err) {
-        return GW_ERR_RANGE;
-    }
-    struct gw_unit unit = {.events = &draft,
-                           .event_count = 1,
-                           .completed = completed,
-                           .context = bus,
-                           .token = reading->point};
-    return gw_intake_submit(&bus->options.intake, &unit);
-}
-
-static void note_submitted(struct gw_modbus_bus *bus, const struct gw_modbus_reading *reading) {
-    struct point *point = &bus->points[reading->point];
-    point->before = reading->value;
-    point->has_before = true;
-    point->last_wall_ms = reading->time_wall_ms;
-    if (gw_pending_submitted(&bus->pending)) {
-        /* Older readings come after this one: let every point speak once more, so
-         * that the last word is the right one. */
-        gw_handover_ask_resync(bus->handover);
-    }
-}
-
-/* True if it is settled: in a unit, or nothing can ever be made of it. */
-static bool settle(struct gw_modbus_bus *bus, struct gw_pending_reading *pending) {
-    struct gw_modbus_reading reading = pending->reading;
-    enum gw_err err = submit(bus, pending);
-    if (!err) {
-        tell_replaced(bus, &pending->reading);
-        note_submitted(bus, &reading);
-        return true;
-    }
-    if (err != GW_ERR_RANGE && err != GW_ERR_SCHEMA && err != GW_ERR_PARSE) {
-        return false;
-    }
-    tell_replaced(bus, &pending->reading);
-    tell_refused(bus, reading.point, GW_MODBUS_REFUSED_INVALID, 1);
-    gw_pending_drop(&bus->pending);
-    return true;
-}
-
-/* One more from the worker; false if there is none, or no room. */
-static bool fetch(struct gw_modbus_bus *bus, size_t max_pending) {
-    bus->is_stalled = gw_pending_count(&bus->pending) >= max_pending;
-    struct gw_modbus_reading reading;
-    return !bus->is_stalled && gw_handover_take(bus->handover, &reading)
-           && !gw_pending_push(&bus->pending, &reading);
-}
-
-static void take_readings(struct gw_modbus_bus *bus, size_t max_pending) {
-    for (unsigned i = 0; i < TAKE_MAX; i++) {
-        struct gw_pending_reading *next = gw_pending_next(&bus->pending);
-        if (!next && !fetch(bus, max_pending)) {
-            bus->retry_mono_ms = GW_NEVER_MS;
-            return;
-        }
-        if (next && !settle(bus, next)) {
-            bus->retry_mono_ms = now_of(bus) + RETRY_MS;
-            return;
-        }
-    }
-    bus->retry_mono_ms = now_of(bus);
-}
-
-/* ---- conditions ---- */
-
-static const char *what_failed(const struct gw_modbus_unit_condition *condition) {
-    switch (condition->err) {
-    case GW_ERR_TIMEOUT:
-        return "no answer in time";
-    case GW_ERR_NOCONN:
-        return "the connection was closed";
-    case GW_ERR_CORRUPT:
-        return "an answer that does not fit the request";
-    default:
-        return "exception";
-    }
-}
-
-static void settle_unit(struct gw_modbus_bus *bus, size_t index) {
-    struct bus_unit *unit = &bus->units[index];
-    struct gw_modbus_unit_condition condition;
-    gw_handover_get_unit(bus->handover, index, &condition);
-    if (condition.is_down == unit->is_down) {
-        return;
-    }
-    unit->is_down = condition.is_down;
-    struct gw_str subject = gw_str_from_cstr(unit->subject);
-    if (!unit->is_down) {
-        gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_UNIT_DOWN, subject);
-    } else if (condition.exception != 0) {
-        gw_health_raise(bus->options.health, GW_ISSUE_MODBUS_UNIT_DOWN, subject, "exception %u",
-                        condition.exception);
-    } else {
-        gw_health_raise(bus->options.health, GW_ISSUE_MODBUS_UNIT_DOWN, subject, "%s",
-                        what_failed(&condition));
-    }
-}
-
-static void settle_point(struct gw_modbus_bus *bus, size_t index) {
-    static const char *const names[] = {"", "illegal function", "illegal data address",
-                                        "illegal data value"};
-    struct point *point = &bus->points[index];
-    unsigned exception = gw_handover_get_point_exception(bus->handover, index);
-    if (exception == point->exception) {
-        return;
-    }
-    point->exception = exception;
-    const struct gw_config_point *config = &bus->configs[index];
-    if (exception == 0) {
-        gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_CONFIG, point->device);
-        return;
-    }
-    gw_health_raise(bus->options.health, GW_ISSUE_MODBUS_CONFIG, point->device,
-                    "unit %u refuses %s %u: exception %u, %s", (unsigned) config->unit_id,
-                    gw_point_area_name(config->area), (unsigned) config->address, exception,
-                    exception < GW_ARRAY_LEN(names) ? names[exception] : "unknown");
-}
-
-static void settle_conditions(struct gw_modbus_bus *bus) {
-    struct gw_modbus_bus_condition condition;
-    gw_handover_get_bus(bus->handover, &condition);
-    if (condition.is_connected != bus->was_connected) {
-        bus->was_connected = condition.is_connected;
-        bus->since_wall_ms = gw_clock_wall_ms(bus->options.clock);
-    }
-    for (size_t i = 0; i < bus->unit_count; i++) {
-        settle_unit(bus, i);
-    }
-    for (size_t i = 0; i < bus->point_count; i++) {
-        settle_point(bus, i);
-    }
-}
 
 static void on_handover(void *context, int fd, unsigned events) {
     (void) fd;
     (void) events;
     struct gw_modbus_bus *bus = context;
     gw_handover_drain_fd(bus->handover);
-    settle_conditions(bus);
+    bus_settle_conditions(bus);
     if (bus->retry_mono_ms == GW_NEVER_MS && !bus->is_stalled) {
-        take_readings(bus, PENDING_READINGS);
+        bus_take_readings(bus, BUS_PENDING_READINGS);
     }
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
 }
 
 int64_t gw_modbus_bus_next_mono_ms(const struct gw_modbus_bus *bus) {
-    return bus->retry_mono_ms;
+    int64_t next_mono_ms = earlier(bus->retry_mono_ms, bus_holes_next_mono_ms(bus));
+    return earlier(next_mono_ms, gw_modbus_jobs_next_mono_ms(bus->jobs));
 }
 
 void gw_modbus_bus_tick(struct gw_modbus_bus *bus) {
-    if (bus->retry_mono_ms <= now_of(bus)) {
-        take_readings(bus, PENDING_READINGS);
+    gw_modbus_jobs_tick(bus->jobs);
+    bus_store_holes(bus, false);
+    if (bus->retry_mono_ms <= bus_now(bus)) {
+        bus_take_readings(bus, BUS_PENDING_READINGS);
     }
+}
+
+enum gw_err gw_modbus_bus_ask(struct gw_modbus_bus *bus, const struct gw_modbus_job *job,
+                              int64_t deadline_mono_ms, gw_modbus_job_done *done, void *context,
+                              uint64_t token) {
+    return gw_modbus_jobs_post(bus->jobs, job, deadline_mono_ms, done, context, token);
 }
 
 /* ---- life ---- */
@@ -281,7 +54,7 @@ static enum gw_err copy_text(struct gw_modbus_bus *bus, const char *text,
     return err;
 }
 
-static enum gw_err name_device(struct gw_modbus_bus *bus, struct point *point,
+static enum gw_err name_device(struct gw_modbus_bus *bus, struct bus_point *point,
                                const char *point_name) {
     char storage[2 * GW_EVENT_NAME_MAX_BYTES];
     struct gw_buf buf;
@@ -304,6 +77,9 @@ static enum gw_err copy_points(struct gw_modbus_bus *bus, const struct gw_config
             err = copy_text(bus, config->points[i].scale, &copy->scale);
         }
         if (!err) {
+            err = copy_text(bus, config->points[i].offset, &copy->offset);
+        }
+        if (!err) {
             err = copy_text(bus, config->points[i].dead_band, &copy->dead_band);
         }
         if (!err) {
@@ -318,7 +94,7 @@ static enum gw_err copy_points(struct gw_modbus_bus *bus, const struct gw_config
 
 static size_t arena_bytes(const struct gw_config_bus *config) {
     size_t per_text = GW_EVENT_NAME_MAX_BYTES + 32;
-    size_t per_point = sizeof(struct gw_config_point) + sizeof(struct point) + 4 * per_text;
+    size_t per_point = sizeof(struct gw_config_point) + sizeof(struct bus_point) + 5 * per_text;
     return (config->point_count + 1) * per_point + 256 * sizeof(struct bus_unit) + per_text;
 }
 
@@ -351,23 +127,38 @@ static enum gw_err copy_config(struct gw_modbus_bus *bus, const struct gw_config
     return copy_points(bus, config);
 }
 
+/* Buses of one gateway start together; their reads need not stay together. */
+static uint32_t draw_phase(void) {
+    uint32_t random = 0;
+    gw_random_bytes(&random, sizeof random);
+    return random;
+}
+
 static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *config) {
     enum gw_err err = gw_modbus_wire_open(config, &bus->wire);
     if (!err) {
-        err = gw_handover_open(bus->point_count + 1, bus->unit_count + 1, RING_READINGS,
+        err = gw_handover_open(bus->point_count + 1, bus->unit_count + 1, BUS_RING_READINGS,
                                &bus->handover);
     }
     if (!err) {
         err = gw_pending_open(&bus->pending,
-                              PENDING_READINGS + RING_READINGS + bus->point_count + 1);
+                              BUS_PENDING_READINGS + BUS_RING_READINGS + bus->point_count + 1);
+    }
+    if (!err) {
+        err = gw_modbus_jobs_open(bus->options.loop, bus->options.clock, &bus->jobs);
     }
     if (err) {
         return err;
     }
+    bus_load_holes(bus, config);
     struct gw_poller_options options = {
         .points = bus->configs,
         .count = bus->point_count,
         .max_gap = config->max_gap,
+        .max_registers = config->max_registers,
+        .dead_share_percent = config->dead_share_percent,
+        .phase_ms = draw_phase(),
+        .holes = &bus->holes.known,
         .transport = gw_modbus_wire_transport(bus->wire),
         .clock = bus->options.clock,
         .handover = bus->handover,
@@ -378,7 +169,7 @@ static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *
                             on_handover, bus);
     }
     if (!err) {
-        err = gw_modbus_worker_start(bus->poller, bus->options.clock, &bus->worker);
+        err = gw_modbus_worker_start(bus->poller, bus->jobs, bus->options.clock, &bus->worker);
     }
     return err;
 }
@@ -407,16 +198,6 @@ enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
     return GW_OK;
 }
 
-static void clear_issues(struct gw_modbus_bus *bus) {
-    for (size_t i = 0; i < bus->unit_count; i++) {
-        gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_UNIT_DOWN,
-                        gw_str_from_cstr(bus->units[i].subject));
-    }
-    for (size_t i = 0; i < bus->point_count; i++) {
-        gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_CONFIG, bus->points[i].device);
-    }
-}
-
 void gw_modbus_bus_stop(struct gw_modbus_bus *bus) {
     gw_modbus_worker_signal(bus->worker);
     gw_modbus_wire_interrupt(bus->wire);
@@ -426,19 +207,12 @@ void gw_modbus_bus_drain(struct gw_modbus_bus *bus) {
     gw_modbus_bus_stop(bus);
     gw_modbus_worker_stop(bus->worker);
     bus->worker = NULL;
-    size_t turns = bus->pending.capacity / TAKE_MAX + 2;
+    gw_modbus_jobs_end(bus->jobs);
+    bus_take_holes(bus);
+    bus_store_holes(bus, true);
+    size_t turns = bus->pending.capacity / BUS_TAKE_MAX + 2;
     for (size_t i = 0; i < turns; i++) {
-        take_readings(bus, bus->pending.capacity);
-    }
-}
-
-/* What was read and is in no commit will not be any more. */
-static void tell_left(struct gw_modbus_bus *bus) {
-    struct gw_modbus_reading reading;
-    while (gw_pending_take(&bus->pending, &reading)
-           || (bus->handover && gw_handover_take(bus->handover, &reading))) {
-        tell_refused(bus, reading.point, GW_MODBUS_REFUSED_STOPPED,
-                     (uint64_t) reading.replaced + 1);
+        bus_take_readings(bus, bus->pending.capacity);
     }
 }
 
@@ -448,11 +222,12 @@ void gw_modbus_bus_close(struct gw_modbus_bus *bus) {
     }
     gw_modbus_wire_interrupt(bus->wire);
     gw_modbus_worker_stop(bus->worker);
-    tell_left(bus);
+    gw_modbus_jobs_close(bus->jobs);
+    bus_tell_left(bus);
     if (bus->handover) {
         gw_loop_unwatch(bus->options.loop, gw_handover_fd(bus->handover));
     }
-    clear_issues(bus);
+    bus_clear_issues(bus);
     gw_poller_close(bus->poller);
     gw_handover_close(bus->handover);
     gw_pending_close(&bus->pending);
@@ -469,7 +244,7 @@ void gw_modbus_bus_get_figures(struct gw_modbus_bus *bus,
     gw_handover_get_bus(bus->handover, &condition);
     size_t down = 0;
     for (size_t i = 0; i < bus->unit_count; i++) {
-        down += bus->units[i].is_down;
+        down += bus->units[i].condition.is_down;
     }
     *ret_figures = (struct gw_modbus_bus_figures){
         .name = bus->name.ptr,
@@ -480,7 +255,19 @@ void gw_modbus_bus_get_figures(struct gw_modbus_bus *bus,
         .events = bus->events,
         .units = bus->unit_count,
         .units_down = down,
+        .load_percent = condition.load_percent,
+        .dead_percent = condition.dead_percent,
+        .holes = &bus->holes.known,
     };
+}
+
+bool gw_modbus_bus_unit_figures(struct gw_modbus_bus *bus, size_t index,
+                                struct gw_modbus_unit_condition *ret_condition) {
+    if (index >= bus->unit_count) {
+        return false;
+    }
+    gw_handover_get_unit(bus->handover, index, ret_condition);
+    return true;
 }
 
 bool gw_modbus_bus_point_figures(const struct gw_modbus_bus *bus, size_t index,
@@ -488,7 +275,7 @@ bool gw_modbus_bus_point_figures(const struct gw_modbus_bus *bus, size_t index,
     if (index >= bus->point_count) {
         return false;
     }
-    const struct point *point = &bus->points[index];
+    const struct bus_point *point = &bus->points[index];
     *ret_figures = (struct gw_modbus_point_figures){
         .device = point->device,
         .last_wall_ms = point->last_wall_ms,

@@ -13,13 +13,14 @@
  * To end several buses without waiting for each: _stop all, then _drain all, commit,
  * _close all.
  *
- * Reading only; safe writes are a later room.
+ * What a device refuses to read is learned and kept in the store (holes.h). Requests on
+ * demand go between the polls (job.h).
  */
 #ifndef GW_MODBUS_BUS_H
 #define GW_MODBUS_BUS_H
 
-#include "firmware/base/loop.h"
-#include "firmware/config/config.h"
+#include "drivers/modbus/handover.h"
+#include "drivers/modbus/job.h"
 #include "firmware/health/health.h"
 #include "firmware/intake/intake.h"
 
@@ -51,17 +52,27 @@ enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
                                struct gw_modbus_bus **ret_bus);
 /* Tell the worker to stop and shut its socket; does not wait. */
 void gw_modbus_bus_stop(struct gw_modbus_bus *bus);
-/* Wait for the worker (worker.h says how long) and submit what it handed over.
- * Commit then. */
+/* Wait for the worker (worker.h says how long), complete the requests on demand and submit
+ * what it handed over. Commit then. */
 void gw_modbus_bus_drain(struct gw_modbus_bus *bus);
 /* Stop, if that was not done, and free. No unit of it may be uncommitted. NULL is
  * allowed. */
 void gw_modbus_bus_close(struct gw_modbus_bus *bus);
 
+/* A request on demand: gw_modbus_jobs_post. */
+enum gw_err gw_modbus_bus_ask(struct gw_modbus_bus *bus, const struct gw_modbus_job *job,
+                              int64_t deadline_mono_ms, gw_modbus_job_done *done, void *context,
+                              uint64_t token);
+
 /* When gw_modbus_bus_tick wants to run next. */
 int64_t gw_modbus_bus_next_mono_ms(const struct gw_modbus_bus *bus);
-/* Submit what the queue refused before. */
+/* Submit what the queue refused before; complete requests whose time is over. */
 void gw_modbus_bus_tick(struct gw_modbus_bus *bus);
+
+/* Have the worker execute a request between two polls; see gw_modbus_jobs_post. */
+enum gw_err gw_modbus_bus_ask(struct gw_modbus_bus *bus, const struct gw_modbus_job *job,
+                              int64_t deadline_mono_ms, gw_modbus_job_done *done, void *context,
+                              uint64_t token);
 
 struct gw_modbus_bus_figures {
     const char *name;
@@ -71,10 +82,15 @@ struct gw_modbus_bus_figures {
     uint64_t overruns;
     uint64_t events;
     size_t units, units_down;
+    unsigned load_percent, dead_percent; /* as in handover.h */
+    const struct gw_modbus_holes *holes; /* as long as the bus */
 };
 /* Figures of now. */
 void gw_modbus_bus_get_figures(struct gw_modbus_bus *bus,
                                struct gw_modbus_bus_figures *ret_figures);
+/* Unit number `index`, ascending by unit id; false behind the last. */
+bool gw_modbus_bus_unit_figures(struct gw_modbus_bus *bus, size_t index,
+                                struct gw_modbus_unit_condition *ret_condition);
 /* Device "<bus>.<point>" number `index`: id, last reading (0 = none), its
  * quality, events. False behind the last. */
 struct gw_modbus_point_figures {

@@ -24,6 +24,8 @@ struct gw_handover {
     struct gw_modbus_unit_condition *unit_conditions;
     unsigned *point_exceptions;
     struct gw_modbus_bus_condition bus;
+    struct gw_modbus_holes holes;
+    bool has_holes; /* that were not taken yet */
     bool resync;
 };
 
@@ -116,7 +118,8 @@ void gw_handover_put(struct gw_handover *handover, const struct gw_modbus_readin
 void gw_handover_set_unit(struct gw_handover *handover, size_t unit,
                           const struct gw_modbus_unit_condition *condition) {
     LOCK(handover);
-    bool changed = handover->unit_conditions[unit].is_down != condition->is_down;
+    const struct gw_modbus_unit_condition *before = &handover->unit_conditions[unit];
+    bool changed = before->is_down != condition->is_down || before->fault != condition->fault;
     handover->unit_conditions[unit] = *condition;
     if (changed) {
         ring_bell(handover);
@@ -141,6 +144,13 @@ void gw_handover_set_point_exception(struct gw_handover *handover, size_t point,
     if (changed) {
         ring_bell(handover);
     }
+}
+
+void gw_handover_set_holes(struct gw_handover *handover, const struct gw_modbus_holes *holes) {
+    LOCK(handover);
+    handover->holes = *holes;
+    handover->has_holes = true;
+    ring_bell(handover);
 }
 
 bool gw_handover_take_resync(struct gw_handover *handover) {
@@ -198,6 +208,16 @@ void gw_handover_get_bus(struct gw_handover *handover,
 unsigned gw_handover_get_point_exception(struct gw_handover *handover, size_t point) {
     LOCK(handover);
     return handover->point_exceptions[point];
+}
+
+bool gw_handover_take_holes(struct gw_handover *handover, struct gw_modbus_holes *ret_holes) {
+    LOCK(handover);
+    if (!handover->has_holes) {
+        return false;
+    }
+    handover->has_holes = false;
+    *ret_holes = handover->holes;
+    return true;
 }
 
 void gw_handover_ask_resync(struct gw_handover *handover) {

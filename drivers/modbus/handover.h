@@ -18,6 +18,8 @@
 #ifndef GW_MODBUS_HANDOVER_H
 #define GW_MODBUS_HANDOVER_H
 
+#include "drivers/modbus/holes.h"
+#include "drivers/modbus/lateness.h"
 #include "drivers/profile/registers.h"
 
 struct gw_modbus_reading {
@@ -33,14 +35,22 @@ struct gw_modbus_unit_condition {
     bool is_down;
     enum gw_err err;    /* TIMEOUT, NOCONN, CORRUPT, RETRY (exception) */
     unsigned exception; /* of the last failure, 0 = none */
+    /* The device says it is ill (exception 4, 8...) when this is read; 0 = it does not. */
+    unsigned fault;
+    enum gw_modbus_area fault_area;
+    uint16_t fault_address;
     uint64_t polls;
     uint64_t failures;
+    struct gw_lateness_figures lateness; /* of reads while the unit was up */
 };
 
 struct gw_modbus_bus_condition {
     bool is_connected;
     uint64_t polls;
     uint64_t overruns; /* reads that came later than one period */
+    /* Share of the last ten seconds in which somebody was waited for, and of that for
+     * units that do not answer. */
+    unsigned load_percent, dead_percent;
 };
 
 struct gw_handover;
@@ -62,6 +72,8 @@ void gw_handover_set_bus(struct gw_handover *handover,
 /* Exception 1 to 3 of a point that is read alone, 0 = none. */
 void gw_handover_set_point_exception(struct gw_handover *handover, size_t point,
                                      unsigned exception);
+/* What was learned of holes; copied. */
+void gw_handover_set_holes(struct gw_handover *handover, const struct gw_modbus_holes *holes);
 /* True once after the loop asked for everything anew. */
 bool gw_handover_take_resync(struct gw_handover *handover);
 
@@ -74,6 +86,8 @@ void gw_handover_get_unit(struct gw_handover *handover, size_t unit,
 void gw_handover_get_bus(struct gw_handover *handover,
                          struct gw_modbus_bus_condition *ret_condition);
 unsigned gw_handover_get_point_exception(struct gw_handover *handover, size_t point);
+/* True once after the holes changed. */
+bool gw_handover_take_holes(struct gw_handover *handover, struct gw_modbus_holes *ret_holes);
 /* What was handed over got lost: let the worker report every point again. */
 void gw_handover_ask_resync(struct gw_handover *handover);
 

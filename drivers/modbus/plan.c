@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 uint16_t gw_modbus_point_width(const struct gw_config_point *point) {
-    return gw_point_area_is_bits(point->area) ? 1
-                                              : (uint16_t) gw_point_register_count(point->type);
+    return (uint16_t) gw_point_width(point);
 }
 
 size_t gw_modbus_list_units(const struct gw_config_point *points, size_t count,
@@ -47,30 +46,54 @@ static bool is_same_group(const struct gw_modbus_block *block,
            && block->period_ms == point->period_ms;
 }
 
+static uint32_t size_limit(const struct gw_modbus_limits *limits, bool is_bits) {
+    uint32_t registers =
+        limits->max_registers > 0 ? limits->max_registers : GW_MODBUS_MAX_REGISTERS;
+    registers = registers > GW_MODBUS_MAX_REGISTERS ? GW_MODBUS_MAX_REGISTERS : registers;
+    return is_bits ? registers * 16 : registers; /* 125 registers are 2000 bits */
+}
+_Static_assert(GW_MODBUS_MAX_REGISTERS * 16 == GW_MODBUS_MAX_BITS, "see above");
+
+struct gw_modbus_hole gw_modbus_block_range(const struct gw_modbus_block *block) {
+    return (struct gw_modbus_hole){.unit_id = block->unit_id,
+                                   .area = (uint8_t) block->area,
+                                   .address = block->address,
+                                   .count = block->count};
+}
+
 /* Take the point into the block if the rules allow it. */
 static bool extend(struct gw_modbus_block *block, const struct gw_config_point *point,
-                   uint32_t max_gap) {
+                   const struct gw_modbus_limits *limits) {
     if (!is_same_group(block, point)) {
         return false;
     }
     bool is_bits = gw_point_area_is_bits(point->area);
     uint32_t end = (uint32_t) block->address + block->count;
-    uint32_t gap = is_bits ? max_gap * 16 : max_gap;
+    uint32_t gap = is_bits ? limits->max_gap * 16 : limits->max_gap;
     if (point->address > end && point->address - end > gap) {
         return false;
     }
     uint32_t point_end = (uint32_t) point->address + gw_modbus_point_width(point);
     uint32_t new_end = point_end > end ? point_end : end;
-    if (new_end - block->address > (is_bits ? GW_MODBUS_MAX_BITS : GW_MODBUS_MAX_REGISTERS)) {
+    if (new_end - block->address > size_limit(limits, is_bits)) {
         return false;
     }
-    block->count = (uint16_t) (new_end - block->address);
-    block->points++;
+    struct gw_modbus_block longer = *block;
+    longer.count = (uint16_t) (new_end - block->address);
+    longer.points++;
+    struct gw_modbus_hole range = gw_modbus_block_range(&longer);
+    bool is_same_range =
+        point->address == block->address && gw_modbus_point_width(point) == block->count;
+    if (!is_same_range && limits->holes && gw_modbus_holes_touch(limits->holes, &range)) {
+        return false; /* what can be read must not share the fate of what cannot */
+    }
+    *block = longer;
     return true;
 }
 
-size_t gw_modbus_plan(const struct gw_config_point *points, size_t count, uint32_t max_gap,
-                      size_t *order, struct gw_modbus_block *blocks) {
+size_t gw_modbus_plan(const struct gw_config_point *points, size_t count,
+                      const struct gw_modbus_limits *limits, size_t *order,
+                      struct gw_modbus_block *blocks) {
     for (size_t i = 0; i < count; i++) {
         order[i] = i;
     }
@@ -78,7 +101,7 @@ size_t gw_modbus_plan(const struct gw_config_point *points, size_t count, uint32
     size_t block_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct gw_config_point *point = &points[order[i]];
-        if (block_count > 0 && extend(&blocks[block_count - 1], point, max_gap)) {
+        if (block_count > 0 && extend(&blocks[block_count - 1], point, limits)) {
             continue;
         }
         blocks[block_count++] = (struct gw_modbus_block){

@@ -2,17 +2,23 @@
 /*
  * What a bus worker does, as a state machine: one step, at most one request.
  *
- * - A block is read when its period is over; the most overdue one goes first. A
- *   read that comes late does not make the next ones come in a burst.
- * - Time-out or corrupt answer: the connection is closed, since the late answer
- *   may still come. Two failures in a row make the unit "down": its points become
- *   quality bad and it is probed with growing delay, so that a dead unit costs
- *   the others at most one time-out per probe.
- * - Exceptions 1 to 3 are faults of the configuration. A block of several points
- *   is read point by point from then on (illegal data address or value); a point
- *   that is refused alone is bad and asked once a minute.
- * - Other exceptions (busy, device failure, gateway) count as failures of the
- *   unit, without closing the connection.
+ * - A block is read when its period is over, or sooner where a point has been silent
+ *   for max_silence_ms; the most overdue one goes first. A read that comes late does not
+ *   make the next ones come in a burst. Blocks get a phase by their first read, so that
+ *   those of one period do not come all at once for ever.
+ * - Time-out or wrong answer: the transport recovers, which may close the connection,
+ *   since the late answer may still come. Two failures in a row (one, before the unit has
+ *   ever answered) or many among few answers make the unit "down": its points become
+ *   quality bad and it is probed with growing delay. All probes of a bus together may
+ *   take dead_share_percent of its time: after one that cost a second, the next may not
+ *   begin before 19 more are over (at 5 %). A block alone that gets no answer while its
+ *   unit answers others is treated in the same way.
+ * - Exceptions 1 to 3 are faults of the configuration. A block that is refused (2, 3) is
+ *   searched (hunt.h) and planned anew around what was found (holes.h); what is refused
+ *   alone is bad and asked once a minute.
+ * - 5, 6, 10 and 11 are weather: the unit is left alone for a moment; five in a row make
+ *   it down. Others are faults the device itself reports: the points of the block are
+ *   bad, and it is asked again with growing delay.
  * - After a reconnect, or when a unit comes back, every point is reported.
  *
  * Not thread-safe; blocks inside the transport.
@@ -21,15 +27,21 @@
 #define GW_MODBUS_POLLER_H
 
 #include "drivers/modbus/handover.h"
+#include "drivers/modbus/job.h"
 #include "drivers/modbus/transport.h"
 #include "firmware/base/clock.h"
 
 #define GW_POLLER_PROBE_MS 60000
+#define GW_POLLER_DEAD_SHARE_PERCENT 5
 
 struct gw_poller_options {
     const struct gw_config_point *points; /* must outlive the poller */
     size_t count;
     uint32_t max_gap;
+    uint32_t max_registers;      /* 0 = what Modbus allows */
+    uint32_t dead_share_percent; /* 0 = GW_POLLER_DEAD_SHARE_PERCENT */
+    uint32_t phase_ms; /* the second read of a block comes so much sooner, modulo its period */
+    const struct gw_modbus_holes *holes; /* known from before, copied; NULL = none */
     struct gw_modbus_transport transport;
     const struct gw_clock *clock;
     struct gw_handover *handover; /* units in the order of gw_modbus_list_units */
@@ -45,5 +57,9 @@ void gw_poller_close(struct gw_poller *poller);
 /* Connect or read whatever is most overdue; when the next step is due, on the
  * monotonic clock (maybe now). */
 int64_t gw_poller_step(struct gw_poller *poller);
+/* Execute one request on demand between two steps; connects first if need be. Never
+ * fails: what came of it is in the answer. */
+void gw_poller_execute(struct gw_poller *poller, const struct gw_modbus_job *job,
+                       struct gw_modbus_answer *ret_answer);
 
 #endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the worker found of the bus, its units and its points, as issues. */
+#include "drivers/modbus/bus_internal.h"
+
+#include "firmware/base/cleanup.h"
+
+/* MODBUS Application Protocol V1.1b3, section 7. */
+static const char *exception_name(unsigned exception) {
+    static const char *const names[] = {
+        [1] = "illegal function",
+        [2] = "illegal data address",
+        [3] = "illegal data value",
+        [4] = "server device failure",
+        [5] = "acknowledge",
+        [6] = "server device busy",
+        [8] = "memory parity error",
+        [10] = "gateway path unavailable",
+        [11] = "gateway target device failed to respond",
+    };
+    return exception < GW_ARRAY_LEN(names) && names[exception] ? names[exception] : "unknown";
+}
+
+static const char *what_failed(const struct gw_modbus_unit_condition *condition) {
+    switch (condition->err) {
+    case GW_ERR_TIMEOUT:
+        return "no answer in time";
+    case GW_ERR_NOCONN:
+        return "the connection was closed";
+    case GW_ERR_CORRUPT:
+        return "an answer that does not fit the request";
+    default:
+        return "exception";
+    }
+}
+
+static void settle_down(struct gw_modbus_bus *bus, struct gw_str subject,
+                        const struct gw_modbus_unit_condition *condition) {
+    struct gw_health *health = bus->options.health;
+    if (!condition->is_down) {
+        gw_health_clear(health, GW_ISSUE_MODBUS_UNIT_DOWN, subject);
+    } else if (condition->exception != 0) {
+        gw_health_raise(health, GW_ISSUE_MODBUS_UNIT_DOWN, subject, "exception %u, %s",
+                        condition->exception, exception_name(condition->exception));
+    } else {
+        gw_health_raise(health, GW_ISSUE_MODBUS_UNIT_DOWN, subject, "%s",
+                        what_failed(condition));
+    }
+}
+
+static void settle_fault(struct gw_modbus_bus *bus, struct gw_str subject,
+                         const struct gw_modbus_unit_condition *condition) {
+    struct gw_health *health = bus->options.health;
+    if (condition->fault == 0) {
+        gw_health_clear(health, GW_ISSUE_MODBUS_DEVICE_FAULT, subject);
+    } else {
+        gw_health_raise(health, GW_ISSUE_MODBUS_DEVICE_FAULT, subject,
+                        "%s from wire address %u on: exception %u, %s",
+                        gw_point_area_name(condition->fault_area),
+                        (unsigned) condition->fault_address, condition->fault,
+                        exception_name(condition->fault));
+    }
+}
+
+static void settle_unit(struct gw_modbus_bus *bus, size_t index) {
+    struct bus_unit *unit = &bus->units[index];
+    struct gw_modbus_unit_condition before = unit->condition;
+    struct gw_str subject = gw_str_from_cstr(unit->subject);
+    gw_handover_get_unit(bus->handover, index, &unit->condition);
+    if (before.is_down != unit->condition.is_down) {
+        settle_down(bus, subject, &unit->condition);
+    }
+    if (before.fault != unit->condition.fault) {
+        settle_fault(bus, subject, &unit->condition);
+    }
+}
+
+static void settle_point(struct gw_modbus_bus *bus, size_t index) {
+    struct bus_point *point = &bus->points[index];
+    unsigned exception = gw_handover_get_point_exception(bus->handover, index);
+    if (exception == point->exception) {
+        return;
+    }
+    point->exception = exception;
+    const struct gw_config_point *config = &bus->configs[index];
+    if (exception == 0) {
+        gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_CONFIG, point->device);
+        return;
+    }
+    gw_health_raise(bus->options.health, GW_ISSUE_MODBUS_CONFIG, point->device,
+                    "unit %u refuses %s %u: exception %u, %s", (unsigned) config->unit_id,
+                    gw_point_area_name(config->area), (unsigned) config->address, exception,
+                    exception_name(exception));
+}
+
+void bus_settle_conditions(struct gw_modbus_bus *bus) {
+    struct gw_modbus_bus_condition condition;
+    gw_handover_get_bus(bus->handover, &condition);
+    if (condition.is_connected != bus->was_connected) {
+        bus->was_connected = condition.is_connected;
+        bus->since_wall_ms = gw_clock_wall_ms(bus->options.clock);
+    }
+    for (size_t i = 0; i < bus->unit_count; i++) {
+        settle_unit(bus, i);
+    }
+    for (size_t i = 0; i < bus->point_count; i++) {
+        settle_point(bus, i);
+    }
+    bus_take_holes(bus);
+}
+
+void bus_clear_issues(struct gw_modbus_bus *bus) {
+    for (size_t i = 0; i < bus->unit_count; i++) {
+        struct gw_str subject = gw_str_from_cstr(bus->units[i].subject);
+        gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_UNIT_DOWN, subject);
+        gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_DEVICE_FAULT, subject);
+    }
+    for (size_t i = 0; i < bus->point_count; i++) {
+        gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_CONFIG, bus->points[i].device);
+    }
+}

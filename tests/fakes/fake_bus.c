@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fakes/fake_bus.h"
+
+static void spend(struct gw_fake_bus *bus, int64_t ms) {
+    if (bus->clock && ms > 0) {
+        gw_fake_clock_advance(bus->clock, ms);
+    }
+}
+
+static enum gw_err fake_connect(void *self) {
+    struct gw_fake_bus *bus = self;
+    bus->connects++;
+    return bus->refuses_connections ? GW_ERR_NOCONN : GW_OK;
+}
+
+static void fake_disconnect(void *self) {
+    ((struct gw_fake_bus *) self)->disconnects++;
+}
+
+static enum gw_err fake_recover(void *self) {
+    struct gw_fake_bus *bus = self;
+    bus->recovers++;
+    return bus->keeps_line ? bus->recover_err : GW_ERR_NOCONN;
+}
+
+static bool stays_silent(const struct gw_fake_bus *bus,
+                         const struct gw_modbus_request *request) {
+    unsigned loses = bus->loses[request->unit_id];
+    for (size_t i = 0; i < request->count; i++) {
+        if (bus->silent_at[request->address + i]) {
+            return true;
+        }
+    }
+    return bus->is_silent[request->unit_id]
+           || (loses > 0 && bus->reads_of[request->unit_id] % loses == 0);
+}
+
+/* 0 = none. */
+static unsigned exception_of(const struct gw_fake_bus *bus,
+                             const struct gw_modbus_request *request) {
+    if (bus->exception[request->unit_id] != 0) {
+        return bus->exception[request->unit_id];
+    }
+    if (bus->max_count > 0 && request->count > bus->max_count) {
+        return 3;
+    }
+    for (size_t i = 0; i < request->count; i++) {
+        if (bus->fault_at[request->address + i] != 0) {
+            return bus->fault_at[request->address + i];
+        }
+        if (bus->illegal[request->address + i]) {
+            return 2;
+        }
+    }
+    return 0;
+}
+
+static void note(struct gw_fake_bus *bus, const struct gw_modbus_request *request) {
+    bus->reads++;
+    bus->reads_of[request->unit_id]++;
+    bus->last = *request;
+    bus->most_count = request->count > bus->most_count ? request->count : bus->most_count;
+}
+
+static enum gw_err fake_read(void *self, const struct gw_modbus_request *request,
+                             uint16_t *words, unsigned *ret_exception) {
+    struct gw_fake_bus *bus = self;
+    note(bus, request);
+    if (bus->closes_on_read) {
+        return GW_ERR_NOCONN;
+    }
+    if (stays_silent(bus, request)) {
+        spend(bus, bus->timeout_ms);
+        return GW_ERR_TIMEOUT;
+    }
+    spend(bus, bus->answer_ms);
+    unsigned exception = exception_of(bus, request);
+    if (exception != 0) {
+        bus->refused++;
+        *ret_exception = exception;
+        return GW_ERR_INVALID;
+    }
+    for (size_t i = 0; i < request->count; i++) {
+        uint16_t word = bus->registers[request->unit_id][request->address + i];
+        words[i] = gw_point_area_is_bits(request->area) ? word != 0 : word;
+    }
+    return bus->answers_wrong ? GW_ERR_CORRUPT : GW_OK;
+}
+
+static enum gw_err fake_write(void *self, const struct gw_modbus_write *write,
+                              unsigned *ret_exception) {
+    struct gw_fake_bus *bus = self;
+    bus->writes++;
+    if (bus->is_silent[write->unit_id]) {
+        spend(bus, bus->timeout_ms);
+        return GW_ERR_TIMEOUT;
+    }
+    spend(bus, bus->answer_ms);
+    if (bus->exception[write->unit_id] != 0) {
+        *ret_exception = bus->exception[write->unit_id];
+        return GW_ERR_INVALID;
+    }
+    for (size_t i = 0; i < write->count; i++) {
+        bus->registers[write->unit_id][write->address + i] = write->words[i];
+    }
+    return GW_OK;
+}
+
+struct gw_modbus_transport gw_fake_bus_transport(struct gw_fake_bus *bus) {
+    return (struct gw_modbus_transport){.connect = fake_connect,
+                                        .disconnect = fake_disconnect,
+                                        .read = fake_read,
+                                        .write = fake_write,
+                                        .recover = fake_recover,
+                                        .self = bus};
+}
