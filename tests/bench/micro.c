@@ -11,6 +11,7 @@
 #include "firmware/base/clock.h"
 #include "firmware/base/crc32c.h"
 #include "firmware/crypto/crypto.h"
+#include "firmware/gs1/gs1.h"
 #include "firmware/json/json.h"
 #include "tests/bench/scan_payload.h"
 
@@ -88,6 +89,29 @@ static void run_clock_quality(struct fixture *f) {
     f->block[0] = (uint8_t) clock.quality(clock.self);
 }
 
+static void parse_valid(struct gw_str scan) {
+    static struct gw_gs1_scan result;
+    gw_gs1_parse(scan, NULL, &result);
+    require(result.ok ? GW_OK : GW_ERR_SCHEMA);
+}
+
+static void run_gs1_sscc(struct fixture *f) {
+    (void) f;
+    parse_valid(GW_STR("]C100106141411234567897"));
+}
+
+static void run_gs1_elements(struct fixture *f) {
+    (void) f;
+    parse_valid(GW_STR("]d201095212345432131725123110ABC123\x1d"
+                       "21SERIAL456"));
+}
+
+static void run_gs1_link(struct fixture *f) {
+    (void) f;
+    parse_valid(GW_STR("]Q1https://example.com/01/09521234543213/10/ABC123/21/"
+                       "SERIAL456?17=251231"));
+}
+
 static int64_t now_ns(void) {
     struct timespec now;
     (void) clock_gettime(CLOCK_MONOTONIC, &now);
@@ -126,6 +150,9 @@ int main(void) {
         {"time from text", run_time_parse},
         {"both clocks", run_clocks},
         {"clock quality", run_clock_quality},
+        {"gs1 element string, SSCC", run_gs1_sscc},
+        {"gs1 element string, 4 elements", run_gs1_elements},
+        {"gs1 digital link, 4 elements", run_gs1_link},
     };
     static struct fixture fixture;
     struct gw_scan_payload scan = {GW_STR("0123456789ab"), 7, 123456, 1795418040123456789, 200};
