@@ -155,6 +155,8 @@ void gw_collectd_flush_refusals(struct gw_collectd *collectd, int64_t now_mono_m
 enum gw_err gw_collectd_open_feeds(struct gw_collectd *collectd);
 /* Commits what they still had. */
 void gw_collectd_close_feeds(struct gw_collectd *collectd);
+/* Append the member "buses" of the snapshot. */
+void gw_collectd_put_buses(const struct gw_collectd *collectd, struct gw_buf *buf);
 /* Append the member "feeds" of the snapshot. */
 void gw_collectd_put_feeds(const struct gw_collectd *collectd, struct gw_buf *buf);
 

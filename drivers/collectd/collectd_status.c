@@ -112,25 +112,6 @@ static void put_front_door(const struct gw_collectd *collectd, struct gw_buf *bu
                   ull(figures.received));
 }
 
-static void put_buses(const struct gw_collectd *collectd, struct gw_buf *buf) {
-    gw_buf_put_str(buf, GW_STR(",\"buses\":["));
-    for (size_t i = 0; i < collectd->bus_count; i++) {
-        struct gw_modbus_bus_figures figures;
-        gw_modbus_bus_get_figures(collectd->buses[i], &figures);
-        gw_buf_put_str(buf, i > 0 ? GW_STR(",{\"name\":") : GW_STR("{\"name\":"));
-        gw_buf_put_json_str(buf, gw_str_from_cstr(figures.name));
-        gw_buf_printf(buf, ",\"state\":\"%s\"",
-                      figures.is_connected ? "connected" : "connecting");
-        put_time(buf, "since", figures.since_wall_ms);
-        gw_buf_printf(buf,
-                      ",\"polls\":%llu,\"overruns\":%llu,\"events\":%llu,\"units\":%zu,"
-                      "\"units_down\":%zu}",
-                      ull(figures.polls), ull(figures.overruns), ull(figures.events),
-                      figures.units, figures.units_down);
-    }
-    gw_buf_put_char(buf, ']');
-}
-
 /* One element of "devices". */
 struct device_line {
     struct gw_str id;
@@ -203,7 +184,7 @@ static void put_sections(void *context, struct gw_buf *buf) {
     put_asides(collectd, buf);
     put_brokers(collectd, buf);
     put_front_door(collectd, buf);
-    put_buses(collectd, buf);
+    gw_collectd_put_buses(collectd, buf);
     gw_collectd_put_feeds(collectd, buf);
     put_devices(collectd, buf);
 }

@@ -38,7 +38,16 @@
  *       "appended","refused","evicted","trimmed"},...}}   (oldest_age_ms of the
  *     oldest event that is not acknowledged, 0 = none)
  *   collectd: "brokers":[{"name","state":"connected|connecting|refused",
- *     "since":time,"received":N}], "buses":[{"name","state","since","polls":N}],
+ *     "since":time,"received":N}],
+ *     "buses":[{"name","state","since","polls":N,"overruns":N,"events":N,
+ *       "units":N,"units_down":N,"load_percent":N,"dead_percent":N (of the last
+ *       ten seconds; dead: spent on units that do not answer),
+ *       "unit_states":[{"unit":N,"state":"ok|down|faulty","polls":N,
+ *         "failures":N,"late_p50_ms","late_p99_ms","late_max_ms" (how late its
+ *         reads begin)}],"unit_states_omitted":N,
+ *       "holes":[{"unit":N,"area","first":N,"last":N,"gap":bool} or
+ *         {"unit","area","seam_before":N}] (wire addresses that are not read, or
+ *         not read across),"holes_omitted":N}],
  *     "devices":[{"id","state":"ok|quiet|offline|faulty|unknown","last":time?,
  *     "events":N}]
  *   linkd: "sinks":[{"name","state":"up|connecting|waiting|stopped",

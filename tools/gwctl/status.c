@@ -200,6 +200,33 @@ static void show_rows(const struct gw_json *snapshot, const char *section, const
     }
 }
 
+/* What a bus's state does not say. */
+static void show_bus_figures(const struct gw_json *bus, FILE *out) {
+    unsigned long long worst = 0;
+    const struct gw_json *unit = gw_json_first(gw_json_member(bus, "unit_states"));
+    for (; unit; unit = gw_json_next(unit)) {
+        unsigned long long late = (unsigned long long) gw_gwctl_number_of(unit, "late_p99_ms");
+        worst = late > worst ? late : worst;
+    }
+    (void) fprintf(out,
+                   "  bus %.*s: %llu of %llu units down, %llu %% of the time in use, reads up "
+                   "to %llu ms late (99 %%), %zu holes\n",
+                   GW_STR_ARG(gw_gwctl_text_of(bus, "name")),
+                   (unsigned long long) gw_gwctl_number_of(bus, "units_down"),
+                   (unsigned long long) gw_gwctl_number_of(bus, "units"),
+                   (unsigned long long) gw_gwctl_number_of(bus, "load_percent"), worst,
+                   gw_json_count(gw_json_member(bus, "holes"))
+                       + (size_t) gw_gwctl_number_of(bus, "holes_omitted"));
+}
+
+static void show_buses(const struct gw_json *snapshot, FILE *out) {
+    show_rows(snapshot, "buses", "bus", out);
+    const struct gw_json *bus = gw_json_first(gw_json_member(snapshot, "buses"));
+    for (; bus; bus = gw_json_next(bus)) {
+        show_bus_figures(bus, out);
+    }
+}
+
 static void show_front_door(const struct gw_json *snapshot, FILE *out) {
     const struct gw_json *door = gw_json_member(snapshot, "front_door");
     unsigned long long listeners = gw_gwctl_number_of(door, "listeners");
@@ -272,7 +299,7 @@ static void show_state(const struct daemon_state *state, FILE *out) {
     show_asides(snapshot, out);
     show_front_door(snapshot, out);
     show_rows(snapshot, "brokers", "broker", out);
-    show_rows(snapshot, "buses", "bus", out);
+    show_buses(snapshot, out);
     show_rows(snapshot, "feeds", "feed", out);
     show_rows(snapshot, "devices", "device", out);
     show_rows(snapshot, "sinks", "sink", out);

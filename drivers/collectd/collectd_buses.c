@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The buses in the snapshot, as ipc.h describes them. */
+#include "drivers/collectd/collectd_internal.h"
+
+/* Left free for what comes behind. */
+#define RESERVE_BYTES 65536
+#define HOLES_SHOWN 32
+
+static unsigned long long ull(uint64_t value) {
+    return (unsigned long long) value;
+}
+
+static void put_unit(struct gw_buf *buf, const struct gw_modbus_unit_condition *unit) {
+    gw_buf_printf(buf,
+                  "{\"unit\":%u,\"state\":\"%s\",\"polls\":%llu,\"failures\":%llu,"
+                  "\"late_p50_ms\":%u,\"late_p99_ms\":%u,\"late_max_ms\":%u}",
+                  (unsigned) unit->unit_id,
+                  unit->is_down      ? "down"
+                  : unit->fault != 0 ? "faulty"
+                                     : "ok",
+                  ull(unit->polls), ull(unit->failures), unit->lateness.p50_ms,
+                  unit->lateness.p99_ms, unit->lateness.max_ms);
+}
+
+static void put_units(struct gw_modbus_bus *bus, struct gw_buf *buf) {
+    struct gw_modbus_unit_condition unit;
+    size_t listed = 0, omitted = 0;
+    gw_buf_put_str(buf, GW_STR(",\"unit_states\":["));
+    for (size_t i = 0; gw_modbus_bus_unit_figures(bus, i, &unit); i++) {
+        if (gw_buf_space(buf) < RESERVE_BYTES) {
+            omitted++;
+            continue;
+        }
+        gw_buf_put_str(buf, listed > 0 ? GW_STR(",") : GW_STR(""));
+        put_unit(buf, &unit);
+        listed++;
+    }
+    gw_buf_printf(buf, "],\"unit_states_omitted\":%zu", omitted);
+}
+
+/* Wire addresses. */
+static void put_hole(struct gw_buf *buf, const struct gw_modbus_hole *hole) {
+    gw_buf_printf(buf, "{\"unit\":%u,\"area\":\"%s\",", (unsigned) hole->unit_id,
+                  gw_point_area_name((enum gw_modbus_area) hole->area));
+    if (hole->count == 0) {
+        gw_buf_printf(buf, "\"seam_before\":%u}", (unsigned) hole->address);
+    } else {
+        gw_buf_printf(buf, "\"first\":%u,\"last\":%u,\"gap\":%s}", (unsigned) hole->address,
+                      (unsigned) hole->address + hole->count - 1u,
+                      hole->is_gap ? "true" : "false");
+    }
+}
+
+static void put_holes(struct gw_buf *buf, const struct gw_modbus_holes *holes) {
+    size_t listed = 0;
+    gw_buf_put_str(buf, GW_STR(",\"holes\":["));
+    for (; listed < holes->count && listed < HOLES_SHOWN; listed++) {
+        gw_buf_put_str(buf, listed > 0 ? GW_STR(",") : GW_STR(""));
+        put_hole(buf, &holes->entries[listed]);
+    }
+    gw_buf_printf(buf, "],\"holes_omitted\":%zu", holes->count - listed);
+}
+
+static void put_bus(struct gw_modbus_bus *bus, struct gw_buf *buf) {
+    struct gw_modbus_bus_figures figures;
+    gw_modbus_bus_get_figures(bus, &figures);
+    gw_buf_put_str(buf, GW_STR("{\"name\":"));
+    gw_buf_put_json_str(buf, gw_str_from_cstr(figures.name));
+    gw_buf_printf(buf, ",\"state\":\"%s\",\"since\":\"",
+                  figures.is_connected ? "connected" : "connecting");
+    gw_time_put(buf, figures.since_wall_ms);
+    gw_buf_printf(buf,
+                  "\",\"polls\":%llu,\"overruns\":%llu,\"events\":%llu,\"units\":%zu,"
+                  "\"units_down\":%zu,\"load_percent\":%u,\"dead_percent\":%u",
+                  ull(figures.polls), ull(figures.overruns), ull(figures.events), figures.units,
+                  figures.units_down, figures.load_percent, figures.dead_percent);
+    put_units(bus, buf);
+    put_holes(buf, figures.holes);
+    gw_buf_put_char(buf, '}');
+}
+
+void gw_collectd_put_buses(const struct gw_collectd *collectd, struct gw_buf *buf) {
+    gw_buf_put_str(buf, GW_STR(",\"buses\":["));
+    for (size_t i = 0; i < collectd->bus_count; i++) {
+        gw_buf_put_str(buf, i > 0 ? GW_STR(",") : GW_STR(""));
+        put_bus(collectd->buses[i], buf);
+    }
+    gw_buf_put_char(buf, ']');
+}
