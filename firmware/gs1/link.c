@@ -121,16 +121,27 @@ static int hex_value(char c) {
     return found ? (int) (found - digits) : -1;
 }
 
+/* RFC 3986, section 2: reserved and unreserved, without the percent sign. */
+static const bool is_uri_character[256] = {
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+    ['&' ... '/'] = true, /* & ' ( ) * + , - . / */
+    ['!'] = true,         ['#'] = true,         ['$'] = true,
+    [':'] = true,         [';'] = true,         ['='] = true,
+    ['?'] = true,         ['@'] = true,         ['['] = true,
+    [']'] = true,         ['_'] = true,         ['~'] = true,
+};
+
+static bool is_escape(struct gw_str text, size_t at) {
+    return text.ptr[at] == '%' && text.len - at > 2 && hex_value(text.ptr[at + 1]) >= 0
+           && hex_value(text.ptr[at + 2]) >= 0;
+}
+
 /* True if `text` is of characters of RFC 3986 and whole percent escapes. */
 static bool check_characters(struct gw_str text, size_t at, struct gw_gs1_scan *scan) {
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        bool alphanumeric = (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9');
-        bool escape = c == '%' && text.len - i > 2 && hex_value(text.ptr[i + 1]) >= 0
-                      && hex_value(text.ptr[i + 2]) >= 0;
-        if (!alphanumeric && !escape && (c == '\0' || !strchr("-._~:/?#[]@!$&'()*+,;=", c))) {
+        if (!is_uri_character[(uint8_t) text.ptr[i]] && !is_escape(text, i)) {
             struct gw_gs1_finding why = {.reason = GW_GS1_BAD_URI, .at = at + i};
-            why.found = gw_str_sub(text, i, c == '%' ? 3 : 1);
+            why.found = gw_str_sub(text, i, text.ptr[i] == '%' ? 3 : 1);
             gw_gs1_report(scan, &why);
             return false;
         }
