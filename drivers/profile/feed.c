@@ -40,7 +40,7 @@ static void start_polling(struct gw_feed *feed, int64_t now_mono_ms) {
 
 enum gw_err gw_feed_open(const struct gw_feed_options *options, struct gw_feed **ret_feed) {
     const struct gw_profile *profile = options->profile;
-    if (profile->decode == GW_DECODE_MODBUS || !options->sink) {
+    if (!options->sink) {
         return GW_ERR_INVALID;
     }
     size_t cap = profile->framing.max_bytes;

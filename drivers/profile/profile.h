@@ -34,7 +34,7 @@ enum gw_profile_decode {
     GW_DECODE_TOLEDO_8217,
     GW_DECODE_TOLEDO_CONTINUOUS,
     GW_DECODE_SARTORIUS_SBI,
-    GW_DECODE_MODBUS, /* points instead of bytes: drivers/profile/point_scale.h */
+    GW_DECODE_MODBUS, /* points of a bus as a line: drivers/profile/point_scale.c */
     GW_DECODE_COUNT
 };
 
@@ -167,10 +167,12 @@ enum gw_bit_meaning {
     GW_BIT_TARED,
     GW_BIT_PRESET_TARE,
     GW_BIT_ZERO,
+    GW_BIT_NEGATIVE, /* sign of a weight point that holds the absolute value */
 };
 
 struct gw_profile_bit {
-    uint8_t bit; /* 0 = least significant */
+    const char *point; /* a point that is one bit by itself; empty = bit of the status point */
+    uint8_t bit;       /* 0 = least significant */
     enum gw_bit_meaning meaning;
     bool active; /* value of the bit that means it: one vendor's motion is another's
                     stable, inverted */
@@ -181,9 +183,11 @@ struct gw_profile_unit {
     const char *unit;
 };
 
-/* Scales behind Modbus: names of points of the bus, see point_scale.h. */
+/* Scales behind Modbus: names of points of the bus. A feed takes one line for each
+ * reading, see point_scale.c. */
 struct gw_profile_points {
     const char *status, *weight, *unit, *tare; /* empty = no such point */
+    unsigned mode; /* enum gw_weight_mode of the weight point, where no bit says it */
     const struct gw_profile_bit *bits;
     size_t bit_count;
     const struct gw_profile_unit *units;

@@ -233,14 +233,26 @@ static bool has_meaning(const struct gw_profile_points *modbus, enum gw_bit_mean
     return false;
 }
 
+static bool needs_status(const struct gw_profile_points *modbus) {
+    for (size_t i = 0; i < modbus->bit_count; i++) {
+        if (!is_set(modbus->bits[i].point)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_modbus(const struct checking *checking) {
     const struct gw_profile_points *modbus = &checking->profile->modbus;
     if (checking->profile->decode != GW_DECODE_MODBUS) {
         return;
     }
-    if (!is_set(modbus->weight) || !is_set(modbus->status)) {
-        find_fault(checking, "modbus", !is_set(modbus->weight) ? "weight" : "status",
-                   "found nothing, but a weight without a status is never one: name the point");
+    if (!is_set(modbus->weight)) {
+        find_fault(checking, "modbus", "weight", "found nothing: name the point");
+    }
+    if (!is_set(modbus->status) && needs_status(modbus)) {
+        find_fault(checking, "modbus", "status",
+                   "found nothing, but bits are taken from it: name the point");
     }
     if (!has_meaning(modbus, GW_BIT_STABLE) && !has_meaning(modbus, GW_BIT_MOTION)) {
         find_fault(checking, "modbus", "bits",

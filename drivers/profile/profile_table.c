@@ -228,13 +228,27 @@ static const struct gw_config_group keyboard_group = GROUP_OF(keyboard_rows, K);
 
 #define B struct gw_profile_bit
 static const struct gw_config_choice meanings[] = {
-    {"stable", GW_BIT_STABLE}, {"motion", GW_BIT_MOTION}, {"over", GW_BIT_OVER},
-    {"under", GW_BIT_UNDER},   {"error", GW_BIT_ERROR},   {"valid", GW_BIT_VALID},
-    {"net", GW_BIT_NET},       {"tared", GW_BIT_TARED},   {"preset_tare", GW_BIT_PRESET_TARE},
+    {"stable", GW_BIT_STABLE},
+    {"motion", GW_BIT_MOTION},
+    {"over", GW_BIT_OVER},
+    {"under", GW_BIT_UNDER},
+    {"error", GW_BIT_ERROR},
+    {"valid", GW_BIT_VALID},
+    {"net", GW_BIT_NET},
+    {"tared", GW_BIT_TARED},
+    {"preset_tare", GW_BIT_PRESET_TARE},
     {"zero", GW_BIT_ZERO},
+    {"negative", GW_BIT_NEGATIVE},
+};
+static const struct gw_config_choice modes[] = {
+    {"unknown", GW_MODE_UNKNOWN},
+    {"gross", GW_MODE_GROSS},
+    {"net", GW_MODE_NET},
 };
 static const struct gw_config_row bit_rows[] = {
-    {NUMBER(B, bit, 0, 15, NULL), .example = "3", .help = "Number of the bit, 0 = the least."},
+    {TEXT(B, point, 0, 63, gw_rule_name), .initial = "",
+     .help = "Point that is this bit by itself (a discrete input). Empty = bit of status."},
+    {NUMBER(B, bit, 0, 15, "0"), .help = "Number of the bit, 0 = the least."},
     {CHOICE(B, meaning, meanings), .example = "motion",
      .help = "What it says. valid: while it is not active, no reading counts."},
     {BOOL(B, active, "true"), .help = "The value of the bit that says it: true = 1."},
@@ -254,6 +268,8 @@ static const struct gw_config_row modbus_rows[] = {
     {TEXT(M, weight, 0, 63, gw_rule_name), .initial = "", .help = "Point of the weight."},
     {TEXT(M, unit, 0, 63, gw_rule_name), .initial = "", .help = "Point that says the unit."},
     {TEXT(M, tare, 0, 63, gw_rule_name), .initial = "", .help = "Point of the tare."},
+    {CHOICE(M, mode, modes), .initial = "unknown",
+     .help = "What the weight point holds, where no bit means net."},
     {LIST(M, bits, bit_count, 16, bit_group), .help = "Bits of the status word."},
     {LIST(M, units, unit_count, 32, unit_group), .help = "Values of the unit's bits."},
     {NUMBER(M, unit_mask, 0, 65535, "65535"),

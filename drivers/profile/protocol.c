@@ -9,6 +9,7 @@ const struct gw_protocol *gw_protocol_find(enum gw_profile_decode decode) {
         [GW_DECODE_TOLEDO_8217] = &gw_protocol_toledo_8217,
         [GW_DECODE_TOLEDO_CONTINUOUS] = &gw_protocol_toledo_continuous,
         [GW_DECODE_SARTORIUS_SBI] = &gw_protocol_sartorius_sbi,
+        [GW_DECODE_MODBUS] = &gw_protocol_points,
     };
     return protocols[decode];
 }

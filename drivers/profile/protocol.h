@@ -52,7 +52,7 @@ struct gw_protocol {
                    struct gw_scale_reading *ret_reading);
 };
 
-/* The protocol behind a `decode`, NULL for text, json and modbus. */
+/* The protocol behind a `decode`, NULL for text and json. */
 const struct gw_protocol *gw_protocol_find(enum gw_profile_decode decode);
 
 extern const struct gw_protocol gw_protocol_mt_sics;
@@ -61,6 +61,7 @@ extern const struct gw_protocol gw_protocol_nci;
 extern const struct gw_protocol gw_protocol_toledo_8217;
 extern const struct gw_protocol gw_protocol_toledo_continuous;
 extern const struct gw_protocol gw_protocol_sartorius_sbi;
+extern const struct gw_protocol gw_protocol_points;
 
 /* ---- for the decoders ---- */
 

@@ -47,6 +47,11 @@ static const char *const documents[] = {
     HEAD("scale", "toledo_continuous") "\"weight\":{\"checksum\":true}}",
     HEAD("scale", "toledo_continuous") "\"weight\":{\"tare_field\":false}}",
     HEAD("scale", "sartorius_sbi") "\"framing\":{" SMALL "}}",
+    HEAD("scale", "modbus") "\"weight\":{\"unit\":\"kg\"},\"modbus\":{\"status\":\"s\","
+                            "\"weight\":\"w\",\"tare\":\"t\",\"bits\":[{\"bit\":1,"
+                            "\"meaning\":\"stable\"},{\"bit\":0,\"meaning\":\"negative\"},"
+                            "{\"bit\":3,\"meaning\":\"over\"},{\"point\":\"v\",\"meaning\":"
+                            "\"valid\",\"active\":false}]}}",
 };
 #define PROFILE_COUNT (sizeof documents / sizeof documents[0])
 

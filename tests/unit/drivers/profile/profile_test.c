@@ -105,7 +105,9 @@ static void every_fault_is_named_with_what_is_allowed(void **state) {
         {"{" SCANNER "\"text\",\"keyboard\":{\"layout\":\"us\",\"keys\":[{\"key\":66,\"text\":"
          "\"a\"},{\"key\":66,\"text\":\"b\"}]}}",
          "keyboard.keys: the same key"},
-        {"{" SCALE "\"modbus\",\"modbus\":{\"weight\":\"w\"}}", "modbus.status: found nothing"},
+        {"{" SCALE
+         "\"modbus\",\"modbus\":{\"weight\":\"w\",\"bits\":[{\"meaning\":\"stable\"}]}}",
+         "modbus.status: found nothing"},
         {"{" SCALE
          "\"modbus\",\"modbus\":{\"weight\":\"w\",\"status\":\"s\",\"bits\":[{\"bit\":1,"
          "\"meaning\":\"over\"}]}}",
