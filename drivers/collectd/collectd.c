@@ -52,6 +52,7 @@ static enum gw_err make_paths(struct gw_collectd *collectd) {
     } table[] = {
         {paths->queue, config->collect_state, "queue"},
         {paths->credentials, config->collect_state, "devices.credentials"},
+        {paths->personal_key, config->collect_state, "personal.key"},
         {paths->progress, config->link_state, "progress"},
         {paths->doorbell, config->run, "linkd/doorbell"},
         {paths->status, config->run, "collectd/status.json"},
@@ -233,6 +234,7 @@ void gw_collectd_close(struct gw_collectd *collectd) {
         gw_queue_reader_close(collectd->reader);
     }
     gw_queue_writer_close(collectd->queue);
+    gw_collectd_close_personal(collectd);
     gw_closep(&collectd->doorbell_fd);
     free(collectd->activities);
     struct gw_buf *bufs[] = {&collectd->record,  &collectd->data,     &collectd->answer,
@@ -344,6 +346,7 @@ static enum gw_err every_second(struct gw_collectd *collectd) {
         }
     }
     gw_collectd_watch_clock(collectd, now_mono_ms);
+    gw_personal_tick(collectd->personal);
     gw_collectd_watch_queue(collectd, now_mono_ms);
     gw_collectd_flush_refusals(collectd, now_mono_ms);
     enum gw_err beaten = collectd->is_started ? gw_collectd_beat(collectd, now_mono_ms) : GW_OK;

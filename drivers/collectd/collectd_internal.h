@@ -14,6 +14,7 @@
 #include "firmware/crypto/crypto.h"
 #include "firmware/health/health.h"
 #include "firmware/ipc/ipc.h"
+#include "firmware/personal/guard.h"
 #include "firmware/queue/queue.h"
 
 #define GW_COLLECTD_ROOM "collectd"
@@ -29,7 +30,7 @@ struct gw_collectd_chain {
 
 struct gw_collectd_paths {
     char queue[512], progress[512], doorbell[512], status[512];
-    char credentials[512];
+    char credentials[512], personal_key[512];
     char link_socket[512], status_socket[512], control_socket[512];
 };
 
@@ -52,6 +53,7 @@ struct gw_collectd {
     struct gw_health *health;
     struct gw_queue_writer *queue;
     struct gw_queue_opening opening;
+    struct gw_personal *personal; /* stands before the queue */
     struct gw_intake intake;
     uint8_t boot_id[16];
     int doorbell_fd;
@@ -149,6 +151,12 @@ struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd)
 void gw_collectd_count_refused(struct gw_collectd *collectd, const struct gw_refused *refused);
 /* Write loss records that are due. */
 void gw_collectd_flush_refusals(struct gw_collectd *collectd, int64_t now_mono_ms);
+
+/* ---- collectd_personal.c ---- */
+
+/* Put the guard before the queue: `intake` is its. NOMEM. */
+enum gw_err gw_collectd_open_personal(struct gw_collectd *collectd);
+void gw_collectd_close_personal(struct gw_collectd *collectd);
 
 /* ---- collectd_feeds.c ---- */
 

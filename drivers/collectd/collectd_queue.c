@@ -106,7 +106,10 @@ enum gw_err gw_collectd_open_queue(struct gw_collectd *collectd, struct gw_buf *
                       gw_err_name(err));
         return err;
     }
-    collectd->intake = gw_queue_intake(collectd->queue);
+    err = gw_collectd_open_personal(collectd);
+    if (err) {
+        return err;
+    }
     gw_queue_on_commit(collectd->queue, ring, collectd);
     say_how_it_opened(collectd);
     return GW_OK;

@@ -110,6 +110,7 @@ static enum gw_err apply(struct gw_collectd *collectd, struct gw_config *fresh,
         free(collectd->activities);
         collectd->activities = activities;
     }
+    gw_personal_set_config(collectd->personal, &fresh->personal);
     point_brokers(collectd);
     gw_collectd_point_writes(collectd);
     gw_config_close(old);

@@ -21,6 +21,10 @@ void gw_sha256_finish(struct gw_sha256 *hash, uint8_t ret_digest[static GW_SHA25
 /* All at once. */
 void gw_sha256_of(struct gw_bytes bytes, uint8_t ret_digest[static GW_SHA256_BYTES]);
 
+/* HMAC-SHA-256 (RFC 2104) of `text`; a key of any length. */
+void gw_hmac_sha256(struct gw_bytes key, struct gw_bytes text,
+                    uint8_t ret_digest[static GW_SHA256_BYTES]);
+
 /* What health says about a certificate file (PEM or DER, first certificate). */
 struct gw_certificate_facts {
     int64_t not_before_wall_ms;

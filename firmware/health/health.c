@@ -33,6 +33,8 @@ struct gw_health {
     struct issue *issues;
     size_t max_issues;
     uint64_t issues_not_kept;
+    bool (*is_secret)(void *self, struct gw_str detail);
+    void *redactor;
 };
 
 GW_DEFINE_CLEANUP(struct gw_health *, gw_health_close, health_closep)
@@ -166,8 +168,17 @@ void gw_health_raise(struct gw_health *health, enum gw_issue_code code, struct g
     va_start(arguments, detail_format);
     int len = vsnprintf(detail, sizeof detail, detail_format, arguments);
     va_end(arguments);
-    put_field(len < 0 ? GW_STR("") : gw_str_from_cstr(detail), issue->detail,
-              sizeof issue->detail);
+    struct gw_str shown = len < 0 ? GW_STR("") : gw_str_from_cstr(detail);
+    if (health->is_secret && health->is_secret(health->redactor, shown)) {
+        shown = GW_STR("(withheld: it may hold a personal code)");
+    }
+    put_field(shown, issue->detail, sizeof issue->detail);
+}
+
+void gw_health_set_redactor(struct gw_health *health,
+                            bool (*is_secret)(void *self, struct gw_str detail), void *self) {
+    health->is_secret = is_secret;
+    health->redactor = self;
 }
 
 void gw_health_clear(struct gw_health *health, enum gw_issue_code code, struct gw_str subject) {

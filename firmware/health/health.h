@@ -97,6 +97,10 @@ uint64_t *gw_health_counter(struct gw_health *health, const char *name);
  * '?'. Never put a secret or a payload into either. */
 void gw_health_raise(struct gw_health *health, enum gw_issue_code code, struct gw_str subject,
                      const char *detail_format, ...) __attribute__((format(printf, 4, 5)));
+/* From now on a detail for which `is_secret` answers true is not kept: the issue says
+ * so instead. NULL = every detail is kept. */
+void gw_health_set_redactor(struct gw_health *health,
+                            bool (*is_secret)(void *self, struct gw_str detail), void *self);
 /* It is over; harmless if it was not raised. */
 void gw_health_clear(struct gw_health *health, enum gw_issue_code code, struct gw_str subject);
 bool gw_health_is_raised(const struct gw_health *health, enum gw_issue_code code,

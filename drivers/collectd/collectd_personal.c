@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guard of personal codes, between all sources and the queue. */
+#include "drivers/collectd/collectd_internal.h"
+
+enum gw_err gw_collectd_open_personal(struct gw_collectd *collectd) {
+    const struct gw_personal_options options = {
+        .config = &collectd->config->personal,
+        .intake = gw_queue_intake(collectd->queue),
+        .clock = &collectd->clock,
+        .health = collectd->health,
+        .key_path = collectd->paths.personal_key,
+    };
+    enum gw_err err = gw_personal_open(&options, &collectd->personal);
+    if (err) {
+        return err;
+    }
+    collectd->intake = gw_personal_intake(collectd->personal);
+    gw_health_set_redactor(collectd->health, gw_personal_is_secret, collectd->personal);
+    return GW_OK;
+}
+
+void gw_collectd_close_personal(struct gw_collectd *collectd) {
+    if (collectd->personal) {
+        gw_health_set_redactor(collectd->health, NULL, NULL);
+    }
+    gw_personal_close(collectd->personal);
+    collectd->personal = NULL;
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firmware/personal/guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "firmware/base/cleanup.h"
+#include "firmware/json/json.h"
+#include "firmware/personal/key.h"
+#include "firmware/personal/pattern.h"
+
+#define RETRY_MS 10000
+#define DAY_MS INT64_C(86400000)
+/* Literal characters at the beginning of a pattern that tell its codes from others. */
+#define HEAD_MIN 2
+#define TEXT_BYTES GW_EVENT_DATA_MAX_BYTES
+#define DATA_BYTES ((size_t) 2 * GW_EVENT_DATA_MAX_BYTES)
+#define WITHHELD "withheld: it may hold a personal code"
+
+struct gw_personal {
+    struct gw_personal_options options;
+    struct gw_personal_key key;
+    bool has_key;
+    int64_t retry_mono_ms;
+    struct gw_buf text; /* one string, unescaped */
+    struct gw_buf data; /* data of the events of one unit, rewritten */
+    struct gw_event_draft drafts[GW_PERSONAL_EVENTS_MAX];
+    struct gw_quarantine_entry entries[GW_PERSONAL_EVENTS_MAX];
+    uint64_t *hashed, *withheld;
+};
+
+GW_DEFINE_CLEANUP(struct gw_personal *, gw_personal_close, closep)
+
+/* ---- the key ---- */
+
+static enum gw_err get_key(struct gw_personal *personal) {
+    const struct gw_personal_options *options = &personal->options;
+    enum gw_err err = gw_personal_key_read(options->key_path, &personal->key);
+    if (err == GW_ERR_NOENT) {
+        err = gw_personal_key_make(options->key_path, gw_clock_wall_ms(options->clock),
+                                   &personal->key);
+    }
+    return err;
+}
+
+static void settle_key(struct gw_personal *personal, enum gw_err err) {
+    personal->has_key = err == GW_OK;
+    if (!err) {
+        gw_health_clear(personal->options.health, GW_ISSUE_PERSONAL_KEY, (struct gw_str){0});
+        return;
+    }
+    personal->retry_mono_ms = gw_clock_mono_ms(personal->options.clock) + RETRY_MS;
+    gw_health_raise(personal->options.health, GW_ISSUE_PERSONAL_KEY, (struct gw_str){0},
+                    "%s: %s", personal->options.key_path, gw_err_name(err));
+}
+
+/* A key that cannot be replaced goes on: codes under an old key are still no codes. */
+static void rotate(struct gw_personal *personal) {
+    int64_t now_wall_ms = gw_clock_wall_ms(personal->options.clock);
+    int64_t life_ms = (int64_t) personal->options.config->rotate_days * DAY_MS;
+    if (life_ms == 0 || now_wall_ms - personal->key.made_wall_ms < life_ms
+        || gw_clock_mono_ms(personal->options.clock) < personal->retry_mono_ms) {
+        return;
+    }
+    personal->retry_mono_ms = gw_clock_mono_ms(personal->options.clock) + RETRY_MS;
+    struct gw_personal_key fresh;
+    if (!gw_personal_key_make(personal->options.key_path, now_wall_ms, &fresh)) {
+        personal->key = fresh;
+        gw_personal_key_wipe(&fresh);
+    }
+}
+
+void gw_personal_tick(struct gw_personal *personal) {
+    if (personal->options.config->rule_count == 0) {
+        return;
+    }
+    if (personal->has_key) {
+        rotate(personal);
+    } else if (gw_clock_mono_ms(personal->options.clock) >= personal->retry_mono_ms) {
+        settle_key(personal, get_key(personal));
+    }
+}
+
+/* ---- rules ---- */
+
+static bool holds_for(const struct gw_config_personal_rule *rule, struct gw_str device) {
+    for (size_t i = 0; i < rule->device_count; i++) {
+        if (gw_str_eq(device, gw_str_from_cstr(rule->devices[i]))) {
+            return true;
+        }
+    }
+    return rule->device_count == 0 || device.len == 0;
+}
+
+static struct gw_str without_aim(struct gw_str text) {
+    bool has_aim = text.len > 3 && text.ptr[0] == ']';
+    return has_aim ? gw_str_sub(text, 3, SIZE_MAX) : text;
+}
+
+static bool has_head(const struct gw_config_personal_rule *rule) {
+    char head[GW_PATTERN_HEAD_MAX];
+    return gw_pattern_head(gw_str_from_cstr(rule->pattern), head) >= HEAD_MIN;
+}
+
+/* Texts that are no scans are of many kinds: only a pattern with a head is sure to
+ * mean them. */
+static bool fits(const struct gw_config_personal_rule *rule, struct gw_str text, bool is_scan) {
+    struct gw_str pattern = gw_str_from_cstr(rule->pattern);
+    struct gw_str code = without_aim(text);
+    if (!has_head(rule)) {
+        return is_scan && (gw_pattern_fits(pattern, code) || gw_pattern_fits(pattern, text));
+    }
+    return gw_pattern_occurs(pattern, text)
+           || (code.len >= HEAD_MIN && gw_pattern_begins(pattern, code));
+}
+
+static const struct gw_config_personal_rule *find_rule(const struct gw_personal *personal,
+                                                       const struct gw_event_draft *draft,
+                                                       struct gw_str text) {
+    const struct gw_config_personal *config = personal->options.config;
+    bool is_scan = draft->type == GW_EVENT_SCAN_OBSERVED;
+    for (size_t i = 0; i < config->rule_count && text.len > 0; i++) {
+        const struct gw_config_personal_rule *rule = &config->rules[i];
+        if (holds_for(rule, draft->device) && fits(rule, text, is_scan)) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+static bool holds_head(const struct gw_config_personal_rule *rule, struct gw_bytes bytes) {
+    char head[GW_PATTERN_HEAD_MAX];
+    size_t len = gw_pattern_head(gw_str_from_cstr(rule->pattern), head);
+    /* Without a head it can be anything; an escape may hide it. */
+    return len < HEAD_MIN || memmem(bytes.ptr, bytes.len, head, len)
+           || memmem(bytes.ptr, bytes.len, "\\u", 2);
+}
+
+/* Bytes nobody could take apart: what may hold a code, or a piece of one, does. */
+static bool may_hold(const struct gw_personal *personal, struct gw_str device,
+                     struct gw_bytes bytes) {
+    const struct gw_config_personal *config = personal->options.config;
+    for (size_t i = 0; i < config->rule_count && bytes.len > 0; i++) {
+        if (holds_for(&config->rules[i], device) && holds_head(&config->rules[i], bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Details are our own words; a pattern without a head must be seen in them. */
+bool gw_personal_is_secret(void *self, struct gw_str text) {
+    const struct gw_config_personal *config = ((struct gw_personal *) self)->options.config;
+    for (size_t i = 0; i < config->rule_count && text.len > 0; i++) {
+        const struct gw_config_personal_rule *rule = &config->rules[i];
+        if (has_head(rule) ? holds_head(rule, gw_bytes_from_str(text))
+                           : gw_pattern_occurs(gw_str_from_cstr(rule->pattern), text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- texts ---- */
+
+static void put_hash(struct gw_personal *personal, const struct gw_config_personal_rule *rule,
+                     struct gw_str text) {
+    ++*personal->hashed;
+    if (!personal->has_key) {
+        gw_buf_printf(&personal->data, "\"withheld:%s\"", rule->name);
+        return;
+    }
+    uint8_t digest[GW_SHA256_BYTES];
+    char hex[2 * GW_SHA256_BYTES + 1];
+    gw_hmac_sha256((struct gw_bytes){personal->key.secret, sizeof personal->key.secret},
+                   gw_bytes_from_str(without_aim(text)), digest);
+    gw_hex_format((struct gw_bytes){digest, sizeof digest}, hex);
+    gw_buf_printf(&personal->data, "\"hmac-sha256:%s:%s:%s\"", rule->name, personal->key.id,
+                  hex);
+}
+
+/* Length of the JSON string `data` begins with, quotes included. */
+static size_t string_len(struct gw_str data) {
+    size_t at = 1;
+    while (at < data.len && data.ptr[at] != '"') {
+        at += data.ptr[at] == '\\' ? 2 : 1;
+    }
+    return at < data.len ? at + 1 : data.len;
+}
+
+/* The rule that a JSON string falls under, NULL = none; its text is in personal->text. */
+static const struct gw_config_personal_rule *find_rule_of(struct gw_personal *personal,
+                                                          const struct gw_event_draft *draft,
+                                                          struct gw_str string) {
+    gw_buf_clear(&personal->text);
+    if (gw_json_unescape(string, &personal->text)) {
+        return NULL;
+    }
+    return find_rule(personal, draft, gw_buf_str(&personal->text));
+}
+
+/* What the gateway says of itself holds no codes, and the audit trail is chained by its
+ * words. */
+static bool is_of_the_floor(const struct gw_event_draft *draft) {
+    return draft->type > GW_EVENT_TOMBSTONE && draft->type < GW_EVENT_GATEWAY_HEARTBEAT;
+}
+
+static bool is_personal(struct gw_personal *personal, const struct gw_event_draft *draft) {
+    for (size_t at = 0; is_of_the_floor(draft) && at < draft->data.len; at++) {
+        if (draft->data.ptr[at] == '"') {
+            size_t len = string_len(gw_str_sub(draft->data, at, SIZE_MAX));
+            if (find_rule_of(personal, draft, gw_str_sub(draft->data, at, len))) {
+                return true;
+            }
+            at += len - 1;
+        }
+    }
+    return false;
+}
+
+/* Canonical JSON with every string replaced that is personal: the order of members
+ * does not depend on their values, so it stays canonical. */
+static void put_replaced(struct gw_personal *personal, const struct gw_event_draft *draft,
+                         struct gw_str json) {
+    for (size_t at = 0; at < json.len;) {
+        if (json.ptr[at] != '"') {
+            gw_buf_put_char(&personal->data, json.ptr[at++]);
+            continue;
+        }
+        struct gw_str string = gw_str_sub(json, at, string_len(gw_str_sub(json, at, SIZE_MAX)));
+        const struct gw_config_personal_rule *rule = find_rule_of(personal, draft, string);
+        if (rule) {
+            put_hash(personal, rule, gw_buf_str(&personal->text));
+        } else {
+            gw_buf_put_str(&personal->data, string);
+        }
+        at += string.len;
+    }
+}
+
+/* ---- events ---- */
+
+/* A scan, without whatever was made of its code. */
+static void put_scan(struct gw_personal *personal, const struct gw_event_draft *draft) {
+    static const char *const kept[] = {"aim", "deviceeventid", "part",      "parts",
+                                       "raw", "remarks",       "symbology", "trigger"};
+    char before = '{';
+    for (size_t i = 0; i < GW_ARRAY_LEN(kept); i++) {
+        char pointer[32];
+        (void) snprintf(pointer, sizeof pointer, "/%s", kept[i]);
+        struct gw_str value;
+        if (!gw_json_find_raw(draft->data, gw_str_from_cstr(pointer), &value)) {
+            gw_buf_put_char(&personal->data, before);
+            gw_buf_printf(&personal->data, "\"%s\":", kept[i]);
+            put_replaced(personal, draft, value);
+            before = ',';
+        }
+    }
+    gw_buf_put_char(&personal->data, '}');
+}
+
+static void rewrite(struct gw_personal *personal, struct gw_event_draft *draft) {
+    size_t before = personal->data.len;
+    if (draft->type == GW_EVENT_SCAN_OBSERVED) {
+        put_scan(personal, draft);
+    } else {
+        put_replaced(personal, draft, draft->data);
+    }
+    draft->data = gw_str_sub(gw_buf_str(&personal->data), before, SIZE_MAX);
+    draft->subject = draft->partition_key = (struct gw_str){0};
+    draft->origin = (struct gw_bytes){0};
+}
+
+/* RANGE if there are too many, FULL if they are too large. */
+static enum gw_err guard_events(struct gw_personal *personal, struct gw_unit *unit) {
+    bool is_copied = false;
+    gw_buf_clear(&personal->data);
+    for (size_t i = 0; i < unit->event_count; i++) {
+        if (!is_personal(personal, &unit->events[i])) {
+            continue;
+        }
+        if (unit->event_count > GW_PERSONAL_EVENTS_MAX) {
+            return GW_ERR_RANGE;
+        }
+        if (!is_copied) {
+            memcpy(personal->drafts, unit->events, unit->event_count * sizeof *unit->events);
+            is_copied = true;
+        }
+        rewrite(personal, &personal->drafts[i]);
+    }
+    if (is_copied) {
+        unit->events = personal->drafts;
+    }
+    return gw_buf_failed(&personal->data) ? GW_ERR_RANGE : GW_OK;
+}
+
+/* ---- the quarantine ---- */
+
+static bool is_secret_entry(const struct gw_personal *personal,
+                            const struct gw_quarantine_entry *entry) {
+    return may_hold(personal, entry->device, entry->raw)
+           || may_hold(personal, entry->device, gw_bytes_from_str(entry->reason));
+}
+
+static enum gw_err guard_quarantine(struct gw_personal *personal, struct gw_unit *unit) {
+    bool is_copied = false;
+    for (size_t i = 0; i < unit->quarantine_count; i++) {
+        if (!is_secret_entry(personal, &unit->quarantine[i])) {
+            continue;
+        }
+        if (unit->quarantine_count > GW_PERSONAL_EVENTS_MAX) {
+            return GW_ERR_RANGE;
+        }
+        if (!is_copied) {
+            memcpy(personal->entries, unit->quarantine,
+                   unit->quarantine_count * sizeof *unit->quarantine);
+            is_copied = true;
+        }
+        ++*personal->withheld;
+        personal->entries[i].raw = (struct gw_bytes){0};
+        personal->entries[i].origin = (struct gw_bytes){0};
+        personal->entries[i].reason = GW_STR(WITHHELD);
+    }
+    if (is_copied) {
+        unit->quarantine = personal->entries;
+    }
+    return GW_OK;
+}
+
+/* ---- the seam ---- */
+
+static enum gw_err submit(void *self, const struct gw_unit *unit) {
+    struct gw_personal *personal = self;
+    if (personal->options.config->rule_count == 0) {
+        return gw_intake_submit(&personal->options.intake, unit);
+    }
+    struct gw_unit guarded = *unit;
+    enum gw_err err = guard_events(personal, &guarded);
+    if (!err) {
+        err = guard_quarantine(personal, &guarded);
+    }
+    return err ? err : gw_intake_submit(&personal->options.intake, &guarded);
+}
+
+static enum gw_err state_get(void *self, struct gw_str table, struct gw_bytes key,
+                             struct gw_buf *buf) {
+    const struct gw_intake *intake = &((struct gw_personal *) self)->options.intake;
+    return intake->state_get(intake->self, table, key, buf);
+}
+
+static enum gw_err state_each(void *self, struct gw_str table, gw_intake_state *each,
+                              void *context) {
+    const struct gw_intake *intake = &((struct gw_personal *) self)->options.intake;
+    return intake->state_each(intake->self, table, each, context);
+}
+
+static enum gw_err tail(void *self, struct gw_bytes prefix, size_t count, gw_intake_tail *each,
+                        void *context) {
+    const struct gw_intake *intake = &((struct gw_personal *) self)->options.intake;
+    return intake->tail(intake->self, prefix, count, each, context);
+}
+
+struct gw_intake gw_personal_intake(struct gw_personal *personal) {
+    return (struct gw_intake){.submit = submit,
+                              .state_get = state_get,
+                              .state_each = state_each,
+                              .tail = tail,
+                              .self = personal};
+}
+
+/* ---- life ---- */
+
+void gw_personal_set_config(struct gw_personal *personal,
+                            const struct gw_config_personal *config) {
+    personal->options.config = config;
+    if (config->rule_count > 0 && !personal->has_key) {
+        settle_key(personal, get_key(personal));
+    }
+}
+
+enum gw_err gw_personal_open(const struct gw_personal_options *options,
+                             struct gw_personal **ret_personal) {
+    GW_CLEANUP(closep) struct gw_personal *personal = calloc(1, sizeof *personal);
+    if (!personal) {
+        return GW_ERR_NOMEM;
+    }
+    personal->options = *options;
+    personal->hashed = gw_health_counter(options->health, "personal.hashed");
+    personal->withheld = gw_health_counter(options->health, "personal.withheld");
+    enum gw_err err = gw_buf_open(&personal->text, TEXT_BYTES);
+    if (!err) {
+        err = gw_buf_open(&personal->data, DATA_BYTES);
+    }
+    if (err) {
+        return err;
+    }
+    gw_personal_set_config(personal, options->config);
+    *ret_personal = GW_TAKE(personal);
+    return GW_OK;
+}
+
+/* Buffers that held codes are overwritten too. */
+static void wipe(struct gw_buf *buf) {
+    if (buf->data) {
+        explicit_bzero(buf->data, buf->cap);
+    }
+    gw_buf_close(buf);
+}
+
+void gw_personal_close(struct gw_personal *personal) {
+    if (!personal) {
+        return;
+    }
+    gw_personal_key_wipe(&personal->key);
+    wipe(&personal->text);
+    wipe(&personal->data);
+    free(personal);
+}
