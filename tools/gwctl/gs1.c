@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/gwctl/gs1.h"
 
-#include <string.h>
-
 #include "firmware/base/cleanup.h"
+#include "firmware/gs1/event.h"
 #include "tools/gwctl/gwctl.h"
 
 /* ---- gs1 ai ---- */
@@ -121,34 +120,6 @@ int gw_gwctl_gs1_ai(struct gw_gwctl *ctl) {
 
 /* ---- gs1 parse ---- */
 
-/* A JSON string whatever the bytes: those that are no UTF-8 become U+FFFD. A value
- * cut at its length may end within a character. */
-static void put_text(struct gw_buf *buf, struct gw_str text) {
-    if (gw_str_is_utf8(text)) {
-        (void) gw_buf_put_json_str(buf, text);
-        return;
-    }
-    size_t start = buf->len;
-    (void) gw_buf_put_char(buf, '"');
-    while (text.len > 0) {
-        size_t len = gw_str_utf8_len(text);
-        size_t at = buf->len;
-        (void) gw_buf_put_json_str(buf,
-                                   len > 0 ? gw_str_sub(text, 0, len) : GW_STR("\xef\xbf\xbd"));
-        /* Without the quotes of the piece. */
-        if (!gw_buf_failed(buf)) {
-            memmove(buf->data + at, buf->data + at + 1, buf->len - at - 2);
-            buf->len -= 2;
-        }
-        text = gw_str_sub(text, len > 0 ? len : 1, text.len);
-    }
-    (void) gw_buf_put_char(buf, '"');
-    if (gw_buf_failed(buf)) {
-        gw_buf_rewind(buf, start);
-        (void) gw_buf_put_str(buf, GW_STR("null"));
-    }
-}
-
 /* ,"name": and the text in `text`, or null after an error. */
 static void put_result(struct gw_buf *answer, const char *name, enum gw_err err,
                        struct gw_buf *text) {
@@ -156,7 +127,7 @@ static void put_result(struct gw_buf *answer, const char *name, enum gw_err err,
     if (err) {
         (void) gw_buf_put_str(answer, GW_STR("null"));
     } else {
-        put_text(answer, gw_buf_str(text));
+        (void) gw_gs1_put_json_text(answer, gw_buf_str(text));
     }
     gw_buf_clear(text);
 }
@@ -216,8 +187,9 @@ enum gw_err gw_gwctl_gs1_answer(struct gw_str line, const struct gw_gs1_options 
         (void) gw_buf_put_str(answer,
                               is_string ? GW_STR("\"too_long\"") : GW_STR("\"not_json\""));
         (void) gw_buf_put_str(answer, GW_STR(",\"why_text\":"));
-        put_text(answer, is_string ? GW_STR("the line holds more than any symbol can")
-                                   : gw_str_from_cstr(error.reason));
+        (void) gw_buf_put_json_str(answer,
+                                   is_string ? GW_STR("the line holds more than any symbol can")
+                                             : gw_str_from_cstr(error.reason));
         (void) gw_buf_put_char(answer, '}');
         return is_string ? GW_OK : GW_ERR_PARSE;
     }
