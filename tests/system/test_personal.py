@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Personal codes: whatever door a badge is read at, only its keyed hash is anywhere."""
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import re
+import signal
+import stat
+import subprocess
+import time
+
+import pytest
+from feeds_rig import PROFILES
+from gangway_rig import build_folder, free_port
+from gangway_simulate.devices import new_client
+from gangway_simulate.lines import PtyLine, TcpCallLine
+from rig_process import wait_until
+
+BADGES = ["EMP4711815", "EMP1230987"]
+DIGITS = re.compile(rb"4711815|1230987")  # even without their beginning
+RULES = {"rules": [{"name": "badge", "pattern": "EMP#######"}]}
+
+
+def start(make_rig):
+    """A gateway with a device at each door, rules for badges."""
+    rig = make_rig(door="front", devices={"mqtt-1": "text", "glove-1": "proglove"})
+    scanner = str(PROFILES / "scanner-cr.json")
+    ports = free_port()
+    rig.configure(personal=RULES, feeds=[
+        {"id": "line-1", "profile": scanner, "transport": "serial",
+         "path": f"{rig.folder}/tty"},
+        {"id": "tcp-1", "profile": scanner, "transport": "tcp_server",
+         "address": "127.0.0.1", "port": ports}])
+    rig.start()
+    lines = {"line-1": PtyLine(rig.folder / "tty"), "tcp-1": TcpCallLine("127.0.0.1", ports)}
+    for line in lines.values():
+        line.plug()
+        wait_until(lambda line=line: line.connected or line.read(0.1) is None, 20, "a line")
+    return rig, lines
+
+
+def publish(rig, device, payload):
+    """One message of an MQTT device, acknowledged."""
+    client = new_client(device, False)
+    client.username_pw_set(device, rig.secret(device))
+    client.connect("127.0.0.1", rig.front_port)
+    client.loop_start()
+    client.publish(f"floor/{device}", payload, qos=1).wait_for_publish(20)
+    client.disconnect()
+    client.loop_stop()
+
+
+def badge_hash(rig, badge):
+    """What the centre must hold, worked out from the key file."""
+    text = (rig.folder / "collectd/personal.key").read_text()
+    key = dict(line.split(" ", 1) for line in text.splitlines())
+    digest = hmac.new(bytes.fromhex(key["secret"]), badge.encode(), hashlib.sha256)
+    return f"hmac-sha256:badge:{key['id']}:{digest.hexdigest()}"
+
+
+def files_with_badges(rig):
+    """Every file of the gateway and of the centre that holds the digits of a badge."""
+    found = []
+    for path in pathlib.Path(rig.folder).rglob("*"):
+        if not path.is_symlink() and path.is_file() and DIGITS.search(path.read_bytes()):
+            found.append(str(path.relative_to(rig.folder)))
+    return found
+
+
+def memory_of_store(rig):
+    """The store through a map, free pages and all: what is in the page cache counts."""
+    return (rig.folder / "collectd/queue/data.mdb").read_bytes()
+
+
+def test_a_badge_is_nowhere_but_its_hash_is_at_the_centre(make_rig):
+    rig, lines = start(make_rig)
+    for line in lines.values():
+        assert line.write(f"{BADGES[0]}\r]A0{BADGES[1]}\r4006381333931\r".encode())
+    publish(rig, "mqtt-1", BADGES[0])
+    publish(rig, "mqtt-1", f"]C0{BADGES[1]}\r\n")
+    publish(rig, "glove-1", json.dumps({"scan_code": BADGES[0], "event_id": "e1",
+                                        "symbology": "CODE128",
+                                        "time_created": 1795418040000}))
+    # What cannot be taken apart holds one as well.
+    publish(rig, "glove-1", f'{{"scan_code": "{BADGES[0]}", "half'.encode())
+    publish(rig, "glove-1", json.dumps({"scan_code": {"x": BADGES[1]}}))
+    publish(rig, "mqtt-1", b"\xff\xfe" + BADGES[0].encode())
+    assert lines["line-1"].write(b"x" * 5000 + BADGES[0].encode() + b"\r")
+    assert lines["tcp-1"].write(BADGES[1][:7].encode())  # and is cut off by the end of the line
+    lines["tcp-1"].close()
+    wait_until(lambda: len(rig.events("scan.observed")) >= 9, 30, "the scans are at the centre")
+    rig.wait_drained()
+
+    hashes = [badge_hash(rig, badge) for badge in BADGES]
+    events = rig.events("scan.observed")
+    for device in ("line-1", "tcp-1", "mqtt-1"):
+        raws = [event["raw"] for event in events if event["device"] == device]
+        assert raws[:2] == hashes, device
+    assert [event["raw"] for event in events if event["device"] == "glove-1"] == hashes[:1]
+    assert sum(event["raw"] == "4006381333931" for event in events) == 2
+
+    quarantine = rig.ask_daemon("collectd", "quarantine_list", max=100)["entries"]
+    assert len(quarantine) >= 4
+    assert {entry["reason"] for entry in quarantine} == {
+        "withheld: it may hold a personal code", "longer than framing.max_bytes"}
+    shown = [json.dumps(rig.status()), json.dumps(rig.status("linkd")), json.dumps(quarantine)]
+    for arguments in (["status"], ["--json", "status"], ["quarantine", "list"]):
+        answer = subprocess.run([build_folder() / "bin/gwctl", "--config", rig.config_path,
+                                 *arguments], capture_output=True, check=False, timeout=30)
+        shown.append((answer.stdout + answer.stderr).decode(errors="replace"))
+    for text in shown:
+        assert not DIGITS.search(text.encode())
+    assert files_with_badges(rig) == []
+    rig.collectd.stop()
+    assert files_with_badges(rig) == []
+    assert b"hmac-sha256:badge:" in memory_of_store(rig)
+    mode = os.stat(rig.folder / "collectd/personal.key").st_mode
+    assert stat.S_IMODE(mode) == 0o600
+    for line in lines.values():
+        line.close()
+
+
+def test_a_kill_in_the_middle_leaves_no_badge_behind(make_rig):
+    rig, lines = start(make_rig)
+    for number in range(5):
+        for at in range(40):
+            lines["line-1"].write(f"EMP471181{at % 10}\r".encode())
+        time.sleep(0.05 * number)
+        rig.collectd.kill()
+        assert not re.search(rb"EMP471181", memory_of_store(rig))
+        rig.collectd.start()
+        rig.wait_connected()
+        wait_until(lambda: lines["line-1"].connected, 20, "the line is open again")
+    rig.wait_drained()
+    assert not re.search(rb"EMP471181", memory_of_store(rig))
+    for line in lines.values():
+        line.close()
+
+
+@pytest.mark.parametrize("word", ["rules", "no rules"])
+def test_rules_hold_from_the_reload_on(make_rig, word):
+    rig = make_rig(door="front", devices={"mqtt-1": "text"})
+    if word == "rules":
+        rig.configure(personal=RULES)
+    rig.start()
+    publish(rig, "mqtt-1", BADGES[0])
+    wait_until(lambda: rig.events("scan.observed"), 20, "it is at the centre")
+    before = rig.events("scan.observed")[0]["raw"]
+    rig.configure(personal={"rules": []} if word == "rules" else RULES)
+    rig.collectd.signal(signal.SIGHUP)
+    wait_until(lambda: "configuration applied" in rig.collectd.tail(), 20, "it is reloaded")
+    publish(rig, "mqtt-1", BADGES[0])
+    wait_until(lambda: len(rig.events("scan.observed")) == 2, 20, "it is at the centre")
+    after = rig.events("scan.observed")[1]["raw"]
+    expected = [badge_hash(rig, BADGES[0]), BADGES[0]]
+    assert [before, after] == (expected if word == "rules" else expected[::-1])
