@@ -86,6 +86,8 @@ struct gw_observed_item {
                                 separators restored */
     struct gw_str symbology; /* name the device gives it */
     uint32_t part, parts;    /* 1 of 3: codes of one trigger; 1 of 1 else */
+    enum gw_gs1_policy gs1;  /* of the profile: what gw_feed_draft takes for GS1 */
+    bool no_aim;             /* of the profile: a ']' in front is data */
     /* weight; value, unit and tare exactly as sent but for padding, sign joined to
      * the digits. value is empty unless stable. */
     enum gw_weight_state state;
@@ -144,9 +146,10 @@ void gw_feed_end(struct gw_feed *feed, int64_t now_mono_ms);
 
 /* ---- from observations to events ---- */
 
-/* Room that is enough for the data of any one observation of a frame of
- * `frame_bytes`: every byte may need six. */
-#define GW_FEED_DATA_BYTES(frame_bytes) (6 * (size_t) (frame_bytes) + 4096)
+/* Room that is enough for any one observation of a frame of `frame_bytes`, as an
+ * event or as a line: every byte may need six, twice (raw and code), and what GS1
+ * makes of a scan of GW_GS1_SCAN_BYTES_MAX. */
+#define GW_FEED_DATA_BYTES(frame_bytes) (13 * (size_t) (frame_bytes) + 65536)
 
 struct gw_feed_event {
     struct gw_str device;
@@ -156,11 +159,14 @@ struct gw_feed_event {
 };
 
 /* Draft of the event that an observation is: scan.observed, weight.measured or
- * device.condition, its data appended to `storage`. Raw bytes that are not UTF-8
- * (or hold NUL) are written with \xHH for each such byte and \\ for a backslash,
- * and "rawencoding":"escaped" says so; any other raw is verbatim. INVALID for
- * `undecodable`, which is for the quarantine; RANGE if it is larger than an event
- * may be (for the quarantine too); FULL. `storage` is as before on errors. */
+ * device.condition, its data appended to `storage`, and behind it what the draft
+ * points to besides: of a scan that is valid GS1 the subject (Digital Link of what
+ * it names) and, for an SSCC, the partition key. A scan that claims to be GS1 and is
+ * not valid says so with the reason, and is an event like any other. Raw bytes that are not
+ * UTF-8 (or hold NUL) are written with \xHH for each such byte and \\ for a backslash, and
+ * "rawencoding":"escaped" says so; any other raw is verbatim. INVALID for `undecodable`, which
+ * is for the quarantine; RANGE if it is larger than an event may be (for the quarantine too);
+ * FULL. `storage` is as before on errors. */
 enum gw_err gw_feed_draft(const struct gw_observed_item *item,
                           const struct gw_feed_event *event, struct gw_buf *storage,
                           struct gw_event_draft *ret_draft);

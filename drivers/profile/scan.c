@@ -157,6 +157,8 @@ static void take_stripped(struct gw_feed *feed, struct gw_str code,
         gw_feed_emit(feed, item);
         return;
     }
+    item->gs1 = scan->gs1;
+    item->no_aim = scan->aim == GW_AIM_OFF;
     struct gw_str rest = take_aim(scan, code, item);
     item->code = gw_bytes_from_str(restore_separators(feed, rest, item));
     mark_repeat(feed, item);

@@ -93,7 +93,7 @@ static void check_item(const struct gw_observed_item *item) {
 }
 
 static bool take(void *context, const struct gw_observed_item *item) {
-    static uint8_t storage[3 * GW_FEED_DATA_BYTES(65536)];
+    static uint8_t storage[GW_FEED_DATA_BYTES(65536)];
     struct gw_buf buf;
     gw_buf_init(&buf, storage, sizeof storage);
     check_item(item);

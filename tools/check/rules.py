@@ -22,7 +22,7 @@ MATRIX = {
                           "firmware/event", "firmware/intake", "firmware/config",
                           "firmware/health"],
     "drivers/profile": ["firmware/base", "firmware/policy", "firmware/event", "firmware/json",
-                        "firmware/config"],
+                        "firmware/config", "firmware/gs1"],
     "drivers/mqtt": ["drivers/profile", "firmware/base", "firmware/policy", "firmware/event",
                      "firmware/intake", "firmware/config", "firmware/health", "firmware/crypto"],
     "drivers/modbus": ["drivers/profile", "firmware/base", "firmware/policy", "firmware/event",

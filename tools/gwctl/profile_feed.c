@@ -95,7 +95,7 @@ static int feed_timed(struct gw_gwctl *ctl, struct gw_feed *feed, FILE *in) {
 
 int gw_gwctl_feed_stream(struct gw_gwctl *ctl, const struct gw_profile *profile, FILE *in) {
     GW_CLEANUP(gw_buf_close) struct gw_buf line = {0};
-    if (gw_buf_open(&line, 3 * GW_FEED_DATA_BYTES(profile->framing.max_bytes))) {
+    if (gw_buf_open(&line, GW_FEED_DATA_BYTES(profile->framing.max_bytes))) {
         return gw_gwctl_fail(ctl, "out of memory");
     }
     struct printing printing = {.out = ctl->out, .line = line};
