@@ -283,12 +283,17 @@ void gw_collectd_verb_modbus_read(const struct gw_collectd_request *request) {
 
 /* ---- scan ---- */
 
+/* By exceptions 10 and 11 a gateway says that nobody answers it behind that unit id. */
+static const char *state_name(const struct found *found) {
+    if (found->err != GW_ERR_INVALID) {
+        return found->err ? "silent" : "answers";
+    }
+    return found->exception == 10 || found->exception == 11 ? "absent" : "exception";
+}
+
 static void put_found(struct gw_buf *buf, const struct found *found) {
-    const char *state = found->err == GW_OK            ? "answers"
-                        : found->err == GW_ERR_INVALID ? "exception"
-                                                       : "silent";
     (void) gw_buf_printf(buf, "{\"unit\":%u,\"state\":\"%s\"", (unsigned) found->unit_id,
-                         state);
+                         state_name(found));
     if (found->err == GW_ERR_INVALID) {
         (void) gw_buf_printf(buf, ",\"exception\":%u", found->exception);
     }

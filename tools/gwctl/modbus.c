@@ -183,7 +183,7 @@ int gw_gwctl_modbus_read(struct gw_gwctl *ctl) {
 /* ---- scan ---- */
 
 struct tally {
-    unsigned asked, answered, refused;
+    unsigned asked, answered, refused, absent;
 };
 
 static void show_found(struct gw_gwctl *ctl, const struct gw_json *units, struct tally *tally) {
@@ -192,6 +192,7 @@ static void show_found(struct gw_gwctl *ctl, const struct gw_json *units, struct
         struct gw_str state = gw_gwctl_text_of(unit, "state");
         bool answers = gw_str_eq(state, GW_STR("answers"));
         bool refuses = gw_str_eq(state, GW_STR("exception"));
+        tally->absent += gw_str_eq(state, GW_STR("absent"));
         tally->asked++;
         tally->answered += answers;
         tally->refused += refuses;
@@ -277,9 +278,14 @@ int gw_gwctl_modbus_scan(struct gw_gwctl *ctl) {
         return GW_EXIT_FAILED;
     }
     if (!arguments->json) {
-        (void) fprintf(ctl->out, "%u asked: %u answer, %u refuse, %u are silent\n", tally.asked,
-                       tally.answered, tally.refused,
-                       tally.asked - tally.answered - tally.refused);
+        unsigned silent = tally.asked - tally.answered - tally.refused - tally.absent;
+        (void) fprintf(ctl->out, "%u asked: %u answer, %u refuse, %u are silent", tally.asked,
+                       tally.answered, tally.refused, silent);
+        if (tally.absent > 0) {
+            (void) fprintf(ctl->out, ", %u are not there, says the gateway they are behind",
+                           tally.absent);
+        }
+        (void) fputc('\n', ctl->out);
     }
     return GW_EXIT_DONE;
 }
