@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bus on which a unit, or the wire, does everything wrong that it can.
+
+After each fault both units are read again, and in the end every value at the centre is
+one that was really said, for that register, by an answer that came whole and in time.
+"""
+import pytest
+from bus_floor import HEALTHY, SICK
+from bus_proxy import FAULTS
+from rig_process import wait_until
+
+KINDS = ("tcp", "rtu", "rtu_over_tcp")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_fault_makes_a_value_that_was_not_there(make_floor, kind):
+    floor = make_floor(kind)
+    for name, offered in FAULTS.items():
+        if not offered[kind != "tcp"]:
+            continue
+        for times in (1, 3) if name in ("silence", "late") else (1,):
+            floor.proxy.arm(name, SICK, times)
+            wait_until(lambda name=name, times=times: floor.proxy.happened[name] >= times, 120,
+                       f"{name} happened {times} times")
+            floor.wait_good(HEALTHY, 3)
+            floor.wait_good(SICK, 3)
+    for unit in (SICK, HEALTHY):
+        floor.wait_published(unit)
+    values = floor.assert_true()
+    assert {(unit, n) for unit, n, _ in values} == {(unit, n) for unit in (SICK, HEALTHY)
+                                                    for n in range(3)}
+    assert "bad" in floor.proxy.fates.values()
+
+
+@pytest.mark.parametrize("fault", ("silence", "late", "garbage"))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_unit_that_stays_sick_is_named_and_the_other_goes_on(make_floor, kind, fault):
+    floor = make_floor(kind)
+    floor.proxy.arm(fault, SICK, 0)
+    wait_until(lambda: any(issue["name"] == "modbus_unit_down" and issue["subject"] == "bus/1"
+                           for issue in floor.rig.status()["issues"]), 60, "it is named")
+    floor.wait_good(HEALTHY, 30)
+    assert not any(issue["subject"] == "bus/2" for issue in floor.rig.status()["issues"]
+                   if issue["name"] == "modbus_unit_down")
+    floor.proxy.disarm()
+    floor.wait_good(SICK, 6, seconds=120)
+    wait_until(lambda: "modbus_unit_down" not in floor.rig.issues("collectd"), 60, "it ends")
+    floor.wait_published(SICK)
+    floor.wait_published(HEALTHY)
+    floor.assert_true()
+
+
+def test_an_adapter_that_is_unplugged_comes_back(make_floor):
+    floor = make_floor("rtu")
+    near = floor.lines[0]
+    near.unplug()
+    wait_until(lambda: "modbus_unit_down" in floor.rig.issues("collectd"), 60,
+               "nobody can be reached")
+    near.plug()
+    floor.connect()
+    floor.wait_good(SICK, 5, seconds=120)
+    floor.wait_good(HEALTHY, 5)
+    wait_until(lambda: "modbus_unit_down" not in floor.rig.issues("collectd"), 60, "it ends")
+
+
+def test_a_bus_stops_at_once_in_the_middle_of_a_request(make_floor):
+    for kind in KINDS:
+        floor = make_floor(kind)
+        bus = floor.bus()
+        bus["timeout_ms"] = 60000
+        floor.proxy.arm("silence", SICK, 0)
+        floor.rig.configure(buses=[bus])
+        floor.rig.ask_daemon("collectd", "reload", actor="test")
+        happened = floor.proxy.happened["silence"]
+        wait_until(lambda floor=floor, happened=happened:
+                   floor.proxy.happened["silence"] > happened, 30, "a request is under way")
+        assert floor.rig.collectd.stop(seconds=30) == 0
