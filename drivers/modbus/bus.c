@@ -15,7 +15,7 @@ static void on_handover(void *context, int fd, unsigned events) {
     gw_handover_drain_fd(bus->handover);
     bus_settle_conditions(bus);
     if (bus->retry_mono_ms == GW_NEVER_MS && !bus->is_stalled) {
-        bus_take_readings(bus, BUS_PENDING_READINGS);
+        bus_take_readings(bus, bus->max_pending);
     }
 }
 
@@ -32,7 +32,7 @@ void gw_modbus_bus_tick(struct gw_modbus_bus *bus) {
     gw_modbus_jobs_tick(bus->jobs);
     bus_store_holes(bus, false);
     if (bus->retry_mono_ms <= bus_now(bus)) {
-        bus_take_readings(bus, BUS_PENDING_READINGS);
+        bus_take_readings(bus, bus->max_pending);
     }
 }
 
@@ -134,15 +134,22 @@ static uint32_t draw_phase(void) {
     return random;
 }
 
+static size_t room_for(size_t points) {
+    size_t readings = 4 * points;
+    return readings < BUS_READINGS_MIN   ? BUS_READINGS_MIN
+           : readings > BUS_READINGS_MAX ? BUS_READINGS_MAX
+                                         : readings;
+}
+
 static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *config) {
+    bus->max_pending = room_for(bus->point_count);
     enum gw_err err = gw_modbus_wire_open(config, &bus->wire);
     if (!err) {
-        err = gw_handover_open(bus->point_count + 1, bus->unit_count + 1, BUS_RING_READINGS,
+        err = gw_handover_open(bus->point_count + 1, bus->unit_count + 1, bus->max_pending,
                                &bus->handover);
     }
     if (!err) {
-        err = gw_pending_open(&bus->pending,
-                              BUS_PENDING_READINGS + BUS_RING_READINGS + bus->point_count + 1);
+        err = gw_pending_open(&bus->pending, 2 * bus->max_pending + bus->point_count + 1);
     }
     if (!err) {
         err = gw_modbus_jobs_open(bus->options.loop, bus->options.clock, &bus->jobs);

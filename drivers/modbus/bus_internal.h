@@ -11,9 +11,11 @@
 #include "drivers/modbus/worker.h"
 #include "firmware/base/arena.h"
 
-#define BUS_RING_READINGS 1024
-/* Taken from the ring and in no commit yet, while the bus runs. */
-#define BUS_PENDING_READINGS 1024
+/* Readings on their way from the worker, and as many taken from there that are in no
+ * commit yet while the bus runs: four of each point, but not fewer than this and not
+ * more than that. */
+#define BUS_READINGS_MIN 64
+#define BUS_READINGS_MAX 1024
 #define BUS_RETRY_MS 200
 /* Readings taken before the loop gets its turn again. */
 #define BUS_TAKE_MAX 500
@@ -57,6 +59,7 @@ struct gw_modbus_bus {
     struct gw_handover *handover;
     struct gw_modbus_worker *worker;
     struct gw_pending pending;
+    size_t max_pending;
     struct bus_holes holes;
     bool is_stalled;       /* full of what waits for a commit */
     int64_t retry_mono_ms; /* GW_NEVER_MS = the worker's bell is enough */
@@ -73,7 +76,8 @@ static inline int64_t bus_now(const struct gw_modbus_bus *bus) {
 
 /* ---- bus_submit.c ---- */
 
-/* Submit what waits and what the worker has, up to BUS_TAKE_MAX readings. */
+/* Submit what waits and what the worker has, up to BUS_TAKE_MAX readings; no more than
+ * max_pending wait for a commit then. */
 void bus_take_readings(struct gw_modbus_bus *bus, size_t max_pending);
 /* What was read and is in no commit will not be any more. */
 void bus_tell_left(struct gw_modbus_bus *bus);

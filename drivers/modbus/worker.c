@@ -12,6 +12,9 @@
 /* Longest sleep: a resync that the loop asks for waits no longer than this. */
 #define SLEEP_MAX_MS 1000
 
+/* Enough for looking up a host name, which takes most. */
+#define STACK_BYTES (256 * 1024)
+
 struct gw_modbus_worker {
     pthread_t thread;
     bool is_started;
@@ -57,9 +60,15 @@ static void *run(void *argument) {
 /* Signals are the loop thread's. */
 static int start_thread(struct gw_modbus_worker *worker) {
     sigset_t all, before;
+    pthread_attr_t attributes;
     (void) sigfillset(&all);
     (void) pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&worker->thread, NULL, run, worker);
+    int failed = pthread_attr_init(&attributes);
+    if (!failed) {
+        failed = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+        failed = failed ? failed : pthread_create(&worker->thread, &attributes, run, worker);
+        (void) pthread_attr_destroy(&attributes);
+    }
     (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed;
 }
