@@ -66,7 +66,9 @@ enum gw_gs1_check {
     GW_GS1_CHECK_MEDIA_TYPE,       /* 01 to 10 or 80 to 99 */
     GW_GS1_CHECK_SEX,              /* ISO/IEC 5218: 0, 1, 2 or 9 */
     GW_GS1_CHECK_PERCENT_ENCODING, /* % only with two hex digits */
-    GW_GS1_CHECK_COUPON_OFFER,     /* lengths within (8112) */
+    GW_GS1_CHECK_PACKAGE_TYPE,     /* UN/ECE Recommendation 21 */
+    GW_GS1_CHECK_COUPON,           /* fields of (8110) */
+    GW_GS1_CHECK_COUPON_OFFER,     /* fields of (8112) */
     GW_GS1_CHECK_COUNT_
 };
 

@@ -177,6 +177,10 @@ static bool is_media_type(struct gw_str text) {
     return (type >= 1 && type <= 10) || type >= 80;
 }
 
+static bool is_package_type(struct gw_str text) {
+    return gw_gs1_span(GW_GS1_SET_Y, text) == text.len && gw_gs1_is_package_type(text);
+}
+
 static bool is_one_of(struct gw_str text, const char *allowed) {
     return text.len == 1
            && gw_str_find(gw_str_from_cstr(allowed), text.ptr[0], 0) < strlen(allowed);
@@ -269,16 +273,6 @@ static bool is_percent_encoded(struct gw_str text) {
     return true;
 }
 
-/* Positive offer file of North America: format 0 or 1; funder, a digit n and 6+n
- * digits (n at most 6); offer, 6 digits; serial number, a digit n and 6+n digits. */
-static bool is_coupon_offer(struct gw_str text) {
-    if (has_non_digit(text) || text.len < 2 || text.ptr[0] > '1' || text.ptr[1] > '6') {
-        return false;
-    }
-    size_t serial = 2 + 6 + (size_t) (text.ptr[1] - '0') + 6;
-    return serial < text.len && text.len == serial + 1 + 6 + (size_t) (text.ptr[serial] - '0');
-}
-
 /* ---- the table ---- */
 
 struct check {
@@ -336,7 +330,11 @@ static const struct check checks[GW_GS1_CHECK_COUNT_] = {
     [GW_GS1_CHECK_SEX] = {is_sex, GW_GS1_BAD_VALUE, "0, 1, 2 or 9 (ISO/IEC 5218)"},
     [GW_GS1_CHECK_PERCENT_ENCODING] = {is_percent_encoded, GW_GS1_BAD_VALUE,
                                        "% only with two hexadecimal digits behind it"},
-    [GW_GS1_CHECK_COUPON_OFFER] = {is_coupon_offer, GW_GS1_BAD_VALUE,
+    [GW_GS1_CHECK_PACKAGE_TYPE] = {is_package_type, GW_GS1_BAD_VALUE,
+                                   "a package type of UN/ECE Recommendation 21 or GS1"},
+    [GW_GS1_CHECK_COUPON] = {gw_gs1_is_coupon, GW_GS1_BAD_VALUE,
+                             "a North American coupon code, field by field"},
+    [GW_GS1_CHECK_COUPON_OFFER] = {gw_gs1_is_coupon_offer, GW_GS1_BAD_VALUE,
                                    "format, funder, offer and serial number of a coupon"},
 };
 

@@ -18,6 +18,10 @@ char gw_gs1_mod_10(struct gw_str digits);
  * all of character set 82. */
 void gw_gs1_mod_1021(struct gw_str text, char ret_pair[2]);
 
+/* Coupon codes (8110) and (8112), see coupon.c. */
+bool gw_gs1_is_coupon(struct gw_str text);
+bool gw_gs1_is_coupon_offer(struct gw_str text);
+
 /* Length of the beginning of `text` that consists of characters of `set`;
  * text.len if all of it does. */
 size_t gw_gs1_span(enum gw_gs1_set set, struct gw_str text);

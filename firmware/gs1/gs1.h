@@ -21,11 +21,9 @@
  * were compared with the GS1 Barcode Syntax Dictionary, release 2026-01-27.
  * Digital Links are those of the GS1 Digital Link standard: URI Syntax.
  *
- * Not checked, because it needs lists that live elsewhere:
- *   - whether a GS1 Company Prefix was ever issued (only that the four digits
- *     with which each must begin are digits); a key is not split at its prefix;
- *   - the inside of the North American coupon code (8110);
- *   - the package type of (7041) against the PackageTypeCode list.
+ * Not checked, because it needs lists that only GS1 has: whether a GS1 Company
+ * Prefix was ever issued (only that the four digits with which each must begin are
+ * digits). A key is not split at its prefix.
  * A year has two digits: 29 February counts as a date in every fourth of them,
  * which is right from 1901 to 2099.
  *
