@@ -159,9 +159,9 @@ struct gw_feed_event {
 };
 
 /* Draft of the event that an observation is: scan.observed, weight.measured or
- * device.condition, its data appended to `storage`, and behind it what the draft
- * points to besides: of a scan that is valid GS1 the subject (Digital Link of what
- * it names) and, for an SSCC, the partition key. A scan that claims to be GS1 and is
+ * device.condition, its data appended to `storage`, and right behind it the subject
+ * (of a scan that is valid GS1: Digital Link of what it names), then the partition
+ * key (of an SSCC). A scan that claims to be GS1 and is
  * not valid says so with the reason, and is an event like any other. Raw bytes that are not
  * UTF-8 (or hold NUL) are written with \xHH for each such byte and \\ for a backslash, and
  * "rawencoding":"escaped" says so; any other raw is verbatim. INVALID for `undecodable`, which

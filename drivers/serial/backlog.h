@@ -26,8 +26,8 @@ struct gw_backlog_entry {
     unsigned flags;
     int64_t time_wall_ms;
     struct gw_str text;  /* data of the event, or the reason */
-    struct gw_bytes raw; /* for the quarantine */
-    size_t raw_len;      /* of what was received, cut or not */
+    struct gw_bytes raw; /* for the quarantine; of an event its subject and partition key */
+    size_t raw_len;      /* of what was received, cut or not; of an event of its subject */
     uint64_t number;     /* inside: in the order of pushing */
 };
 

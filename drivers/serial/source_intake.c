@@ -88,6 +88,10 @@ static void take_event(struct source *source, const struct gw_observed_item *ite
         .flags = draft.flags,
         .time_wall_ms = draft.time_wall_ms,
         .text = draft.data,
+        /* gw_feed_draft puts one behind the other */
+        .raw = {(const uint8_t *) draft.subject.ptr,
+                draft.subject.len + draft.partition_key.len},
+        .raw_len = draft.subject.len,
     };
     keep(source, &entry);
 }
@@ -160,12 +164,15 @@ static void completed(void *context, uint64_t token, enum gw_err err) {
 }
 
 static enum gw_err submit(struct source *source, const struct gw_backlog_entry *entry) {
+    struct gw_str besides = gw_str_from_bytes(entry->raw);
     const struct gw_event_draft draft = {
         .type = entry->type,
         .class = entry->class,
         .flags = entry->flags,
         .time_wall_ms = entry->time_wall_ms,
         .device = device_of(source),
+        .subject = gw_str_sub(besides, 0, entry->raw_len),
+        .partition_key = gw_str_sub(besides, entry->raw_len, besides.len),
         .data = entry->text,
     };
     char topic[GW_EVENT_NAME_MAX_BYTES + 32];
