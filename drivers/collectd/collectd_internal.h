@@ -68,7 +68,7 @@ struct gw_collectd {
     struct gw_modbus_bus **buses;
     size_t bus_count;
     struct gw_collectd_modbus *modbus; /* writes and requests on demand */
-    struct gw_feeds *feeds; /* NULL: none is configured */
+    struct gw_feeds *feeds;            /* NULL: none is configured */
     struct gw_refusals refusals;
     struct gw_issue_log issue_log;
     int64_t refused_mono_ms; /* last refusal, 0 = not lately */
@@ -156,6 +156,7 @@ void gw_collectd_flush_refusals(struct gw_collectd *collectd, int64_t now_mono_m
 
 /* Put the guard before the queue: `intake` is its. NOMEM. */
 enum gw_err gw_collectd_open_personal(struct gw_collectd *collectd);
+/* After the queue was closed. */
 void gw_collectd_close_personal(struct gw_collectd *collectd);
 
 /* ---- collectd_feeds.c ---- */

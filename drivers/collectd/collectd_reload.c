@@ -93,8 +93,8 @@ static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) 
         err = gw_collectd_open_feeds(collectd);
     }
     if (err) {
-        close_changed(collectd, GW_PART_BROKERS | GW_PART_INGRESS | GW_PART_BUSES
-                                    | GW_PART_FEEDS);
+        close_changed(collectd,
+                      GW_PART_BROKERS | GW_PART_INGRESS | GW_PART_BUSES | GW_PART_FEEDS);
         collectd->are_sources_open = false; /* tried again each second */
     }
     return err;

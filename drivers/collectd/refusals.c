@@ -9,10 +9,8 @@ _Static_assert(GATEWAY_ROWS < GW_REFUSALS_MAX, "devices have rows too");
 
 const char *gw_refusal_reason_name(enum gw_refusal_reason reason) {
     static const char *const names[GW_REFUSED_REASONS] = {
-        [GW_REFUSED_FULL] = "full",
-        [GW_REFUSED_FAILED] = "store_failed",
-        [GW_REFUSED_INVALID] = "invalid",
-        [GW_REFUSED_STOPPED] = "stopped",
+        [GW_REFUSED_FULL] = "full",         [GW_REFUSED_FAILED] = "store_failed",
+        [GW_REFUSED_INVALID] = "invalid",   [GW_REFUSED_STOPPED] = "stopped",
         [GW_REFUSED_RATE] = "rate_limited",
     };
     return reason < GW_REFUSED_REASONS ? names[reason] : "unknown";

@@ -78,11 +78,16 @@ bool source_is_full(const struct source *source);
 
 /* ---- source_issues.c: how it stands ---- */
 
+/* What the transport told. */
 void source_note_opened(struct source *source, struct gw_str peer);
+/* See source_note_opened. */
 void source_note_closed(struct source *source, enum gw_transport_trouble trouble,
                         struct gw_str detail);
+/* See source_note_opened. */
 void source_note_turned_away(struct source *source, struct gw_str peer);
+/* What the feed told: the device says nothing any more, or it speaks again. */
 void source_note_silent(struct source *source, bool is_silent);
+/* More came than may: told once, over when it has not been for a while. */
 void source_note_over_rate(struct source *source);
 /* Now and then: what is over, what has become too much. */
 void source_settle_issues(struct source *source, int64_t now_mono_ms);

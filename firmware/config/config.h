@@ -256,7 +256,7 @@ struct gw_config_feed {
 /* Codes that name a person are kept as keyed hashes only. */
 struct gw_config_personal_rule {
     const char *name;
-    const char *pattern; /* see firmware/personal/pattern.h */
+    const char *pattern;  /* see firmware/personal/pattern.h */
     const char **devices; /* none = every device */
     size_t device_count;
 };

@@ -556,8 +556,9 @@ static const struct gw_config_row personal_rule_rows[] = {
     {TEXT(R, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(NOTHING), .example = "badge",
      .help = "Name of the rule; events that carry a hash name it."},
     {TEXT(R, pattern, 1, 128, gw_rule_utf8), CENTRAL, RESTARTS(NOTHING), .example = "EMP#####*",
-     .help = "Codes it fits, as a whole and without AIM identifier: # is a digit, @ a letter, ? "
-             "one character, * any number of characters, \\ takes the next one literally."},
+     .help =
+         "Codes it fits, as a whole and without AIM identifier: # is a digit, @ a letter, ? "
+         "one character, * any number of characters, \\ takes the next one literally."},
     {TEXTS(R, devices, device_count, 1, 256, gw_rule_name), CENTRAL, RESTARTS(NOTHING),
      .derived = "every device",
      .help = "Devices it holds for. What one of them sends and nobody understands is kept in "

@@ -19,51 +19,51 @@ const char *gw_severity_name(int severity);
  * table (health/issue.c). The code's number is read out on the phone. */
 enum gw_issue_code {
     GW_ISSUE_NONE = 0,
-    GW_ISSUE_STORE_SET_ASIDE = 101,      /* critical */
-    GW_ISSUE_STORE_FULL = 102,           /* critical: business is refused */
-    GW_ISSUE_STORE_HIGH_WATER = 103,     /* warning */
-    GW_ISSUE_STORE_EVICTING = 104,       /* warning */
-    GW_ISSUE_STORE_WRITE_FAILED = 105,   /* critical: disk full or I/O error */
-    GW_ISSUE_STORE_READER_STUCK = 106,   /* warning */
-    GW_ISSUE_STORE_RECORD_CORRUPT = 107, /* critical */
-    GW_ISSUE_STORE_RECORD_NEWER = 108,   /* critical, subject = sink/class: it stands still */
-    GW_ISSUE_QUARANTINE = 110,           /* warning: something could not be decoded */
-    GW_ISSUE_CAPTURE_REFUSED = 111,      /* critical */
-    GW_ISSUE_DEVICE_RATE_LIMITED = 112,  /* warning, subject = device */
-    GW_ISSUE_BROKER_DOWN = 201,          /* warning, subject = broker */
-    GW_ISSUE_BROKER_REFUSED = 202,       /* critical: credentials, ACL, client id */
-    GW_ISSUE_BROKER_SESSION_LOST = 203,  /* warning */
-    GW_ISSUE_UNKNOWN_TOPIC = 204,        /* notice, subject = topic */
-    GW_ISSUE_INGRESS_DOWN = 205,         /* critical, subject = listener */
-    GW_ISSUE_INGRESS_CREDENTIALS = 206,  /* critical: nobody gets in */
-    GW_ISSUE_INGRESS_FULL = 207,         /* warning: no connection left */
-    GW_ISSUE_DEVICE_REFUSED = 208,       /* warning, subject = listener */
-    GW_ISSUE_FEED_DOWN = 221,            /* warning, subject = device: 221 to 227 */
-    GW_ISSUE_FEED_DENIED = 222,          /* critical: somebody else has it */
-    GW_ISSUE_FEED_AMBIGUOUS = 223,       /* critical: several devices fit */
-    GW_ISSUE_FEED_SILENT = 224,          /* warning */
-    GW_ISSUE_FEED_BABBLING = 225,        /* warning: what it sends is not understood */
-    GW_ISSUE_FEED_TURNED_AWAY = 226,     /* warning: a stranger connected */
-    GW_ISSUE_FEED_PROFILE = 227,         /* critical: its profile cannot be used */
-    GW_ISSUE_PERSONAL_KEY = 231,         /* critical: personal codes are blotted out */
-    GW_ISSUE_MODBUS_UNIT_DOWN = 301,     /* warning, subject = bus/unit */
-    GW_ISSUE_MODBUS_CONFIG = 302,        /* warning: exception 1-3 */
-    GW_ISSUE_MODBUS_DEVICE_FAULT = 303,  /* warning, subject = bus/unit: exception 4, 8 */
+    GW_ISSUE_STORE_SET_ASIDE = 101,        /* critical */
+    GW_ISSUE_STORE_FULL = 102,             /* critical: business is refused */
+    GW_ISSUE_STORE_HIGH_WATER = 103,       /* warning */
+    GW_ISSUE_STORE_EVICTING = 104,         /* warning */
+    GW_ISSUE_STORE_WRITE_FAILED = 105,     /* critical: disk full or I/O error */
+    GW_ISSUE_STORE_READER_STUCK = 106,     /* warning */
+    GW_ISSUE_STORE_RECORD_CORRUPT = 107,   /* critical */
+    GW_ISSUE_STORE_RECORD_NEWER = 108,     /* critical, subject = sink/class: it stands still */
+    GW_ISSUE_QUARANTINE = 110,             /* warning: something could not be decoded */
+    GW_ISSUE_CAPTURE_REFUSED = 111,        /* critical */
+    GW_ISSUE_DEVICE_RATE_LIMITED = 112,    /* warning, subject = device */
+    GW_ISSUE_BROKER_DOWN = 201,            /* warning, subject = broker */
+    GW_ISSUE_BROKER_REFUSED = 202,         /* critical: credentials, ACL, client id */
+    GW_ISSUE_BROKER_SESSION_LOST = 203,    /* warning */
+    GW_ISSUE_UNKNOWN_TOPIC = 204,          /* notice, subject = topic */
+    GW_ISSUE_INGRESS_DOWN = 205,           /* critical, subject = listener */
+    GW_ISSUE_INGRESS_CREDENTIALS = 206,    /* critical: nobody gets in */
+    GW_ISSUE_INGRESS_FULL = 207,           /* warning: no connection left */
+    GW_ISSUE_DEVICE_REFUSED = 208,         /* warning, subject = listener */
+    GW_ISSUE_FEED_DOWN = 221,              /* warning, subject = device: 221 to 227 */
+    GW_ISSUE_FEED_DENIED = 222,            /* critical: somebody else has it */
+    GW_ISSUE_FEED_AMBIGUOUS = 223,         /* critical: several devices fit */
+    GW_ISSUE_FEED_SILENT = 224,            /* warning */
+    GW_ISSUE_FEED_BABBLING = 225,          /* warning: what it sends is not understood */
+    GW_ISSUE_FEED_TURNED_AWAY = 226,       /* warning: a stranger connected */
+    GW_ISSUE_FEED_PROFILE = 227,           /* critical: its profile cannot be used */
+    GW_ISSUE_PERSONAL_KEY = 231,           /* critical: personal codes are blotted out */
+    GW_ISSUE_MODBUS_UNIT_DOWN = 301,       /* warning, subject = bus/unit */
+    GW_ISSUE_MODBUS_CONFIG = 302,          /* warning: exception 1-3 */
+    GW_ISSUE_MODBUS_DEVICE_FAULT = 303,    /* warning, subject = bus/unit: exception 4, 8 */
     GW_ISSUE_MODBUS_WRITE_UNCERTAIN = 320, /* warning, subject = bus.name */
-    GW_ISSUE_UPLINK_UNREACHABLE = 401,   /* warning */
-    GW_ISSUE_UPLINK_TLS = 402,           /* critical: certificate refused, names why */
-    GW_ISSUE_UPLINK_STOPPED = 403,       /* critical: 401/403/404/... */
-    GW_ISSUE_UPLINK_CONFIG = 404,        /* critical: a 400 that is not ours */
-    GW_ISSUE_UPLINK_NO_PROGRESS = 405,   /* critical */
-    GW_ISSUE_UPLINK_CONFLICT = 406,      /* critical: same id, other content */
-    GW_ISSUE_DEAD_LETTERS = 407,         /* warning */
-    GW_ISSUE_UPLINK_BAD_ANSWER = 408,    /* warning: 2xx without the contract's echo */
-    GW_ISSUE_CERTIFICATE_EXPIRES = 409,  /* warning / critical by days left */
-    GW_ISSUE_DEAD_LETTERS_FULL = 410,    /* critical: no room, classes stand still */
-    GW_ISSUE_CLOCK_UNSYNCHRONISED = 501, /* notice */
-    GW_ISSUE_CLOCK_JUMPED = 502,         /* notice */
-    GW_ISSUE_CONFIG_REJECTED = 601,      /* warning: last good one runs */
-    GW_ISSUE_AUDIT_CHAIN = 602,          /* critical */
+    GW_ISSUE_UPLINK_UNREACHABLE = 401,     /* warning */
+    GW_ISSUE_UPLINK_TLS = 402,             /* critical: certificate refused, names why */
+    GW_ISSUE_UPLINK_STOPPED = 403,         /* critical: 401/403/404/... */
+    GW_ISSUE_UPLINK_CONFIG = 404,          /* critical: a 400 that is not ours */
+    GW_ISSUE_UPLINK_NO_PROGRESS = 405,     /* critical */
+    GW_ISSUE_UPLINK_CONFLICT = 406,        /* critical: same id, other content */
+    GW_ISSUE_DEAD_LETTERS = 407,           /* warning */
+    GW_ISSUE_UPLINK_BAD_ANSWER = 408,      /* warning: 2xx without the contract's echo */
+    GW_ISSUE_CERTIFICATE_EXPIRES = 409,    /* warning / critical by days left */
+    GW_ISSUE_DEAD_LETTERS_FULL = 410,      /* critical: no room, classes stand still */
+    GW_ISSUE_CLOCK_UNSYNCHRONISED = 501,   /* notice */
+    GW_ISSUE_CLOCK_JUMPED = 502,           /* notice */
+    GW_ISSUE_CONFIG_REJECTED = 601,        /* warning: last good one runs */
+    GW_ISSUE_AUDIT_CHAIN = 602,            /* critical */
 };
 
 struct gw_issue_info {

@@ -53,9 +53,9 @@ void gw_personal_close(struct gw_personal *personal);
 /* Other rules from now on; `config` must live until the next call. */
 void gw_personal_set_config(struct gw_personal *personal,
                             const struct gw_config_personal *config);
-/* The seam for sources; lives as long as the guard. A unit of more than
- * GW_PERSONAL_EVENTS_MAX events that holds a personal code is RANGE. */
+/* A unit of more events than these that holds a personal code is RANGE. */
 #define GW_PERSONAL_EVENTS_MAX 32
+/* The seam for sources; lives as long as the guard. */
 struct gw_intake gw_personal_intake(struct gw_personal *personal);
 /* Now and then: a key whose time has come is replaced, one that could not be had is
  * tried again. */

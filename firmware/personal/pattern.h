@@ -19,9 +19,9 @@ bool gw_pattern_fits(struct gw_str pattern, struct gw_str text);
 bool gw_pattern_occurs(struct gw_str pattern, struct gw_str text);
 /* The text is the beginning of something it fits: a code that was cut off. */
 bool gw_pattern_begins(struct gw_str pattern, struct gw_str text);
-/* Literal characters the pattern begins with: "EMP" of "EMP#####"; at most the first
- * 32 of them, into dst. Their number. */
 #define GW_PATTERN_HEAD_MAX 32
+/* Literal characters the pattern begins with: "EMP" of "EMP#####"; at most the first
+ * GW_PATTERN_HEAD_MAX of them, into dst. Their number. */
 size_t gw_pattern_head(struct gw_str pattern, char dst[static GW_PATTERN_HEAD_MAX]);
 
 #endif
