@@ -20,6 +20,11 @@ static void an_ai_that_needs_another_says_so(void **state) {
         "(8030) needs (00) or (01)+(21) or (253) or (255) or (8003) or (8004) or "
         "(8006)+(21) or (8010)+(8011) or (8017) or (8018)");
     assert_valid("]C1" GTIN "21A" GS "8030AB", "(01)09521234543213(21)A(8030)AB");
+    /* A group counts whole only. */
+    assert_wrong("]C1"
+                 "0309521234543213"
+                 "21A" GS "8030AB",
+                 "association_missing", 23);
 }
 
 static void one_of_each_list_is_needed(void **state) {
