@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 
+import jsonschema
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -47,6 +48,24 @@ def observations():
     for capture in CAPTURES:
         for line in capture.with_suffix(".out").read_text().splitlines():
             yield capture.stem, json.loads(line)
+
+
+def test_the_events_of_every_capture_obey_their_schemas():
+    schemas = {}
+    for path in (ROOT / "cloud-link" / "contract" / "schemas").glob("*-1.0.0.json"):
+        schema = json.loads(path.read_text())
+        schema["additionalProperties"] = False  # what we send is described
+        schemas[f"io.gangway.{path.name.removesuffix('-1.0.0.json')}.v1"] = schema
+    seen = set()
+    for capture in CAPTURES:
+        for line in feed(capture, "--events").splitlines():
+            event = json.loads(line)
+            if "type" in event:
+                jsonschema.Draft202012Validator(schemas[event["type"]]).validate(event["data"])
+                seen.add(event["type"])
+            else:
+                assert event["kind"] == "undecodable", event
+    assert {name.split(".")[2] for name in seen} == {"scan", "weight", "device"}
 
 
 def test_only_a_stable_weight_has_a_number():

@@ -146,6 +146,12 @@ static bool take_across(struct gw_gwctl_arguments *arguments, const char *value)
     return true;
 }
 
+static bool take_events(struct gw_gwctl_arguments *arguments, const char *value) {
+    (void) value;
+    arguments->events = true;
+    return true;
+}
+
 static const char a_number[] = "a whole number from 1";
 
 static const struct option options[] = {
@@ -171,6 +177,7 @@ static const struct option options[] = {
      "folder of the profiles, if not the installed"},
     {"split", "N", take_split, a_number, "push the bytes in pieces of N"},
     {"timed", NULL, take_timed, NULL, "lines of milliseconds and bytes in hexadecimal"},
+    {"events", NULL, take_events, NULL, "the events that would be stored"},
     {"id", "ID", take_id, "text", "id of the command; the same again writes nothing twice"},
     {"expires", "WHEN", take_expires, "seconds or a time",
      "seconds from now, or a time: not written later (10)"},

@@ -28,6 +28,7 @@ struct gw_gwctl_arguments {
     bool has_split;
     uint64_t split;
     bool timed;
+    bool events;
     const char *aim; /* NULL = not given */
     bool across;
     const char *id, *expires; /* NULL = not given */

@@ -60,11 +60,13 @@ static const struct gw_gwctl_command commands[] = {
      "List the device profiles. They say how scanners and scales speak."},
     {"profile", "check", gw_gwctl_profile_check, "FILE", 1, 1, "", "",
      "Check a device profile. Names everything that is wrong, not only the first."},
-    {"profile", "feed", gw_gwctl_profile_feed, "PROFILE", 1, 1, "profiles split timed all", "",
+    {"profile", "feed", gw_gwctl_profile_feed, "PROFILE", 1, 1,
+     "profiles split timed all events", "",
      "Decode raw bytes from standard input. Prints one observation a line as JSON; the end of "
      "the input is the end of the line. PROFILE is a name from the list or a file. With --all "
      "every frame of a scale, motion too. With --timed the input is lines of milliseconds and "
-     "bytes in hexadecimal; else no time passes. Bytes that are no text are written \\xHH, "
+     "bytes in hexadecimal; else no time passes. With --events what would be stored: type, "
+     "subject and data. Bytes that are no text are written \\xHH, "
      "a backslash then \\\\, and an encoding member says so."},
     {"modbus", "list", gw_gwctl_modbus_list, "", 0, 0, "", "",
      "List the buses and what commands may write on them."},

@@ -18,14 +18,44 @@ GW_DEFINE_CLEANUP(struct gw_feed *, gw_feed_close, feed_closep)
 
 struct printing {
     FILE *out;
+    bool as_events;
     struct gw_buf line;
     bool has_failed;
 };
 
+/* What is not an event goes to the quarantine, and is shown as it is. */
+static enum gw_err put_event(const struct gw_observed_item *item, struct gw_buf *line) {
+    const struct gw_feed_event event = {.device = GW_STR("device"), .class = GW_CLASS_BUSINESS};
+    struct gw_event_draft draft;
+    enum gw_err err = gw_feed_draft(item, &event, line, &draft);
+    if (err) {
+        return gw_feed_put_json(item, line);
+    }
+    const char *type = gw_event_type_find(draft.type)->name;
+    size_t from = line->len; /* the draft is a view of what stands before */
+    gw_buf_printf(line, "{\"type\":\"%s\"", type);
+    if (draft.subject.len > 0) {
+        gw_buf_put_str(line, GW_STR(",\"subject\":"));
+        gw_buf_put_json_str(line, draft.subject);
+    }
+    gw_buf_put_str(line, GW_STR(",\"data\":"));
+    gw_buf_put_str(line, draft.data);
+    gw_buf_put_char(line, '}');
+    if (gw_buf_failed(line)) {
+        return GW_ERR_FULL;
+    }
+    size_t len = line->len - from;
+    memmove(line->data, line->data + from, len);
+    gw_buf_rewind(line, len);
+    return GW_OK;
+}
+
 static bool print_item(void *context, const struct gw_observed_item *item) {
     struct printing *printing = context;
     gw_buf_clear(&printing->line);
-    if (gw_feed_put_json(item, &printing->line)) {
+    enum gw_err err = printing->as_events ? put_event(item, &printing->line)
+                                          : gw_feed_put_json(item, &printing->line);
+    if (err) {
         printing->has_failed = true;
         return true;
     }
@@ -95,10 +125,11 @@ static int feed_timed(struct gw_gwctl *ctl, struct gw_feed *feed, FILE *in) {
 
 int gw_gwctl_feed_stream(struct gw_gwctl *ctl, const struct gw_profile *profile, FILE *in) {
     GW_CLEANUP(gw_buf_close) struct gw_buf line = {0};
-    if (gw_buf_open(&line, GW_FEED_DATA_BYTES(profile->framing.max_bytes))) {
+    if (gw_buf_open(&line, 2 * GW_FEED_DATA_BYTES(profile->framing.max_bytes))) {
         return gw_gwctl_fail(ctl, "out of memory");
     }
-    struct printing printing = {.out = ctl->out, .line = line};
+    struct printing printing = {
+        .out = ctl->out, .line = line, .as_events = ctl->arguments.events};
     const struct gw_feed_options options = {
         .profile = profile,
         .sink = print_item,
