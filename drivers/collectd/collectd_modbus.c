@@ -539,14 +539,13 @@ static enum gw_err commit(void *context, const struct gw_modbus_write_audit *aud
 }
 
 static enum gw_err post(void *context, size_t bus, const struct gw_modbus_job *job,
-                        int64_t deadline_mono_ms, gw_modbus_job_done *done, void *done_context,
-                        uint64_t token) {
+                        int64_t deadline_mono_ms, gw_modbus_job_done *done, uint64_t token) {
     struct gw_collectd *collectd = context;
     if (bus >= collectd->bus_count) {
         return GW_ERR_NOCONN;
     }
-    return gw_modbus_bus_ask(collectd->buses[bus], job, deadline_mono_ms, done, done_context,
-                             token);
+    return gw_modbus_bus_ask(collectd->buses[bus], job, deadline_mono_ms, done,
+                             collectd->modbus->writes, token);
 }
 
 /* ---- life ---- */

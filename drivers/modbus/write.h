@@ -67,6 +67,7 @@ struct gw_modbus_write_result {
     bool is_repeated;   /* taken and answered before: nothing was done now */
     bool is_stored;     /* false: the store cannot be written; tried again each second */
 };
+/* Called once; `result` and its views live during the call. May submit again. */
 typedef void gw_modbus_write_done(void *context, uint64_t token,
                                   const struct gw_modbus_write_result *result);
 
@@ -81,10 +82,10 @@ struct gw_modbus_writes_options {
      * it is; everything else that it is not. */
     enum gw_err (*commit)(void *context, const struct gw_modbus_write_audit *audit,
                           struct gw_unit *unit);
-    /* gw_modbus_jobs_post of the bus of that index. */
+    /* gw_modbus_jobs_post of the bus of that index; `done` gets the gw_modbus_writes as its
+     * context. */
     enum gw_err (*post)(void *context, size_t bus, const struct gw_modbus_job *job,
-                        int64_t deadline_mono_ms, gw_modbus_job_done *done, void *done_context,
-                        uint64_t token);
+                        int64_t deadline_mono_ms, gw_modbus_job_done *done, uint64_t token);
     void *context;
     const struct gw_clock *clock;
     struct gw_health *health;

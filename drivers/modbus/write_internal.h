@@ -13,6 +13,82 @@ struct gw_modbus_ending {
     unsigned exception;
 };
 
+/* Until a store or a bus that failed is asked again. */
+#define WRITES_RETRY_MS 1000
+/* Entries of `writes` whose last write is remembered for min_interval_ms. */
+#define WRITES_PACES 64
+
+enum write_phase { FLIGHT_UNUSED, FLIGHT_ASKING, FLIGHT_RECOVERING, FLIGHT_STORING };
+
+struct write_flight {
+    enum write_phase phase;
+    bool is_recovery;
+    uint64_t number; /* tells a late answer from a later flight's */
+    struct gw_modbus_record record;
+    gw_modbus_write_done *done;
+    void *context;
+    uint64_t token;
+    int64_t next_mono_ms, give_up_mono_ms;
+};
+
+/* When something was written last. */
+struct write_pace {
+    char bus[64], name[64];
+    int64_t last_mono_ms;
+};
+
+struct gw_modbus_writes {
+    struct gw_modbus_writes_options options;
+    const struct gw_config_bus *buses;
+    size_t bus_count;
+    bool is_open; /* the buses take jobs */
+    struct write_flight flights[GW_MODBUS_WRITES_AT_ONCE];
+    uint64_t flown;
+    uint64_t newest;         /* ordinal */
+    int64_t recover_mono_ms; /* when to look for intents; GW_NEVER_MS = all closed */
+    struct write_pace paces[WRITES_PACES];
+    size_t next_pace;
+    unsigned minute_count;
+    int64_t minute_mono_ms;
+    uint64_t *done, *refused, *uncertain, *turned_away;
+};
+
+static inline int64_t writes_now(const struct gw_modbus_writes *writes) {
+    return gw_clock_mono_ms(writes->options.clock);
+}
+
+/* ---- write_store.c ---- */
+
+/* The bus of that name, NULL if there is none. */
+const struct gw_config_bus *writes_find_bus(const struct gw_modbus_writes *writes,
+                                            const char *name, size_t *ret_index);
+/* The entry a record was taken under, if it still says the same place. */
+const struct gw_config_write *writes_find_rule(const struct gw_modbus_writes *writes,
+                                               const struct gw_modbus_record *record,
+                                               size_t *ret_bus);
+/* By id, by number; NULL. */
+struct write_flight *writes_find_flight(struct gw_modbus_writes *writes, struct gw_str id);
+struct write_flight *writes_find_number(struct gw_modbus_writes *writes, uint64_t number);
+/* A free one, NULL if all are under way; used once it has a phase. */
+struct write_flight *writes_start_flight(struct gw_modbus_writes *writes);
+/* Store a record together with an entry of the audit chain. */
+enum gw_err writes_commit_audited(struct gw_modbus_writes *writes,
+                                  struct gw_modbus_record *record, const char *outcome);
+/* Tell whoever waits, once. */
+void writes_tell(struct write_flight *flight, bool is_stored);
+/* Count it; raise or end the issue. */
+void writes_note_outcome(struct gw_modbus_writes *writes,
+                         const struct gw_modbus_record *record);
+/* Store the result, now or as soon as the store can be written, and tell it. */
+void writes_store_result(struct gw_modbus_writes *writes, struct write_flight *flight);
+/* Make the result of what is known, and store it. */
+void writes_end_flight(struct gw_modbus_writes *writes, struct write_flight *flight,
+                       const struct gw_modbus_ending *ending);
+void writes_end_plainly(struct gw_modbus_writes *writes, struct write_flight *flight,
+                        enum gw_modbus_outcome outcome, const char *detail);
+/* A read of the record's place; its words are those to write. */
+struct gw_modbus_job writes_job_of(const struct gw_modbus_record *record);
+
 /* Outcome of a command whose job was answered. `write` may be NULL (not in the
  * configuration any more). */
 void gw_modbus_judge_answer(const struct gw_modbus_record *record,

@@ -68,8 +68,7 @@ static enum gw_err commit(void *context, const struct gw_modbus_write_audit *aud
 }
 
 static enum gw_err post(void *context, size_t bus, const struct gw_modbus_job *job,
-                        int64_t deadline_mono_ms, gw_modbus_job_done *done, void *done_context,
-                        uint64_t token) {
+                        int64_t deadline_mono_ms, gw_modbus_job_done *done, uint64_t token) {
     struct rig *rig = context;
     assert_int_equal(bus, 0);
     if (rig->refuse_post) {
@@ -79,7 +78,7 @@ static enum gw_err post(void *context, size_t bus, const struct gw_modbus_job *j
     rig->has_posted = true;
     rig->posted.job = *job;
     rig->posted.done = done;
-    rig->posted.context = done_context;
+    rig->posted.context = rig->writes;
     rig->posted.token = token;
     rig->posted.deadline_mono_ms = deadline_mono_ms;
     return GW_OK;
