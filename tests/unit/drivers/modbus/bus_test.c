@@ -387,6 +387,101 @@ static void while_the_queue_is_full_the_newest_value_survives(void **state) {
     assert_true(rig->fake->committed + rig->fake->pending >= 4);
 }
 
+static size_t holes_known(struct rig *rig) {
+    struct gw_modbus_bus_figures figures;
+    gw_modbus_bus_get_figures(rig->bus, &figures);
+    return figures.holes->count;
+}
+
+static bool hole_is_stored(struct rig *rig) {
+    return rig->fake->state_count == 1;
+}
+
+static void reopen(struct rig *rig) {
+    gw_modbus_bus_drain(rig->bus);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_close(rig->bus);
+    open_bus(rig);
+}
+
+static void a_hole_is_kept_for_the_same_configuration(void **state) {
+    struct rig *rig = *state;
+    atomic_store(&rig->plc.illegal, 1);
+    run_until(rig, is_refused_by_plc);
+    run_until(rig, hole_is_stored);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    reopen(rig);
+    assert_int_equal(holes_known(rig), 1);
+    assert_true(rig->fake->states[0].len > 0);
+    atomic_store(&rig->plc.illegal, 65536);
+    rig->points[0].period_ms = 20;
+    reopen(rig);
+    assert_int_equal(holes_known(rig), 0);
+    gw_modbus_bus_drain(rig->bus);
+    assert_int_equal(rig->fake->states[0].len, 0);
+}
+
+static void a_hole_whose_commit_failed_is_stored_at_the_end(void **state) {
+    struct rig *rig = *state;
+    atomic_store(&rig->plc.illegal, 1);
+    run_until(rig, hole_is_stored);
+    gw_fake_intake_commit(rig->fake, GW_ERR_IO);
+    assert_int_equal(rig->fake->state_count, 0);
+    gw_modbus_bus_drain(rig->bus);
+    assert_true(hole_is_stored(rig));
+    gw_fake_intake_commit(rig->fake, GW_OK);
+}
+
+static void holes_that_are_damaged_are_forgotten(void **state) {
+    struct rig *rig = *state;
+    atomic_store(&rig->plc.illegal, 1);
+    run_until(rig, hole_is_stored);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_drain(rig->bus);
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_close(rig->bus);
+    rig->fake->states[0].value[0] = 9;
+    rig->fake->kept[0].value[0] = 9;
+    open_bus(rig);
+    assert_int_equal(holes_known(rig), 0);
+}
+
+struct asked {
+    unsigned answers;
+    struct gw_modbus_answer last;
+};
+
+static void on_answer(void *context, uint64_t token, const struct gw_modbus_answer *answer) {
+    struct asked *asked = context;
+    assert_int_equal(token, 7);
+    asked->answers++;
+    asked->last = *answer;
+}
+
+static bool two_polled(struct rig *rig) {
+    struct gw_modbus_bus_figures figures;
+    gw_modbus_bus_get_figures(rig->bus, &figures);
+    return figures.polls > 20;
+}
+
+static void a_request_on_demand_is_answered_between_the_polls(void **state) {
+    struct rig *rig = *state;
+    struct asked asked = {0};
+    struct gw_modbus_job job = {
+        .request = {.unit_id = 1, .area = GW_AREA_HOLDING_REGISTER, .address = 5, .count = 1}};
+    atomic_store(&rig->plc.registers[5], 99);
+    assert_int_equal(gw_modbus_bus_ask(rig->bus, &job, gw_clock_mono_ms(&rig->clock) + 9000,
+                                       on_answer, &asked, 7),
+                     GW_OK);
+    run_until(rig, two_polled);
+    assert_int_equal(asked.answers, 1);
+    assert_int_equal(asked.last.err, GW_OK);
+    assert_int_equal(asked.last.words[0], 99);
+    gw_modbus_bus_drain(rig->bus);
+    assert_int_equal(gw_modbus_bus_ask(rig->bus, &job, GW_NEVER_MS, on_answer, &asked, 7),
+                     GW_ERR_NOCONN);
+}
+
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -399,6 +494,10 @@ int main(void) {
         RIG_TEST(what_waits_at_the_end_is_submitted),
         RIG_TEST(a_request_under_way_does_not_hold_up_the_end),
         RIG_TEST(while_the_queue_is_full_the_newest_value_survives),
+        RIG_TEST(a_hole_is_kept_for_the_same_configuration),
+        RIG_TEST(a_hole_whose_commit_failed_is_stored_at_the_end),
+        RIG_TEST(holes_that_are_damaged_are_forgotten),
+        RIG_TEST(a_request_on_demand_is_answered_between_the_polls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
