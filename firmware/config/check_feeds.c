@@ -22,6 +22,23 @@ static void report_key(const struct place *place, const char *key, const char *s
     gw_config_leave(place->report, mark);
 }
 
+/* Something was said of the key, or of the feed as a whole, already: it is empty because
+ * it was refused, not because it is missing. */
+static bool is_reported(const struct place *place, const char *key) {
+    char of_feed[40], of_key[64];
+    (void) snprintf(of_feed, sizeof of_feed, "feeds[%zu]: ", place->index);
+    (void) snprintf(of_key, sizeof of_key, "feeds[%zu].%s: ", place->index, key);
+    const struct gw_buf *errors = place->report->errors;
+    return memmem(errors->data, errors->len, of_feed, strlen(of_feed))
+           || memmem(errors->data, errors->len, of_key, strlen(of_key));
+}
+
+static void report_missing(const struct place *place, const char *key, const char *sentence) {
+    if (!is_reported(place, key)) {
+        report_key(place, key, sentence);
+    }
+}
+
 /* Keys of a transport. */
 enum key_set { OF_SERIAL = 1, OF_HID = 2, OF_TCP = 4, OF_TCP_SERVER = 8 };
 
@@ -63,22 +80,28 @@ static void check_foreign_keys(const struct place *place, const struct gw_config
 }
 
 static void check_binding(const struct place *place, const struct gw_config_feed *feed) {
+    static const char *const ways[] = {"usb_path", "usb_serial", "usb_product", "usb_name"};
     bool is_bound = is_set(feed->usb_path) || is_set(feed->usb_serial)
                     || is_set(feed->usb_product) || is_set(feed->usb_name);
-    if (is_set(feed->path) == is_bound) {
-        report_key(place, "path",
-                   is_bound ? "found beside usb_...: give one or the other"
-                            : "found nothing: say which device it is, by path, usb_path, "
-                              "usb_serial or usb_product");
+    bool is_refused = false;
+    for (size_t i = 0; i < GW_ARRAY_LEN(ways); i++) {
+        is_refused = is_refused || is_reported(place, ways[i]);
+    }
+    if (is_set(feed->path) && is_bound) {
+        report_key(place, "path", "found beside usb_...: give one or the other");
+    } else if (!is_set(feed->path) && !is_bound && !is_refused) {
+        report_missing(place, "path",
+                       "found nothing: say which device it is, by path, usb_path, usb_serial "
+                       "or usb_product");
     }
 }
 
 static void check_network(const struct place *place, const struct gw_config_feed *feed) {
     if (!is_set(feed->address)) {
-        report_key(place, "address", "found nothing, but this transport needs it");
+        report_missing(place, "address", "found nothing, but this transport needs it");
     }
     if (feed->port == 0) {
-        report_key(place, "port", "found nothing, but this transport needs it");
+        report_missing(place, "port", "found nothing, but this transport needs it");
     }
 }
 
@@ -115,6 +138,9 @@ static void check_feed(struct gw_config_report *report, const struct gw_config *
     const struct place place = {report, index};
     if (is_set(feed->id) && is_taken(config, index)) {
         report_key(&place, "id", "is the name of another device, allowed: a name of its own");
+    }
+    if (is_reported(&place, "transport")) {
+        return; /* it only reads as serial */
     }
     check_foreign_keys(&place, feed);
     if (feed->transport == GW_FEED_SERIAL || feed->transport == GW_FEED_HID) {
