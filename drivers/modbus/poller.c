@@ -115,11 +115,22 @@ void poller_connect(struct gw_poller *poller) {
     poller->is_reopening = false;
 }
 
-void poller_recover(struct gw_poller *poller, enum gw_err err) {
+static void connection_lost(struct gw_poller *poller, bool was_probe) {
+    const struct gw_modbus_transport *transport = &poller->options.transport;
+    transport->disconnect(transport->self);
+    if (was_probe && poller->bus_failures == 0) {
+        /* How some gateways say that a unit is not there: nobody else need suffer. */
+        poller->bus.is_connected = false;
+        poller->is_reopening = true;
+    } else {
+        poller_bus_failed(poller);
+    }
+}
+
+void poller_recover(struct gw_poller *poller, enum gw_err err, bool was_probe) {
     const struct gw_modbus_transport *transport = &poller->options.transport;
     if (err == GW_ERR_NOCONN) {
-        transport->disconnect(transport->self);
-        poller_bus_failed(poller);
+        connection_lost(poller, was_probe);
         return;
     }
     int64_t began_mono_ms = poller_now(poller);

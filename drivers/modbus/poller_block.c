@@ -235,7 +235,7 @@ static void on_silence(struct gw_poller *poller, const struct outcome *outcome) 
             poller_now(poller) + poller_delay(&block_limits, &block->backoff_ms);
     }
     poller_unit_silent(poller, unit, outcome->err, !was_suspect);
-    poller_recover(poller, outcome->err);
+    poller_recover(poller, outcome->err, outcome->was_probe);
     if (outcome->was_probe || unit->is_probed || was_suspect) {
         poller_charge(poller, poller_now(poller) - outcome->began_mono_ms);
     }

@@ -97,8 +97,8 @@ int64_t poller_delay(const struct gw_backoff_limits *limits, uint32_t *backoff_m
 /* Try to connect; the time of the next attempt is kept if it fails. */
 void poller_connect(struct gw_poller *poller);
 /* After TIMEOUT or CORRUPT: the transport recovers. After NOCONN: the connection is
- * gone. */
-void poller_recover(struct gw_poller *poller, enum gw_err err);
+ * gone, which is no news if a probe of a dead unit did it. */
+void poller_recover(struct gw_poller *poller, enum gw_err err, bool was_probe);
 /* The connection is gone, or cannot be had: the next attempt waits. */
 void poller_bus_failed(struct gw_poller *poller);
 /* Its condition to the loop. */

@@ -66,7 +66,7 @@ static enum gw_err fake_read(void *self, const struct gw_modbus_request *request
                              uint16_t *words, unsigned *ret_exception) {
     struct gw_fake_bus *bus = self;
     note(bus, request);
-    if (bus->closes_on_read) {
+    if (bus->closes_on_read || bus->closes_for[request->unit_id]) {
         return GW_ERR_NOCONN;
     }
     if (stays_silent(bus, request)) {

@@ -30,6 +30,7 @@ struct gw_fake_bus {
     bool answers_wrong;      /* CORRUPT */
     bool refuses_connections;
     bool closes_on_read;
+    bool closes_for[256];    /* a read of the unit ends the connection */
     bool keeps_line;         /* recover drains instead of closing */
     enum gw_err recover_err; /* what recover says then */
     unsigned connects, disconnects, recovers, reads, writes, refused;

@@ -471,6 +471,25 @@ static void a_block_without_answer_does_not_take_its_unit_along(void **state) {
     assert_int_equal(count_good(rig, 2), 1);
 }
 
+/* Some gateways close the connection when a unit behind them is not there. */
+static void a_unit_that_ends_the_connection_costs_the_others_nothing(void **state) {
+    struct rig *rig = *state;
+    settle(rig);
+    rig->bus.closes_for[2] = true;
+    run_for(rig, 10000, 100);
+    assert_true(unit_is_down(rig, 1));
+    assert_false(unit_is_down(rig, 0));
+    (void) count_of(rig);
+    unsigned healthy = rig->bus.reads_of[1], probes = rig->bus.reads_of[2];
+    run_for(rig, 120000, 100);
+    assert_in_range(rig->bus.reads_of[2] - probes, 3, 60);
+    assert_true(rig->bus.reads_of[1] - healthy >= 1199);
+    assert_int_equal(count_of(rig), 0);
+    rig->bus.closes_for[2] = false;
+    run_for(rig, 31000, 100);
+    assert_false(unit_is_down(rig, 1));
+}
+
 static void a_line_that_was_drained_needs_no_new_connection(void **state) {
     struct rig *rig = *state;
     settle(rig);
@@ -822,6 +841,7 @@ int main(void) {
         RIG_TEST(a_share_can_be_smaller),
         RIG_TEST(a_unit_that_loses_every_second_frame_is_down),
         RIG_TEST(a_block_without_answer_does_not_take_its_unit_along),
+        RIG_TEST(a_unit_that_ends_the_connection_costs_the_others_nothing),
         RIG_TEST(a_line_that_was_drained_needs_no_new_connection),
         RIG_TEST(a_line_that_cannot_be_drained_is_connected_anew_later),
         RIG_TEST(a_wrong_answer_is_never_published),
