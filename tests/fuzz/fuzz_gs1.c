@@ -4,13 +4,15 @@
  * Properties: every view lies where it may and every place inside the scan; a
  * scan is valid or says why; what is valid stays the same through element string
  * and Digital Link and back; a canonical link is a fixed point; a URN holds
- * nothing but the characters of a URN.
+ * nothing but the characters of a URN; what goes into an event is canonical JSON.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "firmware/gs1/check.h"
+#include "firmware/gs1/event.h"
+#include "firmware/json/json.h"
 
 #define TEXT_BYTES (4 * GW_GS1_SCAN_BYTES_MAX)
 
@@ -67,6 +69,19 @@ static void check_urn(const struct gw_gs1_scan *scan) {
                        storage[i])
                 && storage[i] != '\0');
     }
+}
+
+static void check_event(const struct gw_gs1_scan *scan) {
+    static const struct gw_json_limits limits = {8 * TEXT_BYTES, 4,
+                                                 GW_JSON_CANONICAL | GW_JSON_OBJECT};
+    static char storage[8 * TEXT_BYTES];
+    struct gw_buf data;
+    gw_buf_init(&data, storage, sizeof(storage));
+    (void) gw_buf_put_char(&data, '{');
+    require(gw_gs1_put_event_members(scan, &data) == GW_OK);
+    require((data.len == 1) == (scan->kind == GW_GS1_OTHER));
+    (void) gw_buf_put_str(&data, GW_STR("\"raw\":\"\"}"));
+    require(gw_json_check(gw_buf_str(&data), &limits, NULL) == GW_OK);
 }
 
 static bool has(const struct gw_gs1_scan *scan, const struct gw_gs1_element *element) {
@@ -145,6 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_verdict(text, &scan);
     check_elements(text, &scan);
     check_urn(&scan);
+    check_event(&scan);
     if (scan.ok) {
         options = (struct gw_gs1_options){.association = options.association};
         check_element_string(&scan, &options);
