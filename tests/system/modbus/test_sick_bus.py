@@ -63,15 +63,12 @@ def test_an_adapter_that_is_unplugged_comes_back(make_floor):
     wait_until(lambda: "modbus_unit_down" not in floor.rig.issues("collectd"), 60, "it ends")
 
 
-def test_a_bus_stops_at_once_in_the_middle_of_a_request(make_floor):
-    for kind in KINDS:
-        floor = make_floor(kind)
-        bus = floor.bus()
-        bus["timeout_ms"] = 60000
-        floor.proxy.arm("silence", SICK, 0)
-        floor.rig.configure(buses=[bus])
-        floor.rig.ask_daemon("collectd", "reload", actor="test")
-        happened = floor.proxy.happened["silence"]
-        wait_until(lambda floor=floor, happened=happened:
-                   floor.proxy.happened["silence"] > happened, 30, "a request is under way")
-        assert floor.rig.collectd.stop(seconds=30) == 0
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bus_stops_at_once_in_the_middle_of_a_request(make_floor, kind):
+    floor = make_floor(kind)
+    floor.rig.configure(buses=[{**floor.bus(), "timeout_ms": 60000}])
+    assert floor.rig.ask_daemon("collectd", "reload", actor="test")["changed"] == ["buses"]
+    floor.wait_good(SICK, 3)
+    floor.proxy.arm("silence", SICK, 0)
+    wait_until(lambda: floor.proxy.happened["silence"] > 0, 30, "a request is under way")
+    assert floor.rig.collectd.stop(seconds=30) == 0

@@ -132,6 +132,9 @@ static void send_answer(struct peer *peer, enum peer_act act) {
     }
     send_bytes(peer, peer->kept.bytes, peer->kept.len);
     peer->kept.len = 0;
+    if (act == PEER_KEPT) {
+        return;
+    }
     size_t sent = act == PEER_TRUNCATED ? len / 2 : act == PEER_EXTRA ? len + 1 : len;
     if (act == PEER_TWICE) {
         memcpy(frame + len, frame, len);

@@ -18,6 +18,7 @@ enum peer_act {
     PEER_RIGHT,
     PEER_SILENT,
     PEER_LATE, /* keeps the answer and sends it before the next one that it sends */
+    PEER_KEPT, /* that answer instead of the right one */
     PEER_EXCEPTION,
     PEER_LATE_EXCEPTION,
     PEER_WRONG_TRANSACTION,

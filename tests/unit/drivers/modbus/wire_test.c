@@ -232,6 +232,20 @@ static void a_late_answer_is_never_taken_for_the_next(void **state) {
     }
 }
 
+/* Its number alone tells, in whatever way the connections were confused. */
+static void an_answer_of_another_connection_is_known_by_its_transaction(void **state) {
+    (void) state;
+    static const enum peer_act script[] = {PEER_LATE, PEER_KEPT};
+    struct rig rig = {0};
+    start(&rig, TCP, script, 2);
+    assert_int_equal(read_from(&rig, 1, 10, 3, SHORT_MS), GW_ERR_TIMEOUT);
+    recover(&rig);
+    assert_int_equal(read_from(&rig, 1, 10, 3, 0), GW_ERR_CORRUPT);
+    recover(&rig);
+    read_well(&rig, 1, 10, 3);
+    stop(&rig);
+}
+
 static void a_late_answer_costs_no_other_unit_anything(void **state) {
     (void) state;
     static const enum peer_act script[] = {PEER_LATE};
@@ -523,6 +537,7 @@ int main(void) {
         cmocka_unit_test(writes_are_confirmed),
         cmocka_unit_test(each_fault_is_known_and_the_next_request_is_answered),
         cmocka_unit_test(a_late_answer_is_never_taken_for_the_next),
+        cmocka_unit_test(an_answer_of_another_connection_is_known_by_its_transaction),
         cmocka_unit_test(a_late_answer_costs_no_other_unit_anything),
         cmocka_unit_test(a_late_exception_is_never_taken_for_that_of_the_next),
         cmocka_unit_test(a_write_after_a_lost_confirmation_is_fenced_as_well),
