@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scanners and scales on serial lines and over TCP, in front of the whole gateway: what
 their own ledgers hold is what the centre holds."""
+import re
+import subprocess
+
 import pytest
 from feeds_rig import Floor
+from gangway_rig import build_folder
 from rig_process import wait_until
 
 
@@ -105,3 +109,63 @@ def test_a_reload_of_other_parts_leaves_the_lines_alone(floor):
     assert floor.feed("scanner-1")["since"] == since
     floor.wait_finished()
     floor.assert_all_there()
+
+
+def test_what_a_line_may_not_send_is_lost_with_a_record_that_counts_it(floor):
+    floor.add("scanner-1", "line-scanner", "scanner-cr", "pty", "--count", "300", "--rate",
+              "1000", max_per_second=20)
+    floor.start()
+    floor.wait_finished()
+    floor.rig.wait_drained()
+    wait_until(lambda: floor.feed("scanner-1")["observations"] == 300, 20, "all were read")
+    feed = floor.feed("scanner-1")
+    held = len(floor.events("scanner-1", "scan.observed"))
+    assert feed["refused"] > 100 and held + feed["refused"] == 300
+    wait_until(lambda: floor.events("scanner-1", "capture.refused"), 20, "a loss record")
+    assert "device_rate_limited" in floor.issues("scanner-1")
+    text = subprocess.run([build_folder() / "bin/gwctl", "--config", floor.rig.config_path,
+                           "status"], capture_output=True, check=False, timeout=30).stdout
+    assert re.search(rb"feed scanner-1: (open|absent)", text)
+
+
+def test_tcp_is_slowed_down_instead_and_nothing_is_lost(floor):
+    floor.add("scanner-1", "line-scanner", "scanner-cr", "listen", "--count", "100", "--rate",
+              "1000", max_per_second=40)
+    floor.start()
+    floor.wait_finished()
+    floor.assert_all_there()
+    assert floor.feed("scanner-1")["refused"] == 0
+
+
+def test_the_gateway_stopped_and_started_between_codes_loses_none(floor):
+    floor.add("scanner-1", "line-scanner", "scanner-cr", "pty", "--count", "150", "--rate", "60")
+    floor.start()
+    for _ in range(3):
+        wait_until(lambda: floor.feed("scanner-1")["observations"] > 10, 20, "codes come")
+        assert floor.rig.collectd.stop() == 0
+        floor.rig.collectd.start()
+        floor.rig.wait_connected()
+    floor.wait_finished()
+    findings = floor.assert_all_there()
+    # What left the scanner while nobody had the line open is not in its ledger.
+    assert findings["scanner-1"].held >= 140
+
+
+def test_a_full_store_refuses_what_a_line_goes_on_sending_and_counts_it(make_rig):
+    floor = Floor(make_rig(devices={}))
+    floor.add("scanner-1", "line-scanner", "scanner-cr", "pty", "--count", "6000", "--rate",
+              "3000", "--width", "800", max_per_second=0)
+    floor.add("scanner-2", "line-scanner", "scanner-cr", "listen", "--count", "500", "--rate",
+              "3000", max_per_second=0)
+    floor.rig.wan.cut()
+    floor.start(store={"size_mb": 4, "ring_percent": 0, "quarantine_mb": 1})
+    wait_until(lambda: floor.feed("scanner-1")["refused"] > 0, 120, "the store is full")
+    assert "capture_refused" in floor.rig.issues("collectd")
+    floor.rig.wan.resume()
+    floor.wait_finished()
+    floor.rig.wait_drained()
+    feed = floor.feed("scanner-1")
+    held = len(floor.events("scanner-1", "scan.observed"))
+    assert held + feed["refused"] == feed["observations"] == 6000
+    assert floor.feed("scanner-2")["refused"] == 0
+    assert len(floor.events("scanner-2", "scan.observed")) == 500

@@ -77,6 +77,7 @@ def _add_lines(commands):
     scanner = commands.add_parser("line-scanner", help="a scanner on a serial line or TCP")
     scanner.add_argument("--count", type=int, default=100, help="codes")
     scanner.add_argument("--rate", type=float, default=10.0, help="codes a second")
+    scanner.add_argument("--width", type=int, default=0, help="codes are filled up to this")
     scanner.add_argument("--terminator", default="\\r", help="may hold \\r \\n \\t \\x03")
     scanner.set_defaults(run=_line_scanner, known_faults=serial_scanner.FAULTS)
     for parser in (scale, scanner):
@@ -180,7 +181,8 @@ def _line_scanner(options):
     from . import serial_scanner
     terminator = options.terminator.encode().decode("unicode_escape").encode("latin-1")
     return _run_on_line(options, lambda line, ledger: serial_scanner.LineScanner(
-        line, ledger, options.count, options.rate, terminator, _faults(options)))
+        line, ledger, options.count, options.rate, terminator, _faults(options),
+        lambda n: f"{options.device}-{n:06d}".ljust(options.width, "x")))
 
 
 def _plc(options):
