@@ -99,11 +99,14 @@ void gw_gs1_ai_format(const struct gw_gs1_ai *ai, uint16_t number, char dst[5]) 
 }
 
 void gw_gs1_ai_put_format(const struct gw_gs1_ai *ai, struct gw_buf *buf) {
+    static const char letters[] = {
+        [GW_GS1_SET_N] = 'N', [GW_GS1_SET_X] = 'X', [GW_GS1_SET_Y] = 'Y', [GW_GS1_SET_Z] = 'Z'};
     for (size_t i = 0; i < GW_GS1_PARTS_MAX && ai->parts[i].max > 0; i++) {
         const struct gw_gs1_part *part = &ai->parts[i];
+        const char *dots = part->min < part->max ? ".." : "";
         (void) gw_buf_printf(buf, "%s%s%c%s%u%s", part->optional ? "[" : "", i > 0 ? "+" : "",
-                             "NXYZ"[part->set], part -> min < part -> max ? ".." : "",
-                             (unsigned) part->max, part->optional ? "]" : "");
+                             letters[part->set], dots, (unsigned) part->max,
+                             part->optional ? "]" : "");
     }
 }
 

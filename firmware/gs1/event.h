@@ -16,6 +16,12 @@
  * a list, stands behind `kind` where there are any. Bytes of a value that are no
  * UTF-8 are U+FFFD here, and as they came in `raw`.
  *
+ * From a device profile: gs1 "by_aim" parses with no options, "always" with
+ * assumed_aim "]C1", "never" not at all; aim "off" is no_aim. Scans of a label with
+ * several symbols (pallets) want GW_GS1_ACROSS_SCANS. The text parsed is the code with
+ * its AIM identifier and the group separators put back, not what a prefix, suffix or
+ * substitute of the reader makes of it.
+ *
  * Made for an event: subject, gw_gs1_put_digital_link with GW_GS1_LINK_IDENTITY (the
  * same text for every symbol on the object); partition key, gw_gs1_value_of("00") if
  * it is there; the event's dataschema is scan.observed 1.1.0, since members are only
