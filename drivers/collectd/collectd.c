@@ -236,7 +236,9 @@ void gw_collectd_close(struct gw_collectd *collectd) {
     gw_queue_writer_close(collectd->queue);
     gw_collectd_close_personal(collectd);
     gw_closep(&collectd->doorbell_fd);
-    free(collectd->activities);
+    if (collectd->config) {
+        gw_collectd_free_activities(collectd->config, collectd->activities);
+    }
     struct gw_buf *bufs[] = {&collectd->record,  &collectd->data,     &collectd->answer,
                              &collectd->scratch, &collectd->snapshot, &collectd->retry_storage};
     for (size_t i = 0; i < GW_ARRAY_LEN(bufs); i++) {

@@ -142,9 +142,16 @@ enum gw_err gw_collectd_open_ingress(struct gw_collectd *collectd);
 void gw_collectd_close_brokers(struct gw_collectd *collectd);
 void gw_collectd_close_buses(struct gw_collectd *collectd);
 void gw_collectd_close_ingress(struct gw_collectd *collectd);
-/* A zeroed table of activities for the devices of `config`; the caller frees it,
- * or gives it to `collectd->activities`. NULL without memory. */
+/* A table of activities for the devices of `config`, zeroed but for their profiles;
+ * the caller frees it with gw_collectd_free_activities, or gives it to
+ * `collectd->activities`. NULL without memory. */
 struct gw_device_activity *gw_collectd_make_activities(const struct gw_config *config);
+/* `config` is the one they were made for. NULL is allowed. */
+void gw_collectd_free_activities(const struct gw_config *config,
+                                 struct gw_device_activity *activities);
+/* Read the profiles of the devices (again): their files may have been put right. */
+void gw_collectd_open_profiles(const struct gw_config *config,
+                               struct gw_device_activity *activities);
 /* The device table as brokers take it; valid until the next reload. */
 struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd);
 /* Something could not be held back and is lost: a loss record will say so. */

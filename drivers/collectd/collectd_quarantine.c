@@ -220,11 +220,14 @@ static enum gw_err store_observed(const struct gw_collectd_request *request,
     enum gw_broker_known known = find_retried(collectd, &retried);
     bool is_new = known != GW_BROKER_STORED_ALREADY;
     observation->draft.origin = (struct gw_bytes){retried.origin, retried.origin_len};
-    observation->draft.flags |= known == GW_BROKER_DOUBTFUL ? GW_EVENT_POSSIBLE_DUPLICATE : 0;
+    for (size_t i = 0; i < observation->count; i++) {
+        observation->drafts[i].flags |=
+            known == GW_BROKER_DOUBTFUL ? GW_EVENT_POSSIBLE_DUPLICATE : 0;
+    }
     static const uint8_t yes = 1;
     struct gw_state_change change = {.key = gw_bytes_from_str(key), .value = {&yes, 1}};
-    struct gw_unit unit = {.events = &observation->draft,
-                           .event_count = is_new,
+    struct gw_unit unit = {.events = observation->drafts,
+                           .event_count = is_new ? observation->count : 0,
                            .changes = &change,
                            .change_count = 1};
     struct gw_collectd_audit audit =

@@ -107,8 +107,10 @@ static enum gw_err apply(struct gw_collectd *collectd, struct gw_config *fresh,
     close_changed(collectd, changed);
     collectd->config = fresh;
     if (activities) {
-        free(collectd->activities);
+        gw_collectd_free_activities(old, collectd->activities);
         collectd->activities = activities;
+    } else {
+        gw_collectd_open_profiles(fresh, collectd->activities);
     }
     gw_personal_set_config(collectd->personal, &fresh->personal);
     point_brokers(collectd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/collectd/collectd_internal.h"
+#include "drivers/profile/profile.h"
 
 #include <stdlib.h>
 
@@ -47,8 +48,40 @@ struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd)
                                       .count = collectd->config->device_count};
 }
 
+void gw_collectd_open_profiles(const struct gw_config *config,
+                               struct gw_device_activity *activities) {
+    for (size_t i = 0; i < config->device_count; i++) {
+        const struct gw_config_device *device = &config->devices[i];
+        struct gw_observe_profile *profile = NULL;
+        if (device->profile[0] == '\0'
+            || gw_observe_profile_open(gw_profile_folder(), device->profile, &profile)) {
+            continue;
+        }
+        struct gw_str fault = gw_observe_profile_fault(profile);
+        if (fault.len > 0) {
+            gw_log_error(GW_COLLECTD_ROOM, "its messages go to the quarantine device=%s %.*s",
+                         device->id, GW_STR_ARG(fault));
+        }
+        gw_observe_profile_close(activities[i].profile);
+        activities[i].profile = profile;
+    }
+}
+
 struct gw_device_activity *gw_collectd_make_activities(const struct gw_config *config) {
-    return calloc(config->device_count + 1, sizeof(struct gw_device_activity));
+    struct gw_device_activity *activities =
+        calloc(config->device_count + 1, sizeof(struct gw_device_activity));
+    if (activities) {
+        gw_collectd_open_profiles(config, activities);
+    }
+    return activities;
+}
+
+void gw_collectd_free_activities(const struct gw_config *config,
+                                 struct gw_device_activity *activities) {
+    for (size_t i = 0; activities && i < config->device_count; i++) {
+        gw_observe_profile_close(activities[i].profile);
+    }
+    free(activities);
 }
 
 enum gw_err gw_collectd_open_brokers(struct gw_collectd *collectd) {

@@ -292,11 +292,14 @@ static void quarantine(struct handling *handling, struct gw_str reason) {
 static void store(struct handling *handling, struct gw_observation *observation) {
     struct gw_broker *broker = handling->broker;
     uint8_t origin[GW_MQTT_ORIGIN_BYTES];
-    observation->draft.flags |= handling->flags;
+    for (size_t i = 0; i < observation->count; i++) {
+        observation->drafts[i].flags |= handling->flags;
+    }
+    /* One is enough: they are stored together or not at all. */
     observation->draft.origin = encode_origin(handling, origin);
     struct gw_unit unit = gw_broker_begin_unit(broker, token_of(handling));
-    unit.events = &observation->draft;
-    unit.event_count = 1;
+    unit.events = observation->drafts;
+    unit.event_count = observation->count;
     enum gw_err err = gw_intake_submit(&broker->options.intake, &unit);
     if (!err) {
         note_stored(handling);
@@ -352,6 +355,7 @@ static void handle_observed(struct handling *handling) {
     struct gw_broker *broker = handling->broker;
     struct gw_observe_input input = {
         .device = device_of(handling),
+        .profile = broker->options.devices.activities[handling->device - 1].profile,
         .topic = handling->message->topic,
         .payload = handling->message->payload,
         .received_wall_ms = handling->now_wall_ms,

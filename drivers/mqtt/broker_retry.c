@@ -30,6 +30,7 @@ enum gw_err gw_broker_decode_retry(const struct gw_broker_devices *devices,
     }
     struct gw_observe_input input = {
         .device = &devices->configs[device - 1],
+        .profile = devices->activities[device - 1].profile,
         .topic = retry->topic,
         .payload = retry->payload,
         .received_wall_ms = retry->received_wall_ms,

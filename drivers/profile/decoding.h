@@ -59,6 +59,10 @@ void gw_decoding_start_data(struct gw_decoding *decoding);
 enum gw_err gw_decoding_refuse(struct gw_decoding *decoding, const char *what,
                                struct gw_str found, const char *allowed);
 
+/* A payload by the input's profile (observe_profile.c). As gw_observe_payload. */
+enum gw_err gw_observe_by_profile(struct gw_decoding *decoding,
+                                  struct gw_observation *ret_observation);
+
 /* The decoders (observe_scan.c, observe_weight.c, observe_sample.c). */
 enum gw_err gw_decode_scan_text(struct gw_decoding *decoding);
 enum gw_err gw_decode_scan_json(struct gw_decoding *decoding);

@@ -116,6 +116,8 @@ struct gw_feed_options {
     void *sink_context;
     int64_t now_mono_ms;
     bool report_all; /* every frame of a scale, as with "report":"all" */
+    bool stateless;  /* and no repeats are marked: each frame means the same whatever came
+                        before, so that it may be asked for again */
 };
 
 /* One heap block of about three times the profile's framing.max_bytes. NOMEM; INVALID

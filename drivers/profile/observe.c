@@ -125,16 +125,16 @@ static enum gw_err finish_data(struct gw_decoding *decoding, size_t before) {
 static void fill_observation(const struct gw_decoding *decoding,
                              struct gw_observation *ret_observation) {
     const struct gw_observe_input *input = decoding->input;
-    *ret_observation = (struct gw_observation){
-        .draft = {.type = decoding->type,
-                  .class = input->device->class,
-                  .flags = input->flags,
-                  .time_wall_ms = decoding->time_wall_ms,
-                  .device = gw_str_from_cstr(input->device->id),
-                  .data =
-                      gw_str_sub(gw_buf_str(decoding->storage), decoding->data_from, SIZE_MAX)},
-        .device_event_id = decoding->device_event_id,
+    ret_observation->draft = (struct gw_event_draft){
+        .type = decoding->type,
+        .class = input->device->class,
+        .flags = input->flags,
+        .time_wall_ms = decoding->time_wall_ms,
+        .device = gw_str_from_cstr(input->device->id),
+        .data = gw_str_sub(gw_buf_str(decoding->storage), decoding->data_from, SIZE_MAX),
     };
+    ret_observation->count = 1;
+    ret_observation->device_event_id = decoding->device_event_id;
 }
 
 enum gw_err gw_observe_payload(const struct gw_observe_input *input, struct gw_buf *storage,
@@ -145,12 +145,16 @@ enum gw_err gw_observe_payload(const struct gw_observe_input *input, struct gw_b
         .reason = reason,
         .time_wall_ms = input->received_wall_ms,
     };
-    enum gw_err err = check_payload(input, reason, &decoding.text);
+    enum gw_err err = input->profile ? check_size(input, reason)
+                                     : check_payload(input, reason, &decoding.text);
     if (err) {
         return err;
     }
     if (gw_buf_failed(storage)) {
         return GW_ERR_FULL;
+    }
+    if (input->profile) {
+        return gw_observe_by_profile(&decoding, ret_observation);
     }
     size_t before = storage->len;
     err = decoders[input->device->kind][input->device->payload](&decoding);

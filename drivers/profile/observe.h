@@ -18,6 +18,11 @@
  *                   weight_pointer (json), as `value` if it is decimal text,
  *                   else quality "bad" without a value; `point` is the topic
  *
+ * Of a device with a profile (gw_observe_profile), the payload is one frame, decoded
+ * as in feed.h, each on its own: no repeats are marked, and every weight is an
+ * event, since a message that could not be stored comes again and must mean the
+ * same then. One payload may be several events.
+ *
  * Stable means: the member at state_pointer is stable_word (a JSON string, or
  * true, false, or a number written the same). Without a state_pointer the
  * profile states that the device sends stable weights only.
@@ -36,8 +41,25 @@
 /* Room in `reason` that is enough for any reason. */
 #define GW_OBSERVE_REASON_BYTES 512
 
+/* A profile for MQTT payloads. */
+struct gw_observe_profile;
+
+/* Load the profile of a device (a name in `folder`, or a path). One that cannot be
+ * used is opened all the same: every payload is then refused with the reason, so
+ * that it waits in the quarantine for the profile to be put right. NOMEM. */
+enum gw_err gw_observe_profile_open(const char *folder, const char *name,
+                                    struct gw_observe_profile **ret_profile);
+/* NULL is allowed. */
+void gw_observe_profile_close(struct gw_observe_profile *profile);
+/* Why it cannot be used, one line; empty if it can. As long-lived as the profile. */
+struct gw_str gw_observe_profile_fault(const struct gw_observe_profile *profile);
+
+/* Most events of one payload. */
+#define GW_OBSERVE_DRAFTS_MAX 64
+
 struct gw_observe_input {
     const struct gw_config_device *device;
+    struct gw_observe_profile *profile; /* NULL: the pointers of the device */
     struct gw_str topic;
     struct gw_bytes payload;
     int64_t received_wall_ms; /* `time` of the event unless the payload has one */
@@ -45,11 +67,16 @@ struct gw_observe_input {
 };
 
 struct gw_observation {
-    /* device, class, time, flags, data; origin, trace and the rest stay empty.
-     * Views point into `storage`, the device's configuration and the topic. */
-    struct gw_event_draft draft;
+    /* device, class, time, flags, data, subject, partition key; origin, trace and the
+     * rest stay empty. Views point into `storage`, the device's configuration and the
+     * topic. */
+    union {
+        struct gw_event_draft draft; /* the first, and mostly the only one */
+        struct gw_event_draft drafts[GW_OBSERVE_DRAFTS_MAX];
+    };
+    size_t count; /* at least 1 */
     /* The device's own key of this reading (event_id_pointer), unescaped, at
-     * most 128 bytes; empty if it has none. */
+     * most 128 bytes; empty if it has none, or if there are several readings. */
     struct gw_str device_event_id;
 };
 

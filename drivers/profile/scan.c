@@ -128,7 +128,7 @@ static struct gw_recent_code *find_recent(struct gw_feed *feed, uint64_t hash) {
 
 static void mark_repeat(struct gw_feed *feed, struct gw_observed_item *item) {
     uint32_t window_ms = feed->options.profile->scan.repeat_ms;
-    if (window_ms == 0) {
+    if (window_ms == 0 || feed->options.stateless) {
         return;
     }
     uint64_t hash = hash_of(item->raw);

@@ -29,7 +29,9 @@ static struct gw_str text_of(const struct gw_scale_number *number) {
 }
 
 static enum gw_weight_report report_of(const struct gw_feed *feed) {
-    return feed->options.report_all ? GW_REPORT_ALL : feed->options.profile->weight.report;
+    return feed->options.report_all || feed->options.stateless
+               ? GW_REPORT_ALL
+               : feed->options.profile->weight.report;
 }
 
 /* What an observation holds beside its raw bytes: a number only when stable. */

@@ -293,8 +293,10 @@ static void check_json_device(struct gw_config_report *report,
     }
 }
 
-static void check_text_device(struct gw_config_report *report,
-                              const struct gw_config_device *device, size_t index) {
+/* What has no effect on a device that does not use it. */
+static void check_unused_pointers(struct gw_config_report *report,
+                                  const struct gw_config_device *device, size_t index,
+                                  const char *sentence) {
     const struct {
         const char *name, *value;
     } members[] = {
@@ -307,16 +309,33 @@ static void check_text_device(struct gw_config_report *report,
         {"state_pointer", device->state_pointer},
         {"stable_word", device->stable_word},
     };
-    if (device->kind == GW_DEVICE_SCALE) {
-        report_member(report, "devices", index, "payload",
-                      "found \"text\", allowed for a scale: \"json\"");
-    }
     for (size_t i = 0; i < GW_ARRAY_LEN(members); i++) {
         if (is_set(members[i].value)) {
-            report_member(report, "devices", index, members[i].name,
+            report_member(report, "devices", index, members[i].name, sentence);
+        }
+    }
+}
+
+static void check_text_device(struct gw_config_report *report,
+                              const struct gw_config_device *device, size_t index) {
+    if (device->kind == GW_DEVICE_SCALE) {
+        report_member(report, "devices", index, "payload",
+                      "found \"text\", allowed for a scale without a profile: \"json\"");
+    }
+    check_unused_pointers(report, device, index,
                           "has no effect with payload \"text\": leave it out or set payload "
                           "to \"json\"");
-        }
+}
+
+static void check_device_decoding(struct gw_config_report *report,
+                                  const struct gw_config_device *device, size_t index) {
+    if (is_set(device->profile)) {
+        check_unused_pointers(report, device, index,
+                              "has no effect with a profile: leave it out");
+    } else if (device->payload == GW_PAYLOAD_JSON) {
+        check_json_device(report, device, index);
+    } else {
+        check_text_device(report, device, index);
     }
 }
 
@@ -342,11 +361,7 @@ static bool is_subscribed(const struct gw_config *config, const char *topic) {
 static void check_devices(struct gw_config_report *report, const struct gw_config *config) {
     for (size_t i = 0; i < config->device_count; i++) {
         const struct gw_config_device *device = &config->devices[i];
-        if (device->payload == GW_PAYLOAD_JSON) {
-            check_json_device(report, device, i);
-        } else {
-            check_text_device(report, device, i);
-        }
+        check_device_decoding(report, device, i);
         if (is_set(device->topic) && !is_subscribed(config, device->topic)) {
             report_member(report, "devices", i, "topic",
                           "no broker's topics cover it: it would never hear anything");

@@ -92,6 +92,7 @@ struct gw_config_device {
     const char *id; /* logical id, the `device` of its events */
     enum gw_device_kind kind;
     const char *topic; /* filter with + and #; the front door knows gangway/<id>/# too */
+    const char *profile; /* name, or path of a file; empty = payload and pointers below */
     enum gw_payload_kind payload;
     /* JSON pointers, empty = not there */
     const char *code_pointer, *symbology_pointer, *time_pointer, *event_id_pointer;

@@ -262,6 +262,10 @@ static const struct gw_config_row device_rows[] = {
      .help = "Topic filter of its messages. Behind a broker, where several devices match, the "
              "first one in the list has the message; at the front door a device may publish "
              "to this and below gangway/<id>/."},
+    {TEXT(D, profile, 0, 255, gw_rule_utf8), CENTRAL, RESTARTS(NOTHING), .initial = "",
+     .help = "What its messages mean: name of a device profile, or the path of a file of your "
+             "own; `gwctl profile list` names those that come with the program. Empty = as "
+             "payload and the pointers say."},
     {CHOICE(D, payload, payload_kinds), CENTRAL, RESTARTS(NOTHING), .initial = "text",
      .help = "text: the whole payload is the reading; json: the pointers say where it is."},
     POINTER(code_pointer, "Where the scanned code is, for example /data/scan_code."),

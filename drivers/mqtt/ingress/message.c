@@ -314,10 +314,13 @@ static void put_metadata(const struct handling *handling, struct gw_event_draft 
 static void store(struct handling *handling, struct gw_observation *observation) {
     struct gw_ingress *ingress = handling->ingress;
     uint8_t origin[GW_MQTT_ORIGIN_BYTES];
-    observation->draft.flags |= handling->flags;
+    for (size_t i = 0; i < observation->count; i++) {
+        observation->drafts[i].flags |= handling->flags;
+        put_metadata(handling, &observation->drafts[i]);
+    }
+    /* One is enough: they are stored together or not at all. */
     observation->draft.origin = encode_origin(handling, origin);
-    put_metadata(handling, &observation->draft);
-    struct gw_unit unit = {.events = &observation->draft, .event_count = 1};
+    struct gw_unit unit = {.events = observation->drafts, .event_count = observation->count};
     enum gw_err err =
         submit(handling, &unit, answer_of(handling, OUTCOME_STORED, REASON_SUCCESS));
     if (!err) {
@@ -410,6 +413,7 @@ static void handle_observed(struct handling *handling) {
     struct gw_ingress *ingress = handling->ingress;
     struct gw_observe_input input = {
         .device = handling->device,
+        .profile = ingress->options.devices.activities[handling->connection->device].profile,
         .topic = handling->publish->topic,
         .payload = handling->publish->payload,
         .received_wall_ms = handling->now_wall_ms,
