@@ -11,16 +11,17 @@
  *
  * `gs1` is there for every scan that claims to be GS1, right or not; an ordinary
  * code has neither member. `elements` are those of gw_gs1_scan, in the order of the
- * scan; `kind` and `code` are the names of gs1.h; `at` is a byte offset in `raw`,
- * AIM identifier included; `ai` is left out if no AI is concerned. `notes`, names in
- * a list, stands behind `kind` where there are any. Bytes of a value that are no
- * UTF-8 are U+FFFD here, and as they came in `raw`.
+ * scan; `kind` and `code` are the names of gs1.h; `ai` is left out if no AI is
+ * concerned. `at` counts bytes of AIM identifier and code, without prefix, with one
+ * byte for each separator. `notes`, names in a list, stands behind `kind` where there
+ * are any. Bytes of a value that are no UTF-8 are U+FFFD here, and as they came in
+ * `raw`.
  *
- * From a device profile: gs1 "by_aim" parses with no options, "always" with
- * assumed_aim "]C1", "never" not at all; aim "off" is no_aim. Scans of a label with
- * several symbols (pallets) want GW_GS1_ACROSS_SCANS. The text parsed is the code with
- * its AIM identifier and the group separators put back, not what a prefix, suffix or
- * substitute of the reader makes of it.
+ * From a device profile: the code without prefix and suffix, group separators put
+ * back, with stated_aim if it came with an AIM identifier. gs1 "by_aim" needs nothing
+ * else (no_aim if there is no identifier), "always" has assumed_aim "]C1", "never" is
+ * not parsed at all. Scans of labels with several symbols (pallets) want
+ * GW_GS1_ACROSS_SCANS.
  *
  * Made for an event: subject, gw_gs1_put_digital_link with GW_GS1_LINK_IDENTITY (the
  * same text for every symbol on the object); partition key, gw_gs1_value_of("00") if

@@ -101,7 +101,7 @@ enum gw_gs1_note {
 struct gw_gs1_element {
     const struct gw_gs1_ai *ai; /* row of the table */
     uint16_t number;            /* the AI itself, such as 3103 in the row 3100 to 3105 */
-    uint16_t at;                /* byte offset of the AI in the scan */
+    uint16_t at;                /* byte offset of the AI, as in the finding */
     struct gw_str value;        /* into the scan, or into `decoded` */
 };
 
@@ -112,7 +112,7 @@ struct gw_gs1_finding {
     char ai[5];            /* the AI concerned, "" if none */
     char other[5];         /* the AI it collides with */
     uint16_t min, max;     /* how many characters, elements or bytes are allowed */
-    size_t at;             /* byte offset in the scan */
+    size_t at;             /* byte offset in the scan, AIM identifier included */
     struct gw_str found;   /* what stands there, may be empty */
     const char *needs;     /* AIs that are needed, in the notation of ai.h */
     const char *character; /* name of the character set */
@@ -127,6 +127,9 @@ enum gw_gs1_association {
 };
 
 struct gw_gs1_options {
+    /* The AIM identifier that came with the scan, taken off it already: the scan is the
+     * code alone. Places in the result count it all the same. */
+    struct gw_str stated_aim;
     /* AIM identifier such as "]C1" for scans that come without one; empty: a scan
      * without identifier is GW_GS1_OTHER. With that of an element string a Web address
      * that claims to be a Digital Link is read as one all the same. */

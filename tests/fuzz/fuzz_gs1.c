@@ -35,7 +35,7 @@ static void check_elements(struct gw_str text, const struct gw_gs1_scan *scan) {
         const struct gw_gs1_element *element = &scan->elements[i];
         struct gw_gs1_finding why = {.reason = GW_GS1_VALID};
         require(element->number >= element->ai->first && element->number <= element->ai->last);
-        require(element->at < text.len);
+        require(element->at < text.len + GW_GS1_AIM_BYTES);
         require(is_inside(element->value, text.ptr, text.len)
                 || is_inside(element->value, scan->decoded, scan->decoded_len));
         require(!scan->ok || gw_gs1_check_value(element->ai, element->value, &why));
@@ -50,11 +50,11 @@ static void check_verdict(struct gw_str text, const struct gw_gs1_scan *scan) {
     require(scan->ok == (scan->why.reason == GW_GS1_VALID));
     require(scan->ok == (sentence.len == 0));
     require(memchr(storage, '{', sentence.len) == NULL || scan->why.found.len > 0);
-    require(scan->why.at <= text.len);
+    require(scan->why.at <= text.len + GW_GS1_AIM_BYTES);
     require(scan->why.found.len == 0 || is_inside(scan->why.found, text.ptr, text.len)
             || is_inside(scan->why.found, scan->decoded, scan->decoded_len));
     require(scan->kind != GW_GS1_OTHER || !scan->ok);
-    require(scan->aim.len + scan->code.len == text.len);
+    require(gw_str_ends_with(text, scan->code));
     require(gw_gs1_reason_name(scan->why.reason) && gw_gs1_kind_name(scan->kind));
 }
 
@@ -154,6 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct gw_gs1_options options = {
         .assumed_aim = assumed[data[0] & 7],
         .no_aim = (data[0] & 8) != 0,
+        .stated_aim = assumed[data[0] >> 5],
         .association = (data[0] & 16) ? GW_GS1_ACROSS_SCANS : GW_GS1_WITHIN_SCAN,
     };
     gw_gs1_parse(text, &options, &scan);
