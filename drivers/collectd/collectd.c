@@ -22,7 +22,7 @@
 #include "firmware/base/log.h"
 
 /* Beside the connections of the front door. */
-#define LOOP_FDS_OTHERS 256
+#define LOOP_FDS_OTHERS 1024
 #define COUNTERS_MAX 96
 #define ISSUES_MAX 64
 /* A configuration is good when the daemon has lived with it; a store is, as soon as

@@ -81,6 +81,7 @@ enum gw_err gw_backlog_push(struct gw_backlog *backlog, const struct gw_backlog_
         memcpy(bytes + entry->text.len, entry->raw.ptr, entry->raw.len);
     }
     backlog->head = (size_t) (bytes - backlog->bytes) + len;
+    backlog->used += len;
     struct gw_backlog_entry *slot = slot_at(backlog, backlog->pushed);
     *slot = *entry;
     slot->number = backlog->pushed++;
@@ -116,14 +117,23 @@ void gw_backlog_submitted(struct gw_backlog *backlog) {
     backlog->submitted = backlog->first + 1;
 }
 
+/* The one at `first` goes. */
+static void pop(struct gw_backlog *backlog) {
+    const struct gw_backlog_entry *entry = slot_at(backlog, backlog->first);
+    backlog->used -= entry->text.len + entry->raw.len;
+    backlog->first++;
+}
+
 void gw_backlog_drop(struct gw_backlog *backlog) {
     move_to_front(backlog);
-    backlog->first++;
+    pop(backlog);
     backlog->told++;
     backlog->submitted++;
 }
 
 void gw_backlog_completed(struct gw_backlog *backlog, enum gw_err err) {
-    backlog->first += !err && backlog->told == backlog->first;
+    if (!err && backlog->told == backlog->first) {
+        pop(backlog);
+    }
     backlog->told++;
 }

@@ -36,6 +36,7 @@ struct gw_backlog {
     size_t capacity;
     uint8_t *bytes;
     size_t byte_count, head; /* where the next bytes go */
+    size_t used;             /* bytes of all entries */
     /* Positions; slot = position % capacity. */
     uint64_t first, told, submitted, pushed;
 };

@@ -11,7 +11,7 @@
 #include "firmware/base/cleanup.h"
 
 #define BACKLOG_ENTRIES 256
-#define BACKLOG_BYTES ((size_t) 128 << 10)
+#define BACKLOG_BYTES ((size_t) 512 << 10)
 #define QUARANTINED_PER_SECOND 5
 #define ERRORS_BYTES 4096
 

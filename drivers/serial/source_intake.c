@@ -10,8 +10,9 @@
 #include "drivers/serial/source_internal.h"
 
 #define RETRY_MS 200
-/* Free places below which a device is held back. */
+/* Free places below which a device is held back, and the share of the bytes. */
 #define RESERVE (GW_FEED_BURST_MAX + 1)
+#define BYTES_SHARE 4
 /* Submitted before the loop gets its turn again. */
 #define SUBMITS_MAX 500
 /* A device babbles on: said once in so long. Each frame is in the quarantine, or
@@ -33,7 +34,9 @@ void source_refuse(struct source *source, enum gw_feed_refusal why, uint64_t cou
 }
 
 bool source_is_full(const struct source *source) {
-    return gw_backlog_count(&source->backlog) + RESERVE > source->backlog.capacity;
+    const struct gw_backlog *backlog = &source->backlog;
+    return gw_backlog_count(backlog) + RESERVE > backlog->capacity
+           || backlog->used > backlog->byte_count / BYTES_SHARE;
 }
 
 /* ---- taking ---- */

@@ -172,6 +172,19 @@ static void check_shared_door(struct gw_config_report *report, const struct gw_c
     }
 }
 
+/* Two feeds of one line would take turns at being refused. */
+static void check_shared_line(struct gw_config_report *report, const struct gw_config *config,
+                              size_t index) {
+    const struct gw_config_feed *feed = &config->feeds[index];
+    const struct place place = {report, index};
+    for (size_t i = 0; i < index && is_set(feed->path); i++) {
+        if (strcmp(config->feeds[i].path, feed->path) == 0) {
+            report_key(&place, "path", "is the line or keyboard of another feed already");
+            return;
+        }
+    }
+}
+
 void gw_config_check_feeds(struct gw_config_report *report, const struct gw_config *config) {
     for (size_t i = 0; i < config->feed_count; i++) {
         if (!config->feeds[i].id) {
@@ -179,5 +192,6 @@ void gw_config_check_feeds(struct gw_config_report *report, const struct gw_conf
         }
         check_feed(report, config, i);
         check_shared_door(report, config, i);
+        check_shared_line(report, config, i);
     }
 }

@@ -2,10 +2,11 @@
 """Scanners and scales on serial lines and over TCP, in front of the whole gateway: what
 their own ledgers hold is what the centre holds."""
 import re
+import socket
 import subprocess
 
 import pytest
-from feeds_rig import Floor
+from feeds_rig import Floor, profile
 from gangway_rig import build_folder
 from rig_process import wait_until
 
@@ -169,3 +170,25 @@ def test_a_full_store_refuses_what_a_line_goes_on_sending_and_counts_it(make_rig
     assert held + feed["refused"] == feed["observations"] == 6000
     assert floor.feed("scanner-2")["refused"] == 0
     assert len(floor.events("scanner-2", "scan.observed")) == 500
+
+
+def test_a_scale_that_is_there_and_says_nothing_is_named(make_rig):
+    rig = make_rig(devices={})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        rig.configure(feeds=[{"id": "scale-1", "profile": profile("mt-sics"),
+                              "transport": "tcp_client", "address": "127.0.0.1",
+                              "port": listener.getsockname()[1]}])
+        rig.start()
+        peer, _ = listener.accept()
+        peer.settimeout(10)
+        with peer:
+            assert peer.recv(4) == b"SI\r\n"  # it is asked
+            wait_until(lambda: "feed_silent" in rig.issues("collectd"), 30, "it is named")
+            assert rig.status()["feeds"][0]["state"] == "silent"
+            wait_until(lambda: b"SI\r\n" in peer.recv(100), 10, "it is asked still")
+            peer.sendall(b"S S       0.00 kg\r\n")
+            wait_until(lambda: "feed_silent" not in rig.issues("collectd"), 10, "it speaks")
+            assert rig.status()["feeds"][0]["state"] == "open"
+    conditions = [event["device"] for event in rig.events("device.condition")]
+    assert set(conditions) <= {"scale-1"}

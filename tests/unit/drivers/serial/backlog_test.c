@@ -157,6 +157,7 @@ static void nothing_is_lost_doubled_or_overwritten(void **state) {
         assert_int_equal(seen[i], 1);
     }
     assert_true(pushed == 2000 && left < 16);
+    assert_int_equal(backlog.used == 0, left == 0);
     gw_backlog_close(&backlog);
 }
 

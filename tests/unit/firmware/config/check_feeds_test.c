@@ -36,6 +36,9 @@ static const struct row rows[] = {
      "feeds[0].port: has no effect with this transport"},
     {SERIAL(",\"usb_path\":\"1-1\",\"usb_name\":\"x\""), "feeds[0].usb_name: has no effect"},
     {SERIAL(",\"path\":\"tty\""), "feeds[0].path: found text \"tty\""},
+    {SERIAL(",\"path\":\"/dev/ttyS0\"") "," FEED(
+         "g", "\"transport\":\"serial\",\"path\":\"/dev/ttyS0\""),
+     "feeds[1].path: is the line or keyboard of another feed already"},
     {HID(",\"usb_serial\":\"A1\""), NULL},
     {HID(",\"usb_product\":\"05E0:1200\""), "feeds[0].usb_product: found text \"05E0:1200\""},
     {HID(",\"usb_path\":\"1-1\",\"baud\":9600"), "feeds[0].baud: has no effect"},
