@@ -204,6 +204,14 @@ def test_what_is_no_json_string_is_said_line_by_line():
         == [None, "not_json", "not_json", "not_json", "check_digit"]
 
 
+def test_a_line_beyond_all_symbols_is_refused_and_the_next_one_read():
+    longest, longer, after = parse(["]C1" + "9" * 8189, "]C1" + "9" * 9000,
+                                    "]C100106141411234567897"])
+    assert longest["why"] == "separator_missing"
+    assert longer["why"] == "too_long"
+    assert after["ok"]
+
+
 def test_a_scan_without_identifier_is_what_the_caller_says_it_is():
     text = "0109521234543213\x1d10A"
     assert parse([text])[0]["why"] == "not_gs1"
