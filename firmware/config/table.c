@@ -384,12 +384,12 @@ static const struct gw_config_choice write_types[] = {
     {"uint64", GW_POINT_UINT64}, {"float32", GW_POINT_FLOAT32}, {"float64", GW_POINT_FLOAT64},
 };
 static const struct gw_config_row write_rows[] = {
-    {TEXT(W, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(BUS), .example = "setpoint",
+    {TEXT(W, name, 1, 63, gw_rule_name), CENTRAL, RESTARTS(BUS), .example = "lamp",
      .help = "What a command calls it. The results of its commands come from the device "
              "<bus>.<name>."},
     {NUMBER(W, unit_id, 1, 255), LOCAL, RESTARTS(BUS), .initial = "1",
      .help = "Modbus unit that is written. Never 0: nobody confirms a broadcast."},
-    {CHOICE(W, area, writable_areas), LOCAL, RESTARTS(BUS), .example = "holding_register",
+    {CHOICE(W, area, writable_areas), LOCAL, RESTARTS(BUS), .example = "coil",
      .help = "The two areas of Modbus that can be written."},
     {MEMBER(W, address), .kind = GW_KIND_ADDRESS, .area_offset = offsetof(W, area), LOCAL,
      RESTARTS(BUS), .example = "0",

@@ -105,6 +105,10 @@ static void policy_knows_each_verb_by_its_number(void **state) {
         {GW_IPC_DEAD_LETTER_DROP, "dead_letter_drop"},
         {GW_IPC_REPLAY, "replay"},
         {GW_IPC_COMPLETENESS, "completeness"},
+        {GW_IPC_MODBUS_LIST, "modbus_list"},
+        {GW_IPC_MODBUS_READ, "modbus_read"},
+        {GW_IPC_MODBUS_SCAN, "modbus_scan"},
+        {GW_IPC_MODBUS_WRITE, "modbus_write"},
     };
     size_t count = sizeof verbs / sizeof verbs[0];
     for (size_t i = 0; i < count; i++) {

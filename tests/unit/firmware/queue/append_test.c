@@ -444,6 +444,65 @@ static void state_is_as_durable_as_the_events_of_its_unit(void **state) {
     assert_state(f, "modbus", "a", NULL);
 }
 
+static enum gw_err submit_two(struct gw_queue_fixture *f, const char *first_table,
+                              const char *second_table, const char *value) {
+    struct gw_state_change first = {.key = text("k"), .value = text(value)};
+    struct gw_state_change second = {.key = text("k"), .value = text(value)};
+    struct gw_unit unit = {.state_table = gw_str_from_cstr(first_table),
+                           .changes = &first,
+                           .change_count = 1,
+                           .second_table = gw_str_from_cstr(second_table),
+                           .second_changes = &second,
+                           .second_change_count = 1};
+    return gw_intake_submit(&f->intake, &unit);
+}
+
+static void two_tables_of_a_unit_are_changed_together_or_not_at_all(void **state) {
+    struct gw_queue_fixture *f = *state;
+    static struct failing failing; /* the teardown still asks it */
+    static struct gw_store_probe probe;
+    static char too_long[4097];
+    memset(too_long, 'v', sizeof too_long - 1);
+    open_failing(f, &failing, &probe);
+    assert_int_equal(submit_two(f, "audit", "writes", "one"), GW_OK);
+    failing = (struct failing){GW_STORE_COMMIT, 0, GW_ERR_IO};
+    assert_int_equal(gw_queue_commit(f->writer), GW_ERR_IO);
+    assert_state(f, "audit", "k", NULL);
+    assert_state(f, "writes", "k", NULL);
+    failing.after = UINT32_MAX;
+    assert_int_equal(submit_two(f, "audit", "writes", "two"), GW_OK);
+    assert_int_equal(gw_queue_commit(f->writer), GW_OK);
+    assert_state(f, "audit", "k", "two");
+    assert_state(f, "writes", "k", "two");
+    assert_int_equal(submit_two(f, "audit", "audit", "three"), GW_ERR_RANGE);
+    assert_int_equal(submit_two(f, "audit", "Writes", "three"), GW_ERR_RANGE);
+    f->options.probe = NULL;
+    assert_int_equal(gw_queue_fixture_open(f), GW_OK);
+    assert_state(f, "writes", "k", "two");
+}
+
+static void the_second_table_is_held_to_its_own_quota(void **state) {
+    struct gw_queue_fixture *f = *state;
+    static char long_value[4001];
+    memset(long_value, 'v', 4000);
+    f->options.state_table_max_bytes = 6000;
+    assert_int_equal(gw_queue_fixture_open(f), GW_OK);
+    assert_int_equal(submit_two(f, "audit", "writes", long_value), GW_OK);
+    assert_int_equal(submit_state(f, "writes", "another", long_value), GW_ERR_DENIED);
+    struct gw_state_change small = {.key = text("s"), .value = text("s")};
+    struct gw_state_change large = {.key = text("l"), .value = text(long_value)};
+    struct gw_unit unit = {.state_table = GW_STR("audit"),
+                           .changes = &small,
+                           .change_count = 1,
+                           .second_table = GW_STR("writes"),
+                           .second_changes = &large,
+                           .second_change_count = 1};
+    assert_int_equal(gw_intake_submit(&f->intake, &unit), GW_ERR_DENIED);
+    assert_int_equal(gw_queue_commit(f->writer), GW_OK);
+    assert_state(f, "audit", "s", NULL);
+    assert_state(f, "writes", "k", long_value);
+}
+
 static void a_state_table_over_its_quota_is_denied_until_it_shrinks(void **state) {
     struct gw_queue_fixture *f = *state;
     static char long_value[4001];
@@ -799,6 +858,8 @@ int main(void) {
         TEST(a_failed_put_fails_the_group_and_refuses_the_unit),
         TEST(a_completion_may_submit_again),
         TEST(state_is_as_durable_as_the_events_of_its_unit),
+        TEST(two_tables_of_a_unit_are_changed_together_or_not_at_all),
+        TEST(the_second_table_is_held_to_its_own_quota),
         TEST(a_state_table_over_its_quota_is_denied_until_it_shrinks),
         TEST(too_many_state_tables_are_denied),
         TEST(quarantine_keeps_raw_bytes_and_reason),

@@ -11,7 +11,7 @@
 #include "firmware/base/cleanup.h"
 #include "tools/gwctl/gwctl.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 32
 
 /* Parse a line split at spaces; the words live in `storage`. */
 static enum gw_err parse(const char *line, char storage[static 512], struct gw_buf *reason,
@@ -138,7 +138,13 @@ static void wrong_lines_are_refused_with_a_reason(void **state) {
         {"gwctl list queue", "unknown command list queue: see gwctl --help"},
         {"gwctl status now", "found 1 arguments, allowed: none"},
         {"gwctl queue show business", "found 1 arguments, allowed: CLASS SEQUENCE"},
-        {"gwctl queue show a b c", "\"c\" is one word too many"},
+        {"gwctl queue show a b c", "found 3 arguments, allowed: CLASS SEQUENCE"},
+        {"gwctl modbus decode 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18",
+         "\"18\" is one word too many"},
+        {"gwctl modbus map", "unknown command modbus map: see gwctl --help"},
+        {"gwctl modbus map expand x", "option --unit must be given"},
+        {"gwctl modbus map expand x --unit 248",
+         "option --unit: found \"248\", allowed: 1 to 247, or 255"},
         {"gwctl config check a b", "found 2 arguments, allowed: [FILE]"},
         {"gwctl status --sink a", "option --sink has no meaning here"},
         {"gwctl status --colour", "unknown option --colour"},
