@@ -23,13 +23,14 @@ def events(cursor, serial=None, flow_class=None):
 
 
 def line(item, order):
-    """What a ledger is compared with: a flat object of one event."""
+    """What a ledger is compared with: one event, flat, and its data as they are."""
     gateway, _, epoch, name, sequence, taken_at, event = item
     data = event["data"]
     entry = {"order": order, "gateway": gateway, "epoch": epoch, "class": name,
              "sequence": sequence, "id": event["id"], "type": event["type"],
              "device": event["source"].rsplit(":", 1)[1], "time": event["time"],
-             "recordedtime": event["recordedtime"], "taken_at": taken_at}
+             "recordedtime": event["recordedtime"], "taken_at": taken_at,
+             "data": data}
     for member in ("raw", "value", "deviceeventid", "point", "unit", "state", "delta"):
         if member in data:
             entry[member] = data[member]
