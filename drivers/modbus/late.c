@@ -72,6 +72,9 @@ struct gw_modbus_request gw_late_fence(const struct gw_late *late,
 }
 
 size_t gw_late_frame_bytes(const struct gw_late *late, struct gw_bytes start) {
+    if (start.len < 2) {
+        return late->count > 0 ? GW_FRAME_RTU_MIN_BYTES : 0;
+    }
     for (size_t i = 0; i < late->count; i++) {
         uint8_t function = late->shapes[i].function;
         size_t answer_bytes = late->shapes[i].answer_bytes;

@@ -37,8 +37,8 @@ bool gw_late_needs_fence(const struct gw_late *late, const struct gw_frame_reque
  * _needs_fence says so of the fence as well, a late exception. There always is one. */
 struct gw_modbus_request gw_late_fence(const struct gw_late *late,
                                        const struct gw_modbus_request *read);
-/* How long the RTU frame that starts with `start`, two bytes or more, is if it is one
- * of the late ones; 0 if it is none. */
+/* How long the RTU frame of the unit that starts with `start`, a byte or more, is if it
+ * is one of the late ones, as far as can be told; 0 if it is none. */
 size_t gw_late_frame_bytes(const struct gw_late *late, struct gw_bytes start);
 
 #endif

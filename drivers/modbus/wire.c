@@ -15,9 +15,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "drivers/modbus/assembly.h"
 #include "drivers/modbus/dial.h"
-#include "drivers/modbus/frame.h"
-#include "drivers/modbus/late.h"
 #include "drivers/modbus/line.h"
 #include "drivers/modbus/stream.h"
 #include "drivers/modbus/transport.h"
@@ -27,8 +26,6 @@
 #define DRAIN_MAX_US ((int64_t) GW_MODBUS_DRAIN_MAX_MS * US_PER_MS)
 /* Adapters and device servers hand over what they have in pieces, some 16 ms apart. */
 #define CALM_MIN_US (20 * (int64_t) US_PER_MS)
-/* MODBUS over Serial Line V1.02, 2.2. */
-#define UNIT_MAX 247
 #define ILLEGAL_DATA_VALUE 3
 /* A connection on which so many requests in a row were given up is dead. */
 #define GIVEN_UP_MAX 2
@@ -50,10 +47,9 @@ struct gw_modbus_wire {
     uint16_t transaction;
     unsigned given_up_in_a_row;
     struct gw_modbus_wire_figures figures;
-    struct gw_late late[UNIT_MAX + 1];
+    struct gw_late late[GW_RTU_UNIT_MAX + 1];
     uint8_t frame[GW_FRAME_MAX_BYTES];
-    uint8_t answer[2 * GW_FRAME_MAX_BYTES]; /* behind what came late */
-    size_t answer_len;
+    struct gw_assembly answer;
 };
 
 GW_DEFINE_CLEANUP(struct gw_modbus_wire *, gw_modbus_wire_close, closep)
@@ -214,35 +210,7 @@ static enum gw_err make_ready(struct gw_modbus_wire *wire) {
 /* ---- one request ---- */
 
 static struct gw_bytes answer_of(const struct gw_modbus_wire *wire) {
-    return (struct gw_bytes){wire->answer, wire->answer_len};
-}
-
-/* How long the late frame is that the answer starts with; 0 if it is none. */
-static size_t late_bytes(const struct gw_modbus_wire *wire) {
-    if (wire->frame_kind != GW_FRAME_RTU || wire->answer_len < 2
-        || wire->answer[0] > UNIT_MAX) {
-        return 0;
-    }
-    size_t len = gw_late_frame_bytes(&wire->late[wire->answer[0]], answer_of(wire));
-    bool is_whole = wire->answer_len >= len;
-    return is_whole && !gw_frame_has_crc((struct gw_bytes){wire->answer, len}) ? 0 : len;
-}
-
-static size_t wanted_of(const struct gw_modbus_wire *wire,
-                        const struct gw_frame_request *request) {
-    return gw_frame_wanted(wire->frame_kind, request, answer_of(wire));
-}
-
-static void drop_late(struct gw_modbus_wire *wire, const struct gw_frame_request *request) {
-    while (wire->answer_len >= 2 && wanted_of(wire, request) == 0) {
-        size_t len = late_bytes(wire);
-        if (len == 0 || len > wire->answer_len) {
-            return;
-        }
-        wire->answer_len -= len;
-        memmove(wire->answer, wire->answer + len, wire->answer_len);
-        wire->figures.late++;
-    }
+    return (struct gw_bytes){wire->answer.bytes, wire->answer.len};
 }
 
 /* On a serial line an answer ends with silence; on a network what was received with it
@@ -261,25 +229,21 @@ static enum gw_err await_silence(struct gw_modbus_wire *wire) {
 
 static enum gw_err receive_answer(struct gw_modbus_wire *wire,
                                   const struct gw_frame_request *request, int64_t deadline_us) {
-    wire->answer_len = 0;
+    const struct gw_expectation expected = {wire->frame_kind, request, wire->late};
+    struct gw_assembly *answer = &wire->answer;
+    answer->len = 0;
     for (;;) {
-        drop_late(wire, request);
-        size_t wanted = wanted_of(wire, request);
-        bool is_ours = wanted > 0;
-        if ((!is_ours && late_bytes(wire) == 0) || (is_ours && wire->answer_len > wanted)) {
-            return GW_ERR_CORRUPT;
-        }
-        if (is_ours && wire->answer_len == wanted) {
-            return await_silence(wire);
+        enum gw_err err = gw_assembly_look(answer, &expected, &wire->figures.late);
+        if (err != GW_ERR_RETRY) {
+            return err ? err : await_silence(wire);
         }
         size_t got = 0;
-        enum gw_err err =
-            gw_stream_receive(&wire->stream, wire->answer + wire->answer_len,
-                              sizeof wire->answer - wire->answer_len, deadline_us, &got);
+        err = gw_stream_receive(&wire->stream, answer->bytes + answer->len,
+                                sizeof answer->bytes - answer->len, deadline_us, &got);
         if (err) {
             return err;
         }
-        wire->answer_len += got;
+        answer->len += got;
     }
 }
 
@@ -288,14 +252,14 @@ static enum gw_err receive_echo(struct gw_modbus_wire *wire, size_t len, int64_t
     size_t at = 0;
     while (at < len) {
         size_t got = 0;
-        enum gw_err err =
-            gw_stream_receive(&wire->stream, wire->answer + at, len - at, deadline_us, &got);
+        enum gw_err err = gw_stream_receive(&wire->stream, wire->answer.bytes + at, len - at,
+                                            deadline_us, &got);
         if (err) {
             return err;
         }
         at += got;
     }
-    return memcmp(wire->answer, wire->frame, len) == 0 ? GW_OK : GW_ERR_CORRUPT;
+    return memcmp(wire->answer.bytes, wire->frame, len) == 0 ? GW_OK : GW_ERR_CORRUPT;
 }
 
 static enum gw_err exchange(struct gw_modbus_wire *wire, struct gw_frame_request *request,
@@ -371,7 +335,7 @@ static enum gw_err put_fence(struct gw_modbus_wire *wire, const struct gw_modbus
 }
 
 static bool is_unit(const struct gw_modbus_wire *wire, uint8_t unit_id) {
-    return wire->frame_kind == GW_FRAME_TCP || (unit_id >= 1 && unit_id <= UNIT_MAX);
+    return wire->frame_kind == GW_FRAME_TCP || (unit_id >= 1 && unit_id <= GW_RTU_UNIT_MAX);
 }
 
 static bool needs_fence(const struct gw_modbus_wire *wire,

@@ -118,6 +118,9 @@ static void a_late_frame_is_known_by_its_start(void **state) {
     assert_int_equal(frame_bytes(&late, other, 3), 0);
     assert_true(frame_bytes(&late, two, 2) > 2);
     assert_int_equal(frame_bytes(&late, other, 2), 0);
+    assert_true(frame_bytes(&late, two, 1) > 1);
+    gw_late_clear(&late);
+    assert_int_equal(frame_bytes(&late, two, 1), 0);
 }
 
 static void a_late_confirmation_is_known_too(void **state) {
