@@ -208,11 +208,11 @@ static enum gw_broker_known find_retried(const struct gw_collectd *collectd,
     return known;
 }
 
-/* Its event, unless that is stored already, with who asked for it. */
+/* Its events, unless they are stored already, with who asked for it. */
 static enum gw_err store_observed(const struct gw_collectd_request *request,
                                   struct gw_observation *observation,
                                   const struct copied_entry *entry, struct gw_str key,
-                                  bool *ret_is_stored) {
+                                  size_t *ret_stored) {
     struct gw_collectd *collectd = request->collectd;
     struct gw_broker_retried retried;
     gw_broker_complete_origin(observation, (struct gw_bytes){entry->origin, entry->origin_len},
@@ -238,14 +238,14 @@ static enum gw_err store_observed(const struct gw_collectd_request *request,
         gw_broker_note_retried(collectd->brokers[i], &retried);
     }
     if (!err) {
-        *ret_is_stored = is_new;
+        *ret_stored = is_new ? observation->count : 0;
     }
     return err;
 }
 
 static enum gw_err store_again(const struct gw_collectd_request *request,
                                const struct copied_entry *entry, struct gw_str key,
-                               bool *ret_is_stored) {
+                               size_t *ret_stored) {
     struct gw_collectd *collectd = request->collectd;
     struct gw_broker_devices devices = gw_collectd_devices(collectd);
     struct gw_broker_retry retry = {.topic = entry->topic,
@@ -258,7 +258,7 @@ static enum gw_err store_again(const struct gw_collectd_request *request,
     gw_buf_clear(&collectd->answer);
     enum gw_err err = gw_broker_decode_retry(&devices, &retry, &collectd->retry_storage,
                                              &collectd->answer, &observation);
-    return err ? err : store_observed(request, &observation, entry, key, ret_is_stored);
+    return err ? err : store_observed(request, &observation, entry, key, ret_stored);
 }
 
 void gw_collectd_verb_quarantine_retry(const struct gw_collectd_request *request) {
@@ -271,10 +271,10 @@ void gw_collectd_verb_quarantine_retry(const struct gw_collectd_request *request
     struct gw_str key = put_retried_key(key_storage, entry.number);
     struct gw_buf value;
     gw_buf_init(&value, value_storage, sizeof value_storage);
-    bool is_stored_now = false;
+    size_t stored = 0;
     enum gw_err err = gw_collectd_get_state(collectd, key, &value) == GW_OK
                           ? GW_OK
-                          : store_again(request, &entry, key, &is_stored_now);
+                          : store_again(request, &entry, key, &stored);
     if (err) {
         bool has_reason = collectd->answer.len > 0;
         gw_collectd_refuse(
@@ -289,8 +289,8 @@ void gw_collectd_verb_quarantine_retry(const struct gw_collectd_request *request
     }
     forget_retried(collectd, key);
     gw_buf_clear(&collectd->answer);
-    gw_buf_printf(&collectd->answer, "{\"number\":%llu,\"events\":%d}",
-                  (unsigned long long) entry.number, is_stored_now);
+    gw_buf_printf(&collectd->answer, "{\"number\":%llu,\"events\":%zu}",
+                  (unsigned long long) entry.number, stored);
     gw_collectd_answer(request);
 }
 
