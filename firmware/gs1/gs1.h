@@ -127,9 +127,6 @@ enum gw_gs1_association {
 };
 
 struct gw_gs1_options {
-    /* The AIM identifier that came with the scan, taken off it already: the scan is the
-     * code alone. Places in the result count it all the same. */
-    struct gw_str stated_aim;
     /* AIM identifier such as "]C1" for scans that come without one; empty: a scan
      * without identifier is GW_GS1_OTHER. With that of an element string a Web address
      * that claims to be a Digital Link is read as one all the same. */

@@ -164,12 +164,6 @@ static enum gw_gs1_kind kind_of(const struct gw_gs1_scan *scan, struct gw_str co
 
 static void find_carrier(struct gw_str text, const struct gw_gs1_options *options,
                          struct gw_gs1_scan *scan) {
-    if (options->stated_aim.len > 0) {
-        scan->carrier = gw_gs1_carrier_find(options->stated_aim);
-        scan->aim = options->stated_aim;
-        scan->code = text;
-        return;
-    }
     scan->carrier = options->no_aim ? NULL : gw_gs1_carrier_find(text);
     scan->aim = gw_str_sub(text, 0, scan->carrier ? GW_GS1_AIM_BYTES : 0);
     scan->code = gw_str_sub(text, scan->aim.len, text.len);
@@ -209,7 +203,7 @@ void gw_gs1_parse(struct gw_str text, const struct gw_gs1_options *options,
                                             .found = scan->code,
                                             .at = GW_GS1_SCAN_BYTES_MAX};
     } else {
-        parsers[scan->kind](code, scan->aim.len + scan->code.len - code.len, scan);
+        parsers[scan->kind](code, text.len - code.len, scan);
     }
     if (scan->why.reason == GW_GS1_VALID) {
         gw_gs1_check_associations(options, scan);

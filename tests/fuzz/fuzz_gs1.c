@@ -4,15 +4,13 @@
  * Properties: every view lies where it may and every place inside the scan; a
  * scan is valid or says why; what is valid stays the same through element string
  * and Digital Link and back; a canonical link is a fixed point; a URN holds
- * nothing but the characters of a URN; what goes into an event is canonical JSON.
+ * nothing but the characters of a URN.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "firmware/gs1/check.h"
-#include "firmware/gs1/event.h"
-#include "firmware/json/json.h"
 
 #define TEXT_BYTES (4 * GW_GS1_SCAN_BYTES_MAX)
 
@@ -35,7 +33,7 @@ static void check_elements(struct gw_str text, const struct gw_gs1_scan *scan) {
         const struct gw_gs1_element *element = &scan->elements[i];
         struct gw_gs1_finding why = {.reason = GW_GS1_VALID};
         require(element->number >= element->ai->first && element->number <= element->ai->last);
-        require(element->at < text.len + GW_GS1_AIM_BYTES);
+        require(element->at < text.len);
         require(is_inside(element->value, text.ptr, text.len)
                 || is_inside(element->value, scan->decoded, scan->decoded_len));
         require(!scan->ok || gw_gs1_check_value(element->ai, element->value, &why));
@@ -50,11 +48,11 @@ static void check_verdict(struct gw_str text, const struct gw_gs1_scan *scan) {
     require(scan->ok == (scan->why.reason == GW_GS1_VALID));
     require(scan->ok == (sentence.len == 0));
     require(memchr(storage, '{', sentence.len) == NULL || scan->why.found.len > 0);
-    require(scan->why.at <= text.len + GW_GS1_AIM_BYTES);
+    require(scan->why.at <= text.len);
     require(scan->why.found.len == 0 || is_inside(scan->why.found, text.ptr, text.len)
             || is_inside(scan->why.found, scan->decoded, scan->decoded_len));
     require(scan->kind != GW_GS1_OTHER || !scan->ok);
-    require(gw_str_ends_with(text, scan->code));
+    require(scan->aim.len + scan->code.len == text.len);
     require(gw_gs1_reason_name(scan->why.reason) && gw_gs1_kind_name(scan->kind));
 }
 
@@ -69,19 +67,6 @@ static void check_urn(const struct gw_gs1_scan *scan) {
                        storage[i])
                 && storage[i] != '\0');
     }
-}
-
-static void check_event(const struct gw_gs1_scan *scan) {
-    static const struct gw_json_limits limits = {8 * TEXT_BYTES, 4,
-                                                 GW_JSON_CANONICAL | GW_JSON_OBJECT};
-    static char storage[8 * TEXT_BYTES];
-    struct gw_buf data;
-    gw_buf_init(&data, storage, sizeof(storage));
-    (void) gw_buf_put_char(&data, '{');
-    require(gw_gs1_put_event_members(scan, &data) == GW_OK);
-    require((data.len == 1) == (scan->kind == GW_GS1_OTHER));
-    (void) gw_buf_put_str(&data, GW_STR("\"raw\":\"\"}"));
-    require(gw_json_check(gw_buf_str(&data), &limits, NULL) == GW_OK);
 }
 
 static bool has(const struct gw_gs1_scan *scan, const struct gw_gs1_element *element) {
@@ -154,14 +139,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct gw_gs1_options options = {
         .assumed_aim = assumed[data[0] & 7],
         .no_aim = (data[0] & 8) != 0,
-        .stated_aim = assumed[data[0] >> 5],
         .association = (data[0] & 16) ? GW_GS1_ACROSS_SCANS : GW_GS1_WITHIN_SCAN,
     };
     gw_gs1_parse(text, &options, &scan);
     check_verdict(text, &scan);
     check_elements(text, &scan);
     check_urn(&scan);
-    check_event(&scan);
     if (scan.ok) {
         options = (struct gw_gs1_options){.association = options.association};
         check_element_string(&scan, &options);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/gwctl/gs1.h"
 
+#include <string.h>
+
 #include "firmware/base/cleanup.h"
-#include "firmware/gs1/event.h"
 #include "tools/gwctl/gwctl.h"
 
 /* ---- gs1 ai ---- */
@@ -120,6 +121,27 @@ int gw_gwctl_gs1_ai(struct gw_gwctl *ctl) {
 
 /* ---- gs1 parse ---- */
 
+/* One piece of a JSON string, without quotes of its own. */
+static void put_piece(struct gw_buf *buf, struct gw_str text) {
+    size_t at = buf->len;
+    if (gw_buf_put_json_str(buf, text)) {
+        memmove(buf->data + at, buf->data + at + 1, buf->len - at - 2);
+        buf->len -= 2;
+    }
+}
+
+/* Any bytes as a JSON string: a value cut at its length may end within a character,
+ * and what is no UTF-8 becomes U+FFFD. */
+static void put_text(struct gw_buf *buf, struct gw_str text) {
+    (void) gw_buf_put_char(buf, '"');
+    while (text.len > 0) {
+        size_t len = gw_str_utf8_len(text);
+        put_piece(buf, len > 0 ? gw_str_sub(text, 0, len) : GW_STR("\xef\xbf\xbd"));
+        text = gw_str_sub(text, len > 0 ? len : 1, text.len);
+    }
+    (void) gw_buf_put_char(buf, '"');
+}
+
 /* ,"name": and the text in `text`, or null after an error. */
 static void put_result(struct gw_buf *answer, const char *name, enum gw_err err,
                        struct gw_buf *text) {
@@ -127,7 +149,7 @@ static void put_result(struct gw_buf *answer, const char *name, enum gw_err err,
     if (err) {
         (void) gw_buf_put_str(answer, GW_STR("null"));
     } else {
-        (void) gw_gs1_put_json_text(answer, gw_buf_str(text));
+        put_text(answer, gw_buf_str(text));
     }
     gw_buf_clear(text);
 }

@@ -129,23 +129,6 @@ static void a_reader_without_identifiers_may_send_what_looks_like_one(void **sta
     assert_int_equal(scan->code.len, 19);
 }
 
-static void an_identifier_may_be_stated_apart_from_the_code(void **state) {
-    (void) state;
-    const struct gw_gs1_options options = {.stated_aim = GW_STR("]C1"),
-                                           .assumed_aim = GW_STR("]E0")};
-    const struct gw_gs1_scan *scan = scan_with("0109521234543213", &options);
-    assert_true(scan->ok);
-    assert_int_equal(scan->notes, 0);
-    assert_string_equal(scan->carrier->name, "GS1-128");
-    assert_int_equal(scan->aim.len, 3);
-    assert_int_equal(scan->code.len, 16);
-    assert_int_equal(scan->elements[0].at, 3);
-    /* What looks like one is then a part of the code. */
-    scan = scan_with("]C10109521234543213", &options);
-    assert_int_equal(scan->why.reason, GW_GS1_UNKNOWN_AI);
-    assert_int_equal(scan->why.at, 3);
-}
-
 static void identifier_and_code_are_views_of_the_scan(void **state) {
     (void) state;
     const struct gw_gs1_scan *scan = scan_of("]A0HELLO");
@@ -164,7 +147,6 @@ int main(void) {
         cmocka_unit_test(without_identifier_nothing_is_guessed),
         cmocka_unit_test(the_caller_may_say_under_which_identifier_scans_stand),
         cmocka_unit_test(a_reader_without_identifiers_may_send_what_looks_like_one),
-        cmocka_unit_test(an_identifier_may_be_stated_apart_from_the_code),
         cmocka_unit_test(identifier_and_code_are_views_of_the_scan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
