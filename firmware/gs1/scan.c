@@ -30,7 +30,7 @@ static struct gtin_form form_of(const struct gw_gs1_carrier *carrier) {
 #define UPC_A_DIGITS 12
 
 /* A UPC-E that the reader sends as it is printed, with the zeros left out that it
- * stands for (General Specifications, 5.2.2.4.2), as a UPC-A. */
+ * stands for (ISO/IEC 15420, zero suppression), as a UPC-A. */
 static void expand_upc_e(struct gw_str upc_e, char ret_upc_a[UPC_A_DIGITS]) {
     /* Which digit of the UPC-E stands where, by its last digit but one; '-' is 0. */
     static const char *const forms[] = {"0126----3457", "0126----3457", "0126----3457",
@@ -60,7 +60,7 @@ static size_t gtin_digits(const struct gtin_form *form, size_t len) {
     return 0;
 }
 
-/* Numbers that a shop gives out itself (General Specifications, 1.4.2: GS1
+/* Numbers that a shop gives out itself (General Specifications, 1.4: GS1
  * Prefixes 02, 04 and 20 to 29, GS1-8 Prefixes 0 and 2). `gtin` has 14 digits. */
 static bool is_restricted(struct gw_str gtin, size_t digits) {
     char first = gtin.ptr[GTIN_DIGITS - 13];

@@ -86,7 +86,7 @@ static void all_other_numbers_are_no_ais(void **state) {
     }
 }
 
-/* General Specifications, figure 7.8.5-2: two first digits whose AIs have a length
+/* General Specifications, section 7.8.5: two first digits whose AIs have a length
  * that needs no separator, AI included. */
 static void predefined_lengths_are_those_of_the_standard(void **state) {
     (void) state;

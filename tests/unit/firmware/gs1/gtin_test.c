@@ -25,7 +25,7 @@ static void bare_gtins_become_gtin_14(void **state) {
     assert_string_equal(string_of(scan), "0104006381333931");
 }
 
-/* General Specifications, figure 5.2.2.4.2-1: which zeros a UPC-E leaves out. */
+/* ISO/IEC 15420, zero suppression: which zeros a UPC-E leaves out. */
 static void a_upc_e_is_expanded(void **state) {
     (void) state;
     assert_valid("]E0"

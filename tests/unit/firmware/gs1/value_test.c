@@ -67,7 +67,7 @@ static void check_digits_of_all_keys_are_checked(void **state) {
         {"8017", "952132112345678902", "valid"},
         {"8018", "952132112345678909", "check_digit"},
         {"8026", "095212345432130103", "valid"},
-        /* The example of the General Specifications, 3.9.? Global Model Number. */
+        /* The example of the General Specifications for a Global Model Number. */
         {"8013", "1987654Ad4X4bL5ttr2310c2K", "valid"},
         {"8013", "1987654Ad4X4bL5ttr2310c2L", "check_pair"},
         {"8013", "1987654Ad4X4bL5ttr2310cK2", "check_pair"},
