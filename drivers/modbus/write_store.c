@@ -76,8 +76,7 @@ static enum gw_err commit_record(struct gw_modbus_writes *writes,
                                  struct gw_modbus_record *record,
                                  const struct gw_modbus_write_audit *audit) {
     struct gw_modbus_record_changes changes;
-    bool is_new = record->ordinal == 0;
-    if (is_new) {
+    if (record->ordinal == 0) {
         record->ordinal = writes->newest + 1;
     }
     enum gw_err err =
@@ -99,9 +98,6 @@ static enum gw_err commit_record(struct gw_modbus_writes *writes,
                            .change_count = changes.count};
     if (!err) {
         err = writes->options.commit(writes->options.context, audit, &unit);
-    }
-    if (err && is_new) {
-        record->ordinal = 0;
     }
     if (!err && record->ordinal > writes->newest) {
         writes->newest = record->ordinal;
