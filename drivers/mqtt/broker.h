@@ -43,7 +43,7 @@ struct gw_device_activity {
     uint64_t quarantined;
     struct gw_rate_limit rate;
     bool rate_started;
-    int64_t over_rate_mono_ms; /* last message over the limit; 0 = none */
+    int64_t over_rate_mono_ms;          /* last message over the limit; 0 = none */
     struct gw_observe_profile *profile; /* of devices[].profile, NULL = none; the daemon's */
 };
 

@@ -26,10 +26,8 @@ void gw_members_put_sent(struct gw_members *members, const char *name, struct gw
 void gw_members_put_encoding(struct gw_members *members, const char *name, struct gw_str text);
 /* Both, one behind the other. `name` is a literal. */
 #define GW_MEMBERS_PUT_SENT(members, name, text)                                               \
-    do {                                                                                       \
-        gw_members_put_sent(members, name, text);                                              \
-        gw_members_put_encoding(members, name "encoding", text);                               \
-    } while (0)
+    (gw_members_put_sent(members, name, text),                                                 \
+     gw_members_put_encoding(members, name "encoding", text))
 
 /* ---- scans as GS1 (feed_gs1.c) ---- */
 

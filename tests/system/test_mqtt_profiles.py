@@ -3,6 +3,7 @@
 import json
 import pathlib
 import subprocess
+import time
 
 import pytest
 from gangway_rig import PROJECT, build_folder
@@ -29,7 +30,21 @@ class Door:
         if self.way == "front":
             at = {"hostname": "127.0.0.1", "port": self.rig.front_port, "client_id": name,
                   "auth": {"username": name, "password": self.rig.secret(name)}}
-        publish.multiple([(f"floor/{name}", payload, 1, False) for payload in payloads], **at)
+        for payload in payloads:
+            message = (f"floor/{name}", payload, 1, False)
+            before = self.rig.counter("mqtt.received")
+            publish.multiple([message], **at)
+            while self.way == "broker" and not self.has_received(before):
+                publish.multiple([message], **at)
+
+    def has_received(self, before):
+        """Connected is not subscribed yet: what a broker takes before that reaches nobody."""
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            if self.rig.counter("mqtt.received") > before:
+                return True
+            time.sleep(0.05)
+        return False
 
 
 @pytest.fixture(params=["broker", "front"])
