@@ -17,27 +17,27 @@ static void put_parts(struct gw_members *members, const struct gw_observed_item 
 static void put_scan(struct gw_members *members, const struct gw_observed_item *item,
                      const struct gw_gs1_scan *gs1) {
     gw_members_put_text(members, "aim", item->aim);
-    GW_MEMBERS_PUT_SENT(members, "deviceeventid", item->event_id);
+    gw_members_put_both(members, "deviceeventid", "deviceeventidencoding", item->event_id);
     if (gs1) {
         gw_feed_put_link(members, gs1);
         gw_feed_put_gs1(members, gs1);
     }
     put_parts(members, item);
-    GW_MEMBERS_PUT_SENT(members, "raw", gw_str_from_bytes(item->raw));
+    gw_members_put_both(members, "raw", "rawencoding", gw_str_from_bytes(item->raw));
     gw_members_put_remarks(members, item->remarks);
     if (item->repeat > 0) {
         gw_members_put_number(members, "repeat", item->repeat);
     }
-    GW_MEMBERS_PUT_SENT(members, "symbology", item->symbology);
+    gw_members_put_both(members, "symbology", "symbologyencoding", item->symbology);
 }
 
 static void put_weight(struct gw_members *members, const struct gw_observed_item *item,
                        const struct gw_gs1_scan *gs1) {
     (void) gs1;
-    GW_MEMBERS_PUT_SENT(members, "detail", item->detail);
-    GW_MEMBERS_PUT_SENT(members, "deviceeventid", item->event_id);
+    gw_members_put_both(members, "detail", "detailencoding", item->detail);
+    gw_members_put_both(members, "deviceeventid", "deviceeventidencoding", item->event_id);
     gw_members_put_text(members, "mode", gw_str_from_cstr(gw_weight_mode_name(item->mode)));
-    GW_MEMBERS_PUT_SENT(members, "raw", gw_str_from_bytes(item->raw));
+    gw_members_put_both(members, "raw", "rawencoding", gw_str_from_bytes(item->raw));
     gw_members_put_remarks(members, item->remarks);
     gw_members_put_text(members, "state", gw_str_from_cstr(gw_weight_state_name(item->state)));
     gw_members_put_text(members, "tare", item->tare);
@@ -51,8 +51,8 @@ static void put_condition(struct gw_members *members, const struct gw_observed_i
                           const struct gw_gs1_scan *gs1) {
     (void) gs1;
     gw_members_put_text(members, "condition", item->condition);
-    GW_MEMBERS_PUT_SENT(members, "detail", item->detail);
-    GW_MEMBERS_PUT_SENT(members, "raw", gw_str_from_bytes(item->raw));
+    gw_members_put_both(members, "detail", "detailencoding", item->detail);
+    gw_members_put_both(members, "raw", "rawencoding", gw_str_from_bytes(item->raw));
 }
 
 /* ---- what the draft says beside its data ---- */

@@ -8,8 +8,8 @@
 
 static void show_scan(struct gw_members *members, const struct gw_observed_item *item) {
     gw_members_put_text(members, "aim", item->aim);
-    GW_MEMBERS_PUT_SENT(members, "code", gw_str_from_bytes(item->code));
-    GW_MEMBERS_PUT_SENT(members, "symbology", item->symbology);
+    gw_members_put_both(members, "code", "codeencoding", gw_str_from_bytes(item->code));
+    gw_members_put_both(members, "symbology", "symbologyencoding", item->symbology);
     if (item->parts > 1) {
         gw_members_put_number(members, "part", item->part);
         gw_members_put_number(members, "parts", item->parts);
@@ -22,16 +22,16 @@ static void show_scan(struct gw_members *members, const struct gw_observed_item 
 static void show_weight(struct gw_members *members, const struct gw_observed_item *item) {
     gw_members_put_text(members, "state", gw_str_from_cstr(gw_weight_state_name(item->state)));
     gw_members_put_text(members, "value", item->value);
-    GW_MEMBERS_PUT_SENT(members, "unit", item->unit);
+    gw_members_put_both(members, "unit", "unitencoding", item->unit);
     gw_members_put_text(members, "unitcode", item->unit_code);
     gw_members_put_text(members, "mode", gw_str_from_cstr(gw_weight_mode_name(item->mode)));
     gw_members_put_text(members, "tare", item->tare);
-    GW_MEMBERS_PUT_SENT(members, "detail", item->detail);
+    gw_members_put_both(members, "detail", "detailencoding", item->detail);
 }
 
 static void show_condition(struct gw_members *members, const struct gw_observed_item *item) {
     gw_members_put_text(members, "condition", item->condition);
-    GW_MEMBERS_PUT_SENT(members, "detail", item->detail);
+    gw_members_put_both(members, "detail", "detailencoding", item->detail);
 }
 
 static void show_undecodable(struct gw_members *members, const struct gw_observed_item *item) {
@@ -65,10 +65,10 @@ static void put_line(const struct gw_observed_item *item, const struct gw_gs1_sc
     struct gw_members members = {.buf = buf};
     gw_members_put_text(&members, "kind", gw_str_from_cstr(kinds[item->kind].name));
     kinds[item->kind].show(&members, item);
-    GW_MEMBERS_PUT_SENT(&members, "deviceeventid", item->event_id);
+    gw_members_put_both(&members, "deviceeventid", "deviceeventidencoding", item->event_id);
     show_time(&members, item->time_wall_ms);
     gw_members_put_remarks(&members, item->remarks);
-    GW_MEMBERS_PUT_SENT(&members, "raw", gw_str_from_bytes(item->raw));
+    gw_members_put_both(&members, "raw", "rawencoding", gw_str_from_bytes(item->raw));
     if (gs1) {
         gw_feed_put_link(&members, gs1);
         gw_feed_put_gs1(&members, gs1);

@@ -126,3 +126,9 @@ void gw_members_put_encoding(struct gw_members *members, const char *name, struc
         gw_members_put_text(members, name, GW_STR("escaped"));
     }
 }
+
+void gw_members_put_both(struct gw_members *members, const char *name, const char *encoding,
+                         struct gw_str text) {
+    gw_members_put_sent(members, name, text);
+    gw_members_put_encoding(members, encoding, text);
+}

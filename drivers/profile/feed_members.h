@@ -24,10 +24,9 @@ void gw_members_put_remarks(struct gw_members *members, unsigned remarks);
 void gw_members_put_sent(struct gw_members *members, const char *name, struct gw_str text);
 /* "<name>":"escaped" if gw_members_put_sent had to. */
 void gw_members_put_encoding(struct gw_members *members, const char *name, struct gw_str text);
-/* Both, one behind the other. `name` is a literal. */
-#define GW_MEMBERS_PUT_SENT(members, name, text)                                               \
-    (gw_members_put_sent(members, name, text),                                                 \
-     gw_members_put_encoding(members, name "encoding", text))
+/* Both, one behind the other. */
+void gw_members_put_both(struct gw_members *members, const char *name, const char *encoding,
+                         struct gw_str text);
 
 /* ---- scans as GS1 (feed_gs1.c) ---- */
 
