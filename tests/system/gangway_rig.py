@@ -206,11 +206,11 @@ class Rig:
         """The secret of a device of the front door."""
         return json.loads(self.secrets.read_text())[name]
 
-    def start_plc(self, interval=0.05):
+    def start_plc(self, interval=0.05, options=()):
         """The simulated PLC; before start_gateway."""
         peer = subprocess.Popen(
             [PYTHON, str(PROJECT / "tools/simulate/simulate"), "plc", "--listen", "127.0.0.1:0",
-             "--ledgers", str(self.ledgers), "--interval", str(interval)],
+             "--ledgers", str(self.ledgers), "--interval", str(interval), *options],
             stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         self._peers.append(peer)
         self.plc = json.loads(peer.stdout.readline())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway with one bus behind a proxy that tampers, and two units of pymodbus on it.
+"""A gateway with one bus behind a proxy that tampers, and two units of a server on it.
 
 The points are uint32 at 0, 10, 20 ... of the holding registers of both units: their values
 say which answer of the server carried them (pymodbus_peer.py). None are merged, so
@@ -42,9 +42,10 @@ class LinePair:
 
 
 class BusFloor:
-    """See above. `rig` is not started."""
+    """See above. `rig` is not started; `server` is the program that is given the kind of
+    wire and the port or line, and the units, if it is not pymodbus."""
 
-    def __init__(self, rig, kind):
+    def __init__(self, rig, kind, server=None):
         self.rig = rig
         self.kind = kind
         self.lines = []
@@ -53,17 +54,17 @@ class BusFloor:
             where = self.lines[1].b
         else:
             where = free_port()
-        self.server = Child("pymodbus", [PYTHON, HERE / "pymodbus_peer.py", kind, where, SICK,
-                                         HEALTHY], rig.folder)
+        server = server or [PYTHON, HERE / "pymodbus_peer.py"]
+        self.server = Child("server", [*server, kind, where, SICK, HEALTHY], rig.folder)
         self.server.start()
         wait_until(lambda: has_open(self.server.pid, where) if kind == "rtu"
-                   else can_connect(where), 30, "pymodbus listens")
+                   else can_connect(where), 30, "the server listens")
         self._where = where
         self.proxy = None
         self.connect()
 
     def connect(self):
-        """The wire between the gateway and pymodbus, a new one if there was one."""
+        """The wire between the gateway and the server, a new one if there was one."""
         if self.proxy:
             self.proxy.close()
         if self.kind == "rtu":

@@ -12,11 +12,11 @@ from bus_floor import BusFloor  # noqa: E402
 
 @pytest.fixture
 def make_floor(make_rig):
-    """make_floor(kind) -> a started BusFloor."""
+    """make_floor(kind, server) -> a started BusFloor."""
     floors = []
 
-    def make(kind):
-        floors.append(BusFloor(make_rig(door="front", devices={}), kind))
+    def make(kind, server=None):
+        floors.append(BusFloor(make_rig(door="front", devices={}), kind, server))
         return floors[-1].start()
 
     yield make
