@@ -33,6 +33,7 @@ static void begin_anew(struct gw_framer *framer) {
     framer->in_frame = !framer->rule.has_start;
     framer->in_trailer = false;
     framer->taken = false;
+    framer->last = '\0';
 }
 
 static enum gw_framed hand_out(struct gw_framer *framer, enum gw_framed what) {
@@ -40,7 +41,6 @@ static enum gw_framed hand_out(struct gw_framer *framer, enum gw_framed what) {
         framer->content_len = framer->len;
     }
     framer->taken = true;
-    framer->last = '\0';
     return framer->dropped > 0 ? GW_FRAMED_OVERFLOW : what;
 }
 

@@ -142,6 +142,15 @@ static void a_frame_of_the_full_length_is_taken_and_one_byte_more_is_not(void **
     feed_rig_close(&rig);
 }
 
+static void a_line_feed_behind_an_empty_line_belongs_to_the_next_code(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-crlf");
+    feed_rig_push(&rig, "\r\n\nA\r\n", 0);
+    feed_rig_expect(&rig, "{\"kind\":\"scan\",\"code\":\"\\nA\",\"raw\":\"\\nA\"}\n");
+    feed_rig_close(&rig);
+}
+
 static void a_babbling_device_is_one_condition_and_one_refusal(void **state) {
     (void) state;
     struct feed_rig rig;
@@ -278,6 +287,7 @@ int main(void) {
         cmocka_unit_test(repeats_are_seen_among_the_codes_of_a_pallet),
         cmocka_unit_test(a_reopened_line_knows_no_repeats),
         cmocka_unit_test(a_frame_of_the_full_length_is_taken_and_one_byte_more_is_not),
+        cmocka_unit_test(a_line_feed_behind_an_empty_line_belongs_to_the_next_code),
         cmocka_unit_test(a_babbling_device_is_one_condition_and_one_refusal),
         cmocka_unit_test(a_message_is_one_frame_whatever_it_holds),
         cmocka_unit_test(a_message_of_a_scale_needs_no_end_mark),
