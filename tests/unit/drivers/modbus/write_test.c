@@ -27,7 +27,8 @@ struct rig {
     struct gw_config_write rules[3];
     struct gw_config_bus buses[2];
     /* the store */
-    int fail_commit; /* the commit of that number fails, 0 = none */
+    int64_t commit_ms; /* a commit takes so long */
+    int fail_commit;   /* the commit of that number fails, 0 = none */
     int commits;
     int audits;
     char audit_outcome[64];
@@ -57,6 +58,7 @@ static enum gw_err commit(void *context, const struct gw_modbus_write_audit *aud
     enum gw_err err = gw_intake_submit(&intake, unit);
     assert_int_equal(err, GW_OK);
     rig->commits++;
+    gw_fake_clock_advance(&rig->fake, rig->commit_ms);
     err = rig->commits == rig->fail_commit ? GW_ERR_IO : GW_OK;
     gw_fake_intake_commit(rig->intake, err);
     if (!err && audit) {
@@ -431,7 +433,18 @@ static void an_expired_command_is_told_and_never_sent(void **state) {
     assert_int_equal(submit(rig, &wanted), GW_OK);
     assert_int_equal(rig->last.outcome, GW_MODBUS_WRITE_EXPIRED);
     assert_int_equal(results(rig, "c1"), 1);
+    assert_int_equal(rig->commits, 1);
+    assert_string_equal(rig->audit_outcome, "expired");
     assert_false(rig->has_posted);
+}
+
+static void one_that_expires_while_its_intent_is_stored_is_not_sent(void **state) {
+    struct rig *rig = *state;
+    rig->commit_ms = 5000;
+    assert_int_equal(write_value(rig, "c1", "speed", "1"), GW_OK);
+    assert_false(rig->has_posted);
+    assert_int_equal(rig->last.outcome, GW_MODBUS_WRITE_EXPIRED);
+    assert_int_equal(results(rig, "c1"), 1);
 }
 
 static void expires_counts_from_wall_time(void **state) {
@@ -486,6 +499,20 @@ static void writes_of_one_thing_keep_their_interval(void **state) {
     assert_int_equal(write_value(rig, "c2", "speed", "2"), GW_OK);
     obey(rig);
     assert_int_equal(rig->wire_writes, 2);
+}
+
+static void what_is_written_counts_for_the_minute_too(void **state) {
+    struct rig *rig = *state;
+    for (int i = 0; i < GW_MODBUS_WRITES_PER_MINUTE; i++) {
+        char id[8];
+        (void) snprintf(id, sizeof id, "m%d", i);
+        assert_int_equal(write_value(rig, id, "command", "1"), GW_OK);
+        obey(rig);
+        rig->intake->kept_count = 0;
+        rig->intake->state_count = 0;
+    }
+    assert_int_equal(write_value(rig, "c2", "command", "1"), GW_ERR_BUSY);
+    assert_int_equal(rig->wire_writes, GW_MODBUS_WRITES_PER_MINUTE);
 }
 
 static void more_than_sixty_a_minute_are_turned_away(void **state) {
@@ -887,6 +914,8 @@ int main(void) {
         TEST(no_command_lives_longer_than_an_hour),
         TEST(one_that_waited_too_long_for_the_bus_has_expired),
         TEST(writes_of_one_thing_keep_their_interval),
+        TEST(one_that_expires_while_its_intent_is_stored_is_not_sent),
+        TEST(what_is_written_counts_for_the_minute_too),
         TEST(more_than_sixty_a_minute_are_turned_away),
         TEST(only_what_is_certain_is_called_done_or_failed),
         TEST(a_command_register_counts_by_its_confirmation),
