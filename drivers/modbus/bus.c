@@ -143,6 +143,7 @@ static size_t room_for(size_t points) {
 
 static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *config) {
     bus->max_pending = room_for(bus->point_count);
+    bus->is_line = config->transport == GW_BUS_RTU;
     enum gw_err err = gw_modbus_wire_open(config, &bus->wire);
     if (!err) {
         err = gw_handover_open(bus->point_count + 1, bus->unit_count + 1, bus->max_pending,

@@ -20,17 +20,41 @@ static const char *exception_name(unsigned exception) {
     return exception < GW_ARRAY_LEN(names) && names[exception] ? names[exception] : "unknown";
 }
 
-static const char *what_failed(const struct gw_modbus_unit_condition *condition) {
+/* Why a serial line cannot be opened. */
+static const char *what_failed_on_line(enum gw_err err) {
+    switch (err) {
+    case GW_ERR_NOENT:
+        return "the serial line is not there";
+    case GW_ERR_BUSY:
+        return "another bus or program has the serial line";
+    case GW_ERR_DENIED:
+        return "the serial line may not be opened: no right to";
+    case GW_ERR_INVALID:
+        return "what is called the serial line is none";
+    case GW_ERR_NOCONN:
+        return "the serial line hung up";
+    default:
+        return "the serial line cannot be opened";
+    }
+}
+
+static const char *what_failed(const struct gw_modbus_bus *bus,
+                               const struct gw_modbus_unit_condition *condition) {
     switch (condition->err) {
     case GW_ERR_TIMEOUT:
         return "no answer in time";
-    case GW_ERR_NOCONN:
-        return "the connection was closed";
     case GW_ERR_CORRUPT:
         return "an answer that does not fit the request";
-    default:
+    case GW_ERR_RETRY:
         return "exception";
+    default:
+        break;
     }
+    if (bus->is_line) {
+        return what_failed_on_line(condition->err);
+    }
+    return condition->err == GW_ERR_NOENT ? "the name of the host is not known"
+                                          : "no connection, or it was closed";
 }
 
 static void settle_down(struct gw_modbus_bus *bus, struct gw_str subject,
@@ -43,7 +67,7 @@ static void settle_down(struct gw_modbus_bus *bus, struct gw_str subject,
                         condition->exception, exception_name(condition->exception));
     } else {
         gw_health_raise(health, GW_ISSUE_MODBUS_UNIT_DOWN, subject, "%s",
-                        what_failed(condition));
+                        what_failed(bus, condition));
     }
 }
 
@@ -66,7 +90,8 @@ static void settle_unit(struct gw_modbus_bus *bus, size_t index) {
     struct gw_modbus_unit_condition before = unit->condition;
     struct gw_str subject = gw_str_from_cstr(unit->subject);
     gw_handover_get_unit(bus->handover, index, &unit->condition);
-    if (before.is_down != unit->condition.is_down) {
+    bool is_news = unit->condition.is_down && before.err != unit->condition.err;
+    if (before.is_down != unit->condition.is_down || is_news) {
         settle_down(bus, subject, &unit->condition);
     }
     if (before.fault != unit->condition.fault) {

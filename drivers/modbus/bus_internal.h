@@ -54,6 +54,7 @@ struct gw_modbus_bus {
     struct bus_unit *units;
     size_t unit_count;
     struct gw_modbus_wire *wire;
+    bool is_line; /* a serial one */
     struct gw_modbus_jobs *jobs;
     struct gw_poller *poller;
     struct gw_handover *handover;

@@ -33,7 +33,8 @@ struct gw_modbus_reading {
 struct gw_modbus_unit_condition {
     uint8_t unit_id;
     bool is_down;
-    enum gw_err err;    /* TIMEOUT, NOCONN, CORRUPT, RETRY (exception) */
+    /* TIMEOUT, NOCONN, CORRUPT, RETRY (exception), or why the bus cannot be reached. */
+    enum gw_err err;
     unsigned exception; /* of the last failure, 0 = none */
     /* The device says it is ill (exception 4, 8...) when this is read; 0 = it does not. */
     unsigned fault;
@@ -46,6 +47,7 @@ struct gw_modbus_unit_condition {
 
 struct gw_modbus_bus_condition {
     bool is_connected;
+    enum gw_err err; /* of the last attempt to connect, as the transport said it */
     uint64_t polls;
     uint64_t overruns; /* reads that came later than one period */
     /* Share of the last ten seconds in which somebody was waited for, and of that for

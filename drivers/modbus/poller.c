@@ -103,6 +103,7 @@ void poller_connect(struct gw_poller *poller) {
     int64_t began_mono_ms = poller_now(poller);
     enum gw_err err = transport->connect(transport->self);
     poller->busy_ms += poller_now(poller) - began_mono_ms;
+    poller->bus.err = err;
     if (err) {
         poller_bus_failed(poller);
         return;

@@ -135,11 +135,12 @@ void poller_unit_busy(struct gw_poller *poller, struct poller_unit *unit, unsign
 }
 
 void poller_bus_down(struct gw_poller *poller) {
+    enum gw_err err = poller->bus.err ? poller->bus.err : GW_ERR_NOCONN;
     for (size_t i = 0; i < poller->unit_count; i++) {
         struct gw_modbus_unit_condition *condition = &poller->units[i].condition;
-        if (!condition->is_down) {
+        if (!condition->is_down || condition->err != err) {
             condition->is_down = true;
-            condition->err = GW_ERR_NOCONN;
+            condition->err = err;
             condition->exception = 0;
             poller_publish_unit(poller, &poller->units[i]);
         }

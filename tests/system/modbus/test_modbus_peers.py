@@ -103,7 +103,10 @@ def test_a_line_that_another_program_has_is_left_alone(plc_rig):
         assert other.stdout.readline() == "taken\n"
         rig.configure(buses=[bus])
         rig.ask_daemon("collectd", "reload", actor="test")
-        wait_until(lambda: "modbus_unit_down" in rig.issues("collectd"), 60, "it is named")
+        wait_until(lambda: any(
+            issue["name"] == "modbus_unit_down"
+            and issue["detail"] == "another bus or program has the serial line"
+            for issue in rig.status()["issues"]), 60, "it is named")
         assert held(rig, "line.r100") == []
     finally:
         other.stdin.close()

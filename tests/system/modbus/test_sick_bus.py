@@ -54,8 +54,9 @@ def test_an_adapter_that_is_unplugged_comes_back(make_floor):
     floor = make_floor("rtu")
     near = floor.lines[0]
     near.unplug()
-    wait_until(lambda: "modbus_unit_down" in floor.rig.issues("collectd"), 60,
-               "nobody can be reached")
+    wait_until(lambda: any(issue["name"] == "modbus_unit_down"
+                           and issue["detail"] == "the serial line is not there"
+                           for issue in floor.rig.status()["issues"]), 60, "it is named")
     near.plug()
     floor.connect()
     floor.wait_good(SICK, 5, seconds=120)
