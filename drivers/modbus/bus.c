@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "drivers/profile/profile.h"
 #include "firmware/base/cleanup.h"
 #include "firmware/base/random.h"
 
@@ -25,12 +26,14 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 int64_t gw_modbus_bus_next_mono_ms(const struct gw_modbus_bus *bus) {
     int64_t next_mono_ms = earlier(bus->retry_mono_ms, bus_holes_next_mono_ms(bus));
+    next_mono_ms = earlier(next_mono_ms, gw_modbus_scales_next_mono_ms(bus->scales));
     return earlier(next_mono_ms, gw_modbus_jobs_next_mono_ms(bus->jobs));
 }
 
 void gw_modbus_bus_tick(struct gw_modbus_bus *bus) {
     gw_modbus_jobs_tick(bus->jobs);
     bus_store_holes(bus, false);
+    gw_modbus_scales_tick(bus->scales);
     if (bus->retry_mono_ms <= bus_now(bus)) {
         bus_take_readings(bus, bus->max_pending);
     }
@@ -141,6 +144,22 @@ static size_t room_for(size_t points) {
                                          : readings;
 }
 
+static enum gw_err open_scales(struct gw_modbus_bus *bus, const struct gw_config_bus *config) {
+    const struct gw_modbus_scales_options options = {
+        .config = config,
+        .points = bus->configs,
+        .bus_name = bus->name,
+        .profile_folder = gw_profile_folder(),
+        .intake = bus->options.intake,
+        .loop = bus->options.loop,
+        .clock = bus->options.clock,
+        .health = bus->options.health,
+        .refused = bus->options.refused,
+        .refused_context = bus->options.refused_context,
+    };
+    return gw_modbus_scales_open(&options, &bus->scales);
+}
+
 static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *config) {
     bus->max_pending = room_for(bus->point_count);
     bus->is_line = config->transport == GW_BUS_RTU;
@@ -158,6 +177,10 @@ static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *
     if (err) {
         return err;
     }
+    err = open_scales(bus, config);
+    if (err) {
+        return err;
+    }
     bus_load_holes(bus, config);
     struct gw_poller_options options = {
         .points = bus->configs,
@@ -170,6 +193,7 @@ static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *
         .transport = gw_modbus_wire_transport(bus->wire),
         .clock = bus->options.clock,
         .handover = bus->handover,
+        .scales = bus->scales,
     };
     err = gw_poller_open(&options, &bus->poller);
     if (!err) {
@@ -208,7 +232,10 @@ enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
 
 void gw_modbus_bus_stop(struct gw_modbus_bus *bus) {
     gw_modbus_worker_signal(bus->worker);
-    gw_modbus_wire_interrupt(bus->wire);
+    /* A write under way is let end: its outcome would not be known otherwise. */
+    if (!gw_modbus_jobs_stop(bus->jobs)) {
+        gw_modbus_wire_interrupt(bus->wire);
+    }
 }
 
 void gw_modbus_bus_drain(struct gw_modbus_bus *bus) {
@@ -222,6 +249,7 @@ void gw_modbus_bus_drain(struct gw_modbus_bus *bus) {
     for (size_t i = 0; i < turns; i++) {
         bus_take_readings(bus, bus->pending.capacity);
     }
+    gw_modbus_scales_tick(bus->scales);
 }
 
 void gw_modbus_bus_close(struct gw_modbus_bus *bus) {
@@ -237,6 +265,7 @@ void gw_modbus_bus_close(struct gw_modbus_bus *bus) {
     }
     bus_clear_issues(bus);
     gw_poller_close(bus->poller);
+    gw_modbus_scales_close(bus->scales);
     gw_handover_close(bus->handover);
     gw_pending_close(&bus->pending);
     gw_modbus_wire_close(bus->wire);
@@ -281,7 +310,7 @@ bool gw_modbus_bus_unit_figures(struct gw_modbus_bus *bus, size_t index,
 bool gw_modbus_bus_point_figures(const struct gw_modbus_bus *bus, size_t index,
                                  struct gw_modbus_point_figures *ret_figures) {
     if (index >= bus->point_count) {
-        return false;
+        return gw_modbus_scales_figures(bus->scales, index - bus->point_count, ret_figures);
     }
     const struct bus_point *point = &bus->points[index];
     *ret_figures = (struct gw_modbus_point_figures){

@@ -50,7 +50,7 @@ struct gw_modbus_bus;
  * configuration must outlive the bus. NOMEM, IO, INVALID. */
 enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
                                struct gw_modbus_bus **ret_bus);
-/* Tell the worker to stop and shut its socket; does not wait. */
+/* Tell the worker to stop and shut its socket, unless it is writing just now; does not wait. */
 void gw_modbus_bus_stop(struct gw_modbus_bus *bus);
 /* Wait for the worker (worker.h says how long), complete the requests on demand and submit
  * what it handed over. Commit then. */

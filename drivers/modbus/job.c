@@ -24,7 +24,7 @@ struct gw_modbus_jobs {
     pthread_mutex_t lock;
     struct place places[GW_MODBUS_JOBS_MAX]; /* under the lock */
     uint64_t posted;
-    bool is_ended;
+    bool is_stopped;
     int work_fd, done_fd;
     struct gw_loop *loop;
     const struct gw_clock *clock;
@@ -79,7 +79,7 @@ bool gw_modbus_jobs_take(struct gw_modbus_jobs *jobs, struct gw_modbus_job *ret_
     int64_t now_mono_ms = gw_clock_mono_ms(jobs->clock);
     drain(jobs->work_fd);
     LOCK(jobs);
-    struct place *next = oldest(jobs, WAITING, now_mono_ms);
+    struct place *next = jobs->is_stopped ? NULL : oldest(jobs, WAITING, now_mono_ms);
     if (!next) {
         return false;
     }
@@ -110,7 +110,7 @@ enum gw_err gw_modbus_jobs_post(struct gw_modbus_jobs *jobs, const struct gw_mod
         return GW_ERR_RANGE;
     }
     LOCK(jobs);
-    if (jobs->is_ended) {
+    if (jobs->is_stopped) {
         return GW_ERR_NOCONN;
     }
     struct place *place = oldest(jobs, FREE, WHATEVER_DEADLINE);
@@ -213,14 +213,21 @@ enum gw_err gw_modbus_jobs_open(struct gw_loop *loop, const struct gw_clock *clo
     return GW_OK;
 }
 
-void gw_modbus_jobs_end(struct gw_modbus_jobs *jobs) {
+bool gw_modbus_jobs_stop(struct gw_modbus_jobs *jobs) {
     if (!jobs) {
-        return;
+        return false;
     }
-    (void) pthread_mutex_lock(&jobs->lock);
-    jobs->is_ended = true;
-    (void) pthread_mutex_unlock(&jobs->lock);
-    complete(jobs, true);
+    LOCK(jobs);
+    jobs->is_stopped = true;
+    const struct place *taken = oldest(jobs, TAKEN, WHATEVER_DEADLINE);
+    return taken && taken->job.is_write;
+}
+
+void gw_modbus_jobs_end(struct gw_modbus_jobs *jobs) {
+    if (jobs) {
+        (void) gw_modbus_jobs_stop(jobs);
+        complete(jobs, true);
+    }
 }
 
 void gw_modbus_jobs_close(struct gw_modbus_jobs *jobs) {

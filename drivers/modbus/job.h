@@ -10,6 +10,8 @@
  *   with TIMEOUT         its deadline passed while it waited; nothing was sent
  *   with NOCONN          the bus was closed while it waited; nothing was sent
  *
+ * (`_stop` decides for each job at one moment whether the worker has it or never gets it.)
+ *
  * A job the worker has taken is never given up: what it did is told when it is known,
  * which the transport's time-outs bound. So "nothing was sent" is a fact, on which safe
  * writes (write.h) rest.
@@ -61,7 +63,7 @@ enum gw_err gw_modbus_jobs_open(struct gw_loop *loop, const struct gw_clock *clo
 void gw_modbus_jobs_close(struct gw_modbus_jobs *jobs);
 
 /* Copy `job`. `done` is called later, exactly once, also if its deadline has passed
- * already. BUSY (no place left), NOCONN (ended), RANGE (count). */
+ * already. BUSY (no place left), NOCONN (stopped), RANGE (count). */
 enum gw_err gw_modbus_jobs_post(struct gw_modbus_jobs *jobs, const struct gw_modbus_job *job,
                                 int64_t deadline_mono_ms, gw_modbus_job_done *done,
                                 void *context, uint64_t token);
@@ -69,6 +71,9 @@ enum gw_err gw_modbus_jobs_post(struct gw_modbus_jobs *jobs, const struct gw_mod
 int64_t gw_modbus_jobs_next_mono_ms(struct gw_modbus_jobs *jobs);
 /* Complete what was answered and what waited too long. */
 void gw_modbus_jobs_tick(struct gw_modbus_jobs *jobs);
+/* Take no more from anybody, nor give any to the worker. True if a write is under way: the
+ * wire must not be cut before the worker has ended by itself. NULL is allowed. */
+bool gw_modbus_jobs_stop(struct gw_modbus_jobs *jobs);
 /* The worker is gone: complete everything and take no more. NULL is allowed. */
 void gw_modbus_jobs_end(struct gw_modbus_jobs *jobs);
 

@@ -37,6 +37,11 @@ static bool sleep_until(const struct gw_modbus_worker *worker, int64_t due_mono_
     return poll(bells, GW_ARRAY_LEN(bells), (int) left_ms) > 0 && bells[0].revents != 0;
 }
 
+static bool is_stopped(const struct gw_modbus_worker *worker) {
+    struct pollfd stop = {.fd = worker->stop_fd, .events = POLLIN};
+    return poll(&stop, 1, 0) > 0;
+}
+
 /* One at most: jobs and polls take turns. */
 static void execute_job(struct gw_modbus_worker *worker) {
     struct gw_modbus_job job;
@@ -52,6 +57,9 @@ static void *run(void *argument) {
     int64_t due_mono_ms = 0;
     while (!sleep_until(worker, due_mono_ms)) {
         execute_job(worker);
+        if (is_stopped(worker)) {
+            break; /* the job may have been a write for which the wire was left alone */
+        }
         due_mono_ms = gw_poller_step(worker->poller);
     }
     return NULL;

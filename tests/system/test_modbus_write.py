@@ -2,6 +2,8 @@
 """Safe writes: what the configuration allows, once, read back, recorded; told by the PLC's
 own log of what was written to it."""
 import datetime
+import threading
+import time
 import uuid
 
 import pytest
@@ -151,6 +153,24 @@ def test_a_write_nobody_confirms_is_settled_by_reading_back(floor):
     assert floor.issues()["modbus_write_uncertain"] == ["plc1.setpoint"]
     assert outcome(floor.write("setpoint", "1")) == "done"
     assert "modbus_write_uncertain" not in floor.issues()
+
+
+def test_a_reload_and_a_stop_wait_for_the_write_under_way(floor):
+    answers = []
+    for ending in ("reload", "stop"):
+        floor.faults({"do": "delay", "seconds": 0.25, "times": 0})
+        asker = threading.Thread(daemon=True, target=lambda: answers.append(floor.write()))
+        asker.start()
+        wait_until(lambda: floor.control("/state")["happened"].get("delay", 0) > 3, 10, "slow")
+        time.sleep(0.3)
+        floor.configure(max_gap=7)
+        if ending == "reload":
+            floor.ask("reload", actor="test")
+        else:
+            assert floor.rig.collectd.stop() == 0
+        asker.join(20)
+    assert [outcome(answer) for answer in answers] == ["done", "done"]
+    assert len(floor.written()) == 2
 
 
 def test_a_bus_that_is_away_fails_the_command_and_says_so(make_rig):

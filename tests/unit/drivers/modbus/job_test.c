@@ -172,6 +172,37 @@ static void ending_completes_everything_once(void **state) {
     assert_int_equal(rig->told_count, 2);
 }
 
+static void stopping_leaves_the_worker_what_it_has_and_gives_it_no_more(void **state) {
+    struct rig *rig = *state;
+    struct gw_modbus_job job = a_job;
+    struct gw_modbus_answer answer = {.was_sent = true};
+    assert_int_equal(post(rig, 1, 1000), GW_OK);
+    assert_int_equal(post(rig, 2, 1000), GW_OK);
+    assert_true(gw_modbus_jobs_take(rig->jobs, &job));
+    assert_false(gw_modbus_jobs_stop(rig->jobs)); /* it only reads */
+    gw_modbus_jobs_finish(rig->jobs, &answer);
+    assert_false(gw_modbus_jobs_take(rig->jobs, &job));
+    assert_int_equal(post(rig, 3, 1000), GW_ERR_NOCONN);
+    gw_modbus_jobs_end(rig->jobs);
+    assert_int_equal(rig->told_count, 2);
+    assert_int_equal(rig->told[0].answer.err, GW_OK);
+    assert_int_equal(rig->told[1].answer.err, GW_ERR_NOCONN);
+    assert_false(rig->told[1].answer.was_sent);
+}
+
+static void a_write_under_way_is_told_when_stopping(void **state) {
+    struct rig *rig = *state;
+    struct gw_modbus_job job = a_job;
+    job.is_write = true;
+    assert_int_equal(gw_modbus_jobs_post(rig->jobs, &job, GW_NEVER_MS, on_done, rig, 1), GW_OK);
+    assert_true(gw_modbus_jobs_take(rig->jobs, &job));
+    assert_true(gw_modbus_jobs_stop(rig->jobs));
+    struct gw_modbus_answer answer = {.was_sent = true};
+    gw_modbus_jobs_finish(rig->jobs, &answer);
+    assert_false(gw_modbus_jobs_stop(rig->jobs));
+    assert_false(gw_modbus_jobs_stop(NULL));
+}
+
 /* It cannot happen while the worker keeps its word; then nobody may say "not sent". */
 static void one_taken_and_never_answered_counts_as_sent(void **state) {
     struct rig *rig = *state;
@@ -278,6 +309,10 @@ int main(void) {
             a_younger_one_in_time_goes_before_an_old_one_that_is_late, setup, teardown),
         cmocka_unit_test_setup_teardown(one_under_way_is_not_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(ending_completes_everything_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            stopping_leaves_the_worker_what_it_has_and_gives_it_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_write_under_way_is_told_when_stopping, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(one_taken_and_never_answered_counts_as_sent, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_mailbox_is_bounded_and_a_completion_makes_room,
