@@ -45,7 +45,8 @@ static void put_data(struct gw_buf *buf, const struct gw_point_input *input) {
     gw_buf_put_u64(buf, point->address);
     put_name(buf, GW_STR("area"));
     gw_buf_put_json_str(buf, gw_str_from_cstr(gw_point_area_name(point->area)));
-    if (point->report == GW_REPORT_COUNTER && both_good) {
+    bool are_numbers = both_good && !input->before->is_text && !input->now->is_text;
+    if (point->report == GW_REPORT_COUNTER && are_numbers) {
         put_delta(buf, input);
     }
     put_name(buf, GW_STR("point"));
