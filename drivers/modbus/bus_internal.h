@@ -8,6 +8,7 @@
 
 #include "drivers/modbus/bus.h"
 #include "drivers/modbus/pending.h"
+#include "drivers/modbus/scales.h"
 #include "drivers/modbus/worker.h"
 #include "firmware/base/arena.h"
 
@@ -58,6 +59,7 @@ struct gw_modbus_bus {
     struct gw_modbus_jobs *jobs;
     struct gw_poller *poller;
     struct gw_handover *handover;
+    struct gw_modbus_scales *scales; /* NULL = none */
     struct gw_modbus_worker *worker;
     struct gw_pending pending;
     size_t max_pending;

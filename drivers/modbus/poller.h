@@ -11,8 +11,9 @@
  *   ever answered) or many among few answers make the unit "down": its points become
  *   quality bad and it is probed with growing delay. All probes of a bus together may
  *   take dead_share_percent of its time: after one that cost a second, the next may not
- *   begin before 19 more are over (at 5 %). A block alone that gets no answer while its
- *   unit answers others is treated in the same way.
+ *   begin before 19 more are over (at 5 %), and it waits a while for a gap between the
+ *   other reads. A block alone that gets no answer while its unit answers others is
+ *   treated in the same way.
  * - Exceptions 1 to 3 are faults of the configuration. A block that is refused (2, 3) is
  *   searched (hunt.h) and planned anew around what was found (holes.h); what is refused
  *   alone is bad and asked once a minute.
@@ -34,6 +35,8 @@
 #define GW_POLLER_PROBE_MS 60000
 #define GW_POLLER_DEAD_SHARE_PERCENT 5
 
+struct gw_modbus_scales;
+
 struct gw_poller_options {
     const struct gw_config_point *points; /* must outlive the poller */
     size_t count;
@@ -44,7 +47,8 @@ struct gw_poller_options {
     const struct gw_modbus_holes *holes; /* known from before, copied; NULL = none */
     struct gw_modbus_transport transport;
     const struct gw_clock *clock;
-    struct gw_handover *handover; /* units in the order of gw_modbus_list_units */
+    struct gw_handover *handover;    /* units in the order of gw_modbus_list_units */
+    struct gw_modbus_scales *scales; /* told of every reading; may be NULL */
 };
 
 struct gw_poller;

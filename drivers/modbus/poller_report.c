@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "drivers/modbus/poller_internal.h"
+#include "drivers/modbus/scales.h"
 
 static void put(struct gw_poller *poller, size_t point, const struct gw_point_value *value,
                 int64_t time_wall_ms) {
@@ -29,6 +30,7 @@ static void report(struct gw_poller *poller, size_t point, const struct gw_point
 
 void poller_report_bad(struct gw_poller *poller, size_t point) {
     poller->points[point].has_raw = false;
+    gw_modbus_scales_take_bad(poller->options.scales, point);
     report(poller, point, &(struct gw_point_value){.good = false});
 }
 
@@ -36,6 +38,7 @@ void poller_report_block_bad(struct gw_poller *poller, const struct gw_modbus_bl
     for (size_t i = 0; i < plan->points; i++) {
         poller_report_bad(poller, poller->order[plan->first + i]);
     }
+    gw_modbus_scales_settle(poller->options.scales);
 }
 
 void poller_report_unit_bad(struct gw_poller *poller, uint8_t unit_id) {
@@ -44,6 +47,7 @@ void poller_report_unit_bad(struct gw_poller *poller, uint8_t unit_id) {
             poller_report_bad(poller, i);
         }
     }
+    gw_modbus_scales_settle(poller->options.scales);
 }
 
 void poller_set_exception(struct gw_poller *poller, size_t point, unsigned exception) {
@@ -90,11 +94,13 @@ int64_t poller_take_words(struct gw_poller *poller, const struct gw_modbus_block
         size_t index = poller->order[plan->first + i];
         const struct gw_config_point *config = &poller->options.points[index];
         poller_set_exception(poller, index, 0);
-        take_point(poller, index, poller->words + (config->address - plan->address),
-                   now_mono_ms);
+        const uint16_t *words = poller->words + (config->address - plan->address);
+        gw_modbus_scales_take(poller->options.scales, index, words);
+        take_point(poller, index, words, now_mono_ms);
         int64_t silent_mono_ms = gw_change_silent_until(&poller->points[index].change, config);
         fresh_mono_ms = silent_mono_ms < fresh_mono_ms ? silent_mono_ms : fresh_mono_ms;
     }
+    gw_modbus_scales_settle(poller->options.scales);
     return fresh_mono_ms;
 }
 

@@ -7,7 +7,8 @@
  *
  * Names are those of the points, values decimal text (already scaled), "bad" for a
  * point that could not be read, `age` the milliseconds between the oldest and the
- * newest of them (left out: they came in one answer). Order does not matter; points
+ * newest of them (left out: they came in one answer), `after_start` the remark of that
+ * name (of a line that was chosen among others already). Order does not matter; points
  * that the profile does not name are ignored, so that a bus may hand over all.
  *
  * Which bit means what, and in which polarity, is in the profile: the same maker
@@ -184,6 +185,8 @@ static void points_decode(const struct gw_profile *profile, const struct gw_scal
     } else if (!read_bits(points, line, &meanings)) {
         fail(ret_reading, GW_STR("the status could not be read"));
     } else {
+        ret_reading->remarks =
+            find_value(line, "after_start").len > 0 ? GW_REMARK_AFTER_START : 0;
         decode_state(meanings, ret_reading);
         decode_mode(points, meanings, ret_reading);
         if (ret_reading->state == GW_WEIGHT_STABLE || ret_reading->state == GW_WEIGHT_DYNAMIC) {

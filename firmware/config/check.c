@@ -382,6 +382,30 @@ static void check_device_topics(struct gw_config_report *report,
 
 /* ---- buses ---- */
 
+/* Scales, devices and points share the `source` of events. */
+static void check_scales(struct gw_config_report *report, const struct gw_config *config,
+                         const struct gw_config_bus *bus) {
+    const struct name_list names = {"scales",
+                                    "id",
+                                    bus->scales,
+                                    bus->scale_count,
+                                    sizeof(struct gw_config_scale),
+                                    offsetof(struct gw_config_scale, id)};
+    check_name_list(report, &names);
+    for (size_t i = 0; i < bus->scale_count; i++) {
+        const char *id = bus->scales[i].id;
+        bool is_taken = is_point_of(gw_str_from_cstr(id), bus) || strcmp(id, "gateway") == 0;
+        for (size_t j = 0; j < config->device_count; j++) {
+            is_taken |= is_set(id) && strcmp(config->devices[j].id, id) == 0;
+        }
+        if (is_taken) {
+            report_member(report, "scales", i, "id",
+                          "is the name of a device, a point or the gateway as well, allowed: a "
+                          "name of its own");
+        }
+    }
+}
+
 static void check_buses(struct gw_config_report *report, const struct gw_config *config) {
     for (size_t i = 0; i < config->bus_count; i++) {
         const struct gw_config_bus *bus = &config->buses[i];
@@ -398,6 +422,7 @@ static void check_buses(struct gw_config_report *report, const struct gw_config 
             gw_config_check_point(report, bus, j);
         }
         gw_config_check_writes(report, bus);
+        check_scales(report, config, bus);
         gw_config_leave(report, mark);
     }
 }

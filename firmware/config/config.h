@@ -91,7 +91,7 @@ enum gw_payload_kind { GW_PAYLOAD_TEXT, GW_PAYLOAD_JSON };
 struct gw_config_device {
     const char *id; /* logical id, the `device` of its events */
     enum gw_device_kind kind;
-    const char *topic; /* filter with + and #; the front door knows gangway/<id>/# too */
+    const char *topic;   /* filter with + and #; the front door knows gangway/<id>/# too */
     const char *profile; /* name, or path of a file; empty = payload and pointers below */
     enum gw_payload_kind payload;
     /* JSON pointers, empty = not there */
@@ -188,6 +188,14 @@ struct gw_config_write {
     bool read_back; /* the value can be read where it was written */
 };
 
+/* Points of a bus that together are a scale. */
+struct gw_config_scale {
+    const char *id;            /* logical id, the `device` of its weights */
+    const char *profile;       /* name, or path of a file; decode "modbus" */
+    const char *points_prefix; /* before the names of points that the profile has */
+    enum gw_flow_class class;
+};
+
 struct gw_config_bus {
     const char *name; /* the device id of its events is "<bus>.<point>" */
     enum gw_bus_transport transport;
@@ -207,6 +215,8 @@ struct gw_config_bus {
     size_t point_count;
     const struct gw_config_write *writes;
     size_t write_count;
+    const struct gw_config_scale *scales;
+    size_t scale_count;
 };
 
 /* A scanner or scale that speaks bytes: on a serial line, as a keyboard, over TCP. */

@@ -420,6 +420,23 @@ static const struct gw_config_row write_rows[] = {
 };
 static const struct gw_config_group write_group = GROUP_OF(write_rows, W);
 
+#define Z struct gw_config_scale
+static const struct gw_config_row scale_rows[] = {
+    {TEXT(Z, id, 1, 128, gw_rule_name), CENTRAL, RESTARTS(BUS), .example = "scale-1",
+     .help = "Logical name of the scale: the device of its weights."},
+    {TEXT(Z, profile, 1, 255, gw_rule_utf8), CENTRAL, RESTARTS(BUS),
+     .example = "modbus-dgt4x-single",
+     .help = "Device profile that says which points the scale has and what their bits mean, or "
+             "the path of a file of your own. `gwctl profile list` names those that come with "
+             "the program."},
+    {TEXT(Z, points_prefix, 0, 32, gw_rule_name), CENTRAL, RESTARTS(BUS), .initial = "",
+     .help = "What stands before the profile's names of points, where a bus has several "
+             "scales: with s1. the point status is s1.status."},
+    {CHOICE(Z, class, source_classes), CENTRAL, RESTARTS(BUS), .initial = "business",
+     .help = "Flow class of its events."},
+};
+static const struct gw_config_group scale_group = GROUP_OF(scale_rows, Z);
+
 #define U struct gw_config_bus
 static const struct gw_config_choice bus_transports[] = {
     {"tcp", GW_BUS_TCP},
@@ -477,6 +494,8 @@ static const struct gw_config_row bus_rows[] = {
      .help = "What is read."},
     {LIST(U, writes, write_count, 0, 256, write_group), CENTRAL, RESTARTS(BUS),
      .help = "What commands may write. Nothing else is ever written; empty = nothing."},
+    {LIST(U, scales, scale_count, 0, 32, scale_group), CENTRAL, RESTARTS(BUS),
+     .help = "Points that together are a scale: its weights are events of their own."},
 };
 static const struct gw_config_group bus_group = GROUP_OF(bus_rows, U);
 
