@@ -37,8 +37,9 @@
  *     "classes":{"business":{"first","last","acked","bytes","oldest_age_ms",
  *       "appended","refused","evicted","trimmed"},...}}   (oldest_age_ms of the
  *     oldest event that is not acknowledged, 0 = none)
- *   collectd: "brokers":[{"name","state":"connected|connecting|refused",
- *     "since":time,"received":N}], "buses":[{"name","state","since","polls":N}],
+ *   collectd: "brokers":[{"name","state":"connected|connecting|refused"
+ *     (connected: our subscriptions are answered too), "since":time,"received":N}],
+ *     "buses":[{"name","state","since","polls":N}],
  *     "devices":[{"id","state":"ok|quiet|offline|faulty|unknown","last":time?,
  *     "events":N}]
  *   linkd: "sinks":[{"name","state":"up|connecting|waiting|stopped",
