@@ -175,18 +175,8 @@ static void answer_known(struct handling *handling) {
     }
 }
 
-/* The same message once more, by all that can be seen. It says nothing of how the client
- * counts, so the run that proves the redeliveries behind it goes on. */
-static bool is_copy(const struct handling *handling) {
-    uint64_t stored = 0;
-    return (handling->flags & GW_EVENT_POSSIBLE_DUPLICATE)
-           && sessions_find_sent(&handling->ingress->sessions, handling->connection->session,
-                                 handling->publish->packet_id, &stored)
-           && stored == handling->payload;
-}
-
 static void note_stored(struct handling *handling) {
-    if (is_qos(handling, 1) && !is_copy(handling)) {
+    if (is_qos(handling, 1)) {
         sessions_note_sent(&handling->ingress->sessions, handling->connection->session,
                            handling->publish->packet_id, handling->payload);
     }
