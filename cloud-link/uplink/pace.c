@@ -14,16 +14,15 @@ const char *gw_sink_state_name(enum gw_sink_state state) {
     return (unsigned) state < GW_SINK_STATE_COUNT ? state_names[state] : "unknown";
 }
 
-void gw_pace_init(struct gw_pace *pace, int64_t now_mono_ms, uint32_t first_jitter_ms,
-                  uint32_t rate, uint64_t random) {
+void gw_pace_init(struct gw_pace *pace, int64_t now_mono_ms,
+                  const struct gw_pace_limits *limits, uint64_t random) {
     *pace = (struct gw_pace){
         .state = GW_SINK_CONNECTING,
-        .not_before_mono_ms = now_mono_ms + gw_backoff_first(first_jitter_ms, random),
+        .not_before_mono_ms = now_mono_ms + gw_backoff_first(limits->first_jitter_ms, random),
         .last_ok_mono_ms = now_mono_ms,
-        .first_jitter_ms = first_jitter_ms,
-        .configured_rate = rate,
+        .limits = *limits,
         .filled_mono_ms = now_mono_ms,
-        .milli_tokens = (int64_t) rate * 1000,
+        .milli_tokens = (int64_t) limits->max_events_per_second * 1000,
     };
 }
 
@@ -42,11 +41,12 @@ void gw_pace_succeed(struct gw_pace *pace, int64_t now_mono_ms) {
 void gw_pace_fail(struct gw_pace *pace, int64_t now_mono_ms, uint64_t retry_after_ms,
                   uint64_t random) {
     struct gw_backoff_limits limits = gw_backoff_limits_default();
+    limits.cap_ms = pace->limits.retry_max_ms;
     pace->delay_ms = gw_backoff_next(&limits, pace->delay_ms, random);
     uint32_t delay_ms = gw_backoff_with_retry_after(retry_after_ms, pace->delay_ms);
     if (now_mono_ms - pace->last_ok_mono_ms > GW_PACE_LONG_OUTAGE_MS) {
         /* other bits of the number than gw_backoff_next uses */
-        delay_ms += gw_backoff_first(pace->first_jitter_ms, random << 32);
+        delay_ms += gw_backoff_first(pace->limits.first_jitter_ms, random << 32);
     }
     pace->state = GW_SINK_WAITING;
     pace->failures++;
@@ -85,11 +85,11 @@ void gw_pace_credit(struct gw_pace *pace, uint64_t max_events, uint32_t max_rate
 }
 
 static uint32_t rate_of(const struct gw_pace *pace) {
-    if (pace->configured_rate == 0 || pace->credit_rate == 0) {
-        return pace->configured_rate + pace->credit_rate;
+    uint32_t configured = pace->limits.max_events_per_second;
+    if (configured == 0 || pace->credit_rate == 0) {
+        return configured + pace->credit_rate;
     }
-    return pace->configured_rate < pace->credit_rate ? pace->configured_rate
-                                                     : pace->credit_rate;
+    return configured < pace->credit_rate ? configured : pace->credit_rate;
 }
 
 /* A bucket holds one second, so a drain begins with at most that at once. */

@@ -28,6 +28,13 @@ enum gw_sink_state {
 /* "connecting", "up", "waiting", "stopped". Static storage. */
 const char *gw_sink_state_name(enum gw_sink_state state);
 
+/* Of the configuration (firmware/config/config.h has the ranges). */
+struct gw_pace_limits {
+    uint32_t first_jitter_ms;       /* 0 = none */
+    uint32_t retry_max_ms;          /* the longest wait after a failure */
+    uint32_t max_events_per_second; /* 0 = no limit */
+};
+
 struct gw_pace {
     enum gw_sink_state state;
     int64_t not_before_mono_ms;
@@ -36,18 +43,18 @@ struct gw_pace {
     int64_t last_ok_mono_ms;   /* or the start */
     uint32_t delay_ms;         /* the last one, input of the next */
     unsigned failures;         /* in a row */
-    uint32_t first_jitter_ms;
+    struct gw_pace_limits limits;
     /* token bucket in thousandths of an event; rate 0 = no limit */
-    uint32_t configured_rate, credit_rate;
+    uint32_t credit_rate;
     int64_t filled_mono_ms;
     int64_t milli_tokens;
     uint64_t credit_max_events; /* of a batch; 0 = no limit */
 };
 
-/* Start as a new process: the first attempt is spread over first_jitter_ms; at most
- * `rate` events a second, 0 = no limit. */
-void gw_pace_init(struct gw_pace *pace, int64_t now_mono_ms, uint32_t first_jitter_ms,
-                  uint32_t rate, uint64_t random);
+/* Start as a new process: the first attempt is spread over first_jitter_ms. `limits`
+ * is copied. */
+void gw_pace_init(struct gw_pace *pace, int64_t now_mono_ms,
+                  const struct gw_pace_limits *limits, uint64_t random);
 /* The centre took something (or said it had): back to normal. */
 void gw_pace_succeed(struct gw_pace *pace, int64_t now_mono_ms);
 /* It failed; retry_after_ms is what it asked for, 0 = nothing. */

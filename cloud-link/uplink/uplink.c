@@ -126,8 +126,12 @@ static enum gw_err start(struct gw_uplink *uplink) {
     gw_watch_init(&uplink->watch, now, (int64_t) uplink->sink->no_progress_s * 1000,
                   restarted != 0);
     uplink->is_marked_restarted = restarted != 0;
-    gw_pace_init(&uplink->pace, now, uplink->sink->first_jitter_ms,
-                 uplink->sink->max_events_per_second, gw_uplink_random(uplink));
+    struct gw_pace_limits limits = {
+        .first_jitter_ms = uplink->sink->first_jitter_ms,
+        .retry_max_ms = uplink->sink->retry_max_ms,
+        .max_events_per_second = uplink->sink->max_events_per_second,
+    };
+    gw_pace_init(&uplink->pace, now, &limits, gw_uplink_random(uplink));
     if (uplink->starts_at_once) {
         gw_pace_hurry(&uplink->pace, now);
     }

@@ -88,9 +88,9 @@ static void put_brokers(const struct gw_collectd *collectd, struct gw_buf *buf) 
     for (size_t i = 0; i < collectd->broker_count; i++) {
         struct gw_broker_figures figures;
         gw_broker_get_figures(collectd->brokers[i], &figures);
-        const char *state = figures.state == GW_BROKER_CONNECTED ? "connected"
-                            : figures.refused                    ? "refused"
-                                                                 : "connecting";
+        const char *state = figures.is_subscribed ? "connected"
+                            : figures.refused     ? "refused"
+                                                  : "connecting";
         gw_buf_put_str(buf, i > 0 ? GW_STR(",{\"name\":") : GW_STR("{\"name\":"));
         gw_buf_put_json_str(buf, gw_str_from_cstr(figures.name));
         gw_buf_printf(buf, ",\"state\":\"%s\"", state);

@@ -102,6 +102,7 @@ static void watch(struct gw_broker *broker) {
 
 static void set_state(struct gw_broker *broker, enum gw_broker_state state) {
     broker->state = state;
+    broker->awaits_suback = false;
     broker->since_wall_ms = gw_clock_wall_ms(broker->options.clock);
 }
 
@@ -213,6 +214,7 @@ static void on_connected(void *context, bool session_present, struct gw_str refu
 static void on_subscribed(void *context, const int *granted, size_t count) {
     struct gw_broker *broker = context;
     broker->handled++;
+    broker->awaits_suback = false;
     gw_broker_session_subscribed(broker, granted, count);
 }
 
@@ -525,6 +527,8 @@ void gw_broker_get_figures(const struct gw_broker *broker,
     *ret_figures = (struct gw_broker_figures){
         .name = broker->options.config->name,
         .state = broker->state,
+        .is_subscribed = broker->state == GW_BROKER_CONNECTED && !broker->subscribe_due
+                         && !broker->awaits_suback,
         .refused = broker->refused,
         .since_wall_ms = broker->since_wall_ms,
         .received = broker->received,

@@ -140,7 +140,8 @@ enum gw_broker_state { GW_BROKER_WAITING, GW_BROKER_CONNECTING, GW_BROKER_CONNEC
 struct gw_broker_figures {
     const char *name;
     enum gw_broker_state state;
-    bool refused; /* the broker does not want us: credentials, ACL, client id */
+    bool is_subscribed; /* connected, and the broker has answered for our topics */
+    bool refused;       /* the broker does not want us: credentials, ACL, client id */
     int64_t since_wall_ms;
     uint64_t received;
     uint64_t uncommitted;

@@ -89,7 +89,8 @@ struct gw_broker {
     uint32_t name_hash;
     struct gw_broker_session session;
     bool subscribe_due; /* SUBSCRIBE is to be queued */
-    uint64_t handled;   /* packets that reached a callback */
+    bool awaits_suback;
+    uint64_t handled; /* packets that reached a callback */
     uint64_t received;
     unsigned republish_waiting; /* at most: counted since nothing waited to be written */
 

@@ -256,6 +256,7 @@ enum gw_err gw_broker_session_subscribe(struct gw_broker *broker) {
     if (!err && config->topic_count > 0) {
         err = gw_mqtt_client_subscribe(broker->client, config->topics, config->topic_count,
                                        config->republish);
+        broker->awaits_suback = true;
     }
     return err;
 }

@@ -292,6 +292,7 @@ struct gw_config_sink {
     uint32_t batch_kib, batch_kib_max;
     uint32_t request_timeout_ms;
     uint32_t first_jitter_ms;       /* full jitter of the first attempt after a long outage */
+    uint32_t retry_max_ms;          /* longest wait between attempts while it fails */
     uint32_t max_events_per_second; /* token bucket on the drain, 0 = none */
     uint32_t no_progress_s;         /* new connection, then exit, after this long */
     uint32_t dead_letters_per_hour; /* more stop the sink */

@@ -644,6 +644,10 @@ static const struct gw_config_row sink_rows[] = {
     {NUMBER(K, first_jitter_ms, 0, 3600000), CENTRAL, RESTARTS(SINK), .initial = "30000",
      .help = "After a long outage the first attempt waits for a random time up to this, so "
              "that not all gateways come at once."},
+    {NUMBER(K, retry_max_ms, 500, 3600000), CENTRAL, RESTARTS(SINK), .initial = "60000",
+     .help = "Longest wait between two attempts while the sink cannot be reached. A thousand "
+             "gateways at 60000 ask 30 times a second together; a few that must be level at "
+             "once may ask each second (1000)."},
     {NUMBER(K, max_events_per_second, 0, 1000000), CENTRAL, RESTARTS(SINK), .initial = "0",
      .help = "Limit while a backlog drains. 0 = none."},
     {NUMBER(K, no_progress_s, 10, 86400), CENTRAL, RESTARTS(SINK), .initial = "300",

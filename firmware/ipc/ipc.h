@@ -37,8 +37,8 @@
  *     "classes":{"business":{"first","last","acked","bytes","oldest_age_ms",
  *       "appended","refused","evicted","trimmed"},...}}   (oldest_age_ms of the
  *     oldest event that is not acknowledged, 0 = none)
- *   collectd: "brokers":[{"name","state":"connected|connecting|refused",
- *     "since":time,"received":N}],
+ *   collectd: "brokers":[{"name","state":"connected|connecting|refused"
+ *     (connected: our subscriptions are answered too), "since":time,"received":N}],
  *     "buses":[{"name","state","since","polls":N,"overruns":N,"events":N,
  *       "units":N,"units_down":N,"load_percent":N,"dead_percent":N (of the last
  *       ten seconds; dead: spent on units that do not answer),

@@ -71,7 +71,7 @@ class Bench:
         sink_port = free_port()
         document = self.rig.configuration()
         wan_port = free_port()
-        sink = {**document["sinks"][0], "first_jitter_ms": 0,
+        sink = {**document["sinks"][0], "first_jitter_ms": 0, "retry_max_ms": 1000,
                 "url": f"https://localhost:{sink_port if wan is None else wan_port}",
                 **(sink_changes or {})}
         brokers = [{**broker, "topics": ["scan/#", "sensor/#"]}

@@ -26,7 +26,11 @@ def test_what_was_in_flight_when_the_connection_broke_is_one_event_each(make_rig
                          "--in-flight", "100", "--drop-every", "200")
     wait_until(lambda: not child.running, 60, "the device has sent")
     findings = rig.assert_ledger_matches()
-    assert sum(finding.marked for finding in findings) <= 8, "only before ids have proved anything"
+    # Up to id 512 (receive_maximum) ids prove nothing: what was stored and not acknowledged
+    # when the connection broke is kept again, marked. That is the first three breaks of 15,
+    # a window each: in the third it begins below 513, and a copy that is kept ends the run
+    # of ids that would prove those behind it.
+    assert sum(finding.marked for finding in findings) <= 3 * 100
 
 
 def test_gateway_killed_under_load(make_rig):

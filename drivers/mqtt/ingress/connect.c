@@ -193,6 +193,11 @@ static void end_session(struct gw_ingress *ingress, struct session *session) {
     session->expiry_s = 0; /* over, until a failed commit brings it back */
 }
 
+/* In use or kept; not one that was ended and waits for the sweep to take it away. */
+static bool is_alive(const struct session *session) {
+    return session->is_used && (session->connection != SESSION_NOBODY || session->is_stored);
+}
+
 /* Sessions of one device that are kept: its connections, and as many that are away.
  * A client with a new id each time must not take the places of its neighbours: its
  * oldest session goes. */
@@ -201,7 +206,7 @@ static void make_session_room(struct gw_ingress *ingress, struct gw_str device) 
     struct session *oldest = NULL;
     for (size_t i = 0; i < ingress->sessions.count; i++) {
         struct session *session = &ingress->sessions.all[i];
-        if (!session->is_used || !gw_str_eq(session_device(session), device)) {
+        if (!is_alive(session) || !gw_str_eq(session_device(session), device)) {
             continue;
         }
         count++;

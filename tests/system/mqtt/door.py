@@ -35,7 +35,7 @@ class Door:
             peer.close()
         self._peers.clear()
         if self.rig.collectd.running:
-            wait_until(lambda: self.connections() == 0, 10, "the connections are gone")
+            wait_until(lambda: self.connections() == 0, 30, "the connections are gone")
 
     # -- clients
 
@@ -99,7 +99,7 @@ class Door:
 
     def wait_counter(self, name, value):
         """Until a counter has got there; it may not pass it."""
-        wait_until(lambda: self.counter(name) >= value, 15, f"front.{name} reaches {value}")
+        wait_until(lambda: self.counter(name) >= value, 30, f"front.{name} reaches {value}")
         assert self.counter(name) == value
 
 

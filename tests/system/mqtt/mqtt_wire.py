@@ -29,6 +29,18 @@ PROPERTIES = {
     42: ("shared_available", "u8"),
 }
 IDS = {name: number for number, (name, _) in PROPERTIES.items()}
+# Codes a server may send, of the tables of both versions.
+CODES_V3 = {CONNACK: range(6), SUBACK: (0, 1, 2, 0x80)}
+CODES_V5 = {
+    CONNACK: (0, *range(0x80, 0x8B), 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F),
+    PUBACK: (0, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99),
+    PUBREL: (0, 0x92), PUBCOMP: (0, 0x92),
+    SUBACK: (0, 1, 2, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2),
+    UNSUBACK: (0, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91),
+    DISCONNECT: (0, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x90,
+                 *range(0x93, 0xA3)),
+}
+CODES_V5[PUBREC] = CODES_V5[PUBACK]
 _FIXED = {"u8": ">B", "u16": ">H", "u32": ">I"}
 
 
@@ -222,6 +234,9 @@ class Packet:
         takers.get(self.kind, self._ack)(version)
         assert self.flags == (2 if self.kind == PUBREL else self.flags
                               if self.kind == PUBLISH else 0), "reserved flags"
+        allowed = (CODES_V5 if version == V5 else CODES_V3).get(self.kind)
+        for code in self.codes + ([] if self.reason is None else [self.reason]):
+            assert allowed is None or code in allowed, f"0x{code:02x} in a packet {self.kind}"
 
     def _connack(self, version):
         assert self.body[0] in (0, 1), "reserved bits of the acknowledge flags"
@@ -273,7 +288,7 @@ class Packet:
 class Peer:
     """A connection of a client that may do anything."""
 
-    def __init__(self, port, version=V3, context=None, seconds=10.0, address="127.0.0.1"):
+    def __init__(self, port, version=V3, context=None, seconds=30.0, address="127.0.0.1"):
         self.version, self.seconds = version, seconds
         self.received = bytearray()
         self.connack = None

@@ -267,7 +267,8 @@ def test_connack_of_version_5_tells_what_this_server_does_not_do(door, name):
     assert not props["subscription_id_available"]
     assert props.get("topic_alias_maximum", 0) == 0
     for absent in ("response_information", "auth_method", "reason_string", "user",
-                   "server_keep_alive", "assigned_client_id", "session_expiry"):
+                   "server_keep_alive", "assigned_client_id", "session_expiry",
+                   "retain_available"):
         assert absent not in props
 
 
@@ -304,7 +305,7 @@ def test_authentication_methods_are_refused(door, name):
     assert refused(door, V5, packet) == 0x82
 
 
-@v5("3.15.1-1", "4.12.0-7")
+@v5("3.15.1-1", "4.12.0-7", "4.12.1-2")
 def test_an_auth_packet_ends_the_connection(door, version, name):
     for flags in (0, 1):
         peer = door.connect(version, name)
@@ -317,13 +318,13 @@ def test_an_auth_packet_ends_the_connection(door, version, name):
 @v3("3.1.2-24")
 @v5("3.1.2-22", "3.2.2-22")
 def test_silence_of_one_and_a_half_keep_alives_ends_the_connection(door, version, name):
-    silent = door.connect(version, name, keep_alive=1)
+    silent = door.connect(version, name, keep_alive=2)
     started = time.monotonic()
     forever = door.connect(version, name + "0", keep_alive=0)
-    pinging = door.connect(version, name + "p", keep_alive=1)
-    publishing = door.connect(version, name + "q", keep_alive=1)
+    pinging = door.connect(version, name + "p", keep_alive=2)
+    publishing = door.connect(version, name + "q", keep_alive=2)
     ended = None
-    while ended is None and time.monotonic() < started + 10:
+    while ended is None and time.monotonic() < started + 20:
         pinging.ping()
         publishing.send(wire.publish(version, topic(), code(), 0))
         try:
@@ -332,7 +333,7 @@ def test_silence_of_one_and_a_half_keep_alives_ends_the_connection(door, version
             ended = time.monotonic() - started
         except AssertionError:
             pass
-    assert ended is not None and ended >= 1.5
+    assert ended is not None and ended >= 2.9
     for peer in (pinging, publishing, forever):
         peer.ping()
 

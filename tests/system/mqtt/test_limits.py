@@ -158,18 +158,18 @@ def test_a_flood_slows_its_sender_and_nobody_else(make_door):
     """By order, not by time: while the flood is read slowly, a neighbour gets through
     hundreds of messages one by one."""
     door = make_door(devices={"scanner-1": "text", "scanner-2": "text"}, changes={"devices": [
-        {**device("scanner-1", "text"), "max_per_second": 50}, device("scanner-2", "text")]})
+        {**device("scanner-1", "text"), "max_per_second": 25}, device("scanner-2", "text")]})
     flood, neighbour = door.connect(V3, "flood"), door.connect(V3, "calm", device="scanner-2")
     flooded = codes(200)
     flood.send(*[wire.publish(V3, topic(), text, 1, number)
                  for number, text in enumerate(flooded, 1)], wire.pingreq())
-    texts = codes(300)
+    texts = codes(150)
     for number, text in enumerate(texts, 1):
         neighbour.send(wire.publish(V3, topic("scanner-2"), text, 1, number))
         neighbour.expect(PUBACK, number)
     status = door.rig.status()["counters"]
     assert status["front.over_rate"] > 0
-    assert status["front.received"] < 500, "the flood was not taken as fast as it came"
+    assert status["front.received"] < 350, "the flood was not taken as fast as it came"
     assert "device_rate_limited" in door.rig.issues("collectd")
     answers = [flood.packet(seconds=15) for _ in range(201)]
     assert sum(answer.kind == wire.PINGRESP for answer in answers) == 1
@@ -180,6 +180,18 @@ def test_a_flood_slows_its_sender_and_nobody_else(make_door):
 
 
 # ---- a full store ----
+
+def answered(door, peer, number):
+    """Whether the PUBACK came; if not, the gateway says that it withholds it."""
+    for _ in range(300):
+        try:
+            peer.expect(PUBACK, number, seconds=0.1)
+            return True
+        except AssertionError:
+            if door.counter("withheld") > 0:
+                return False
+    raise AssertionError("neither answered nor withheld")
+
 
 @v3("4.8.0-2", "4.3.2-2", "3.12.4-1")
 @v5("4.3.2-4", "4.9.0-3")
@@ -194,12 +206,11 @@ def test_a_full_store_withholds_pubacks_answers_pings_and_loses_nothing(make_doo
         number += 1
         text = f"{code()}-{padding}"
         peer.send(wire.publish(version, topic(), text, 1, number))
-        try:
-            peer.expect(PUBACK, number, seconds=1.0)
+        if answered(door, peer, number):
             acked.append(text)
-        except AssertionError:
+        else:
             waiting[number] = text
-    assert len(acked) > 20 and door.counter("withheld") > 0, "the store was filled"
+    assert len(acked) > 20, "the store was filled"
     for _ in range(3):
         number += 1
         waiting[number] = f"{code()}-{padding}"

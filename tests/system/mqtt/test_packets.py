@@ -72,6 +72,18 @@ def test_ping(door, version, name):
     peer.send(wire.packet(wire.PINGREQ, b"x")).expect_closed(0x81)
 
 
+def test_websocket_is_not_spoken(door, version):
+    """Closed at once; not even a hint that this could be spoken to in another way."""
+    stored = door.counter("stored")
+    lines = ["GET /mqtt HTTP/1.1", f"Host: 127.0.0.1:{door.rig.front_port}", "Upgrade: websocket",
+             "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+             "Sec-WebSocket-Protocol: mqtt", "Sec-WebSocket-Version: 13", "", ""]
+    for count in (1, len(lines)):
+        peer = door.peer(version).send("\r\n".join(lines[:count]).encode())
+        assert not peer.packets_until_closed()
+    assert door.counter("stored") == stored
+
+
 # ---- packets that are cut or too long ----
 
 @v3("4.8.0-1")

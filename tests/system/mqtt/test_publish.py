@@ -20,8 +20,8 @@ def test_qos_1_is_acknowledged_with_its_identifier_and_stored(door, version, nam
     door.assert_each_once(texts)
 
 
-@v3("3.3.4-1", "2.3.1-5", "4.3.1-1")
-@v5("3.3.4-1", "2.2.1-2", "4.3.1-1")
+@v3("3.3.4-1", "2.3.1-5")
+@v5("3.3.4-1", "2.2.1-2")
 def test_qos_0_has_no_identifier_and_no_answer_and_is_stored(door, version, name):
     peer = door.connect(version, name)
     text = code()
@@ -40,6 +40,7 @@ def test_pubacks_come_in_the_order_of_publish(door, version, name):
     door.assert_each_once(texts)
 
 
+@v5("3.4.2-1")
 def test_pubacks_of_known_foreign_and_hostile_messages_keep_the_order(door, version, name):
     peer = door.connect(version, name)
     packets = []
@@ -48,7 +49,11 @@ def test_pubacks_of_known_foreign_and_hostile_messages_keep_the_order(door, vers
         payload = code() if number % 5 else b"\xff\xfe\0"
         packets.append(wire.publish(version, where, payload, 1, number))
     peer.send(*packets)
-    assert [peer.expect(PUBACK).packet_id for _ in packets] == list(range(1, 100))
+    answers = [peer.expect(PUBACK) for _ in packets]
+    assert [answer.packet_id for answer in answers] == list(range(1, 100))
+    reasons = [answer.reason for answer in answers]
+    assert reasons == [0 if version == V3 else 0x87 if not n % 3 else 0x99 if not n % 5 else 0
+                       for n in range(1, 100)]
 
 
 @v3("2.3.1-1")
@@ -132,8 +137,8 @@ def test_a_topic_the_device_may_not_use_is_acknowledged_and_kept_apart(door, ver
     assert len(door.quarantined(text)) == 2
 
 
-@v3("4.5.0-1", "3.3.1-5", "3.3.1-12")
-@v5("4.5.0-1", "3.3.1-5", "3.3.1-8", "3.8.3-3")
+@v3("3.3.1-12")
+@v5("3.3.1-8")
 def test_what_can_be_subscribed_to_cannot_be_published_to(door, version, name):
     """So no message of a device ever matches a subscription."""
     filters = ["gangway/scanner-1/receipt", "gangway/scanner-1/command"]
@@ -154,7 +159,7 @@ def test_what_can_be_subscribed_to_cannot_be_published_to(door, version, name):
 
 # ---- redeliveries ----
 
-@v3("4.3.2-2", "2.3.1-2")
+@v3("4.3.2-2")
 @v5("4.3.2-5")
 def test_an_identifier_that_was_acknowledged_is_a_new_message_the_next_time(door, version, name):
     peer = door.connect(version, name)
@@ -186,8 +191,8 @@ def test_dup_without_proof_is_stored_and_marked(door, version, name):
     assert [event.get("possibleduplicate", False) for event in door.held(text)] == [False, True]
 
 
-@v3("4.3.2-2", "3.3.1-1")
-@v5("4.3.2-4", "3.3.1-1")
+@v3("4.3.2-2")
+@v5("4.3.2-4", "4.3.2-5")
 def test_a_redelivery_that_is_proven_is_acknowledged_and_stored_once(door, version, name):
     """Deliberately more than the statement asks for: after twenty identifiers that counted
     up, beyond what the client may have in flight, DUP with the same identifier and content
@@ -218,19 +223,34 @@ def test_dup_of_what_never_arrived_is_stored(door, version, name):
 
 # ---- retain, flow ----
 
-@v3("3.3.1-5", "3.3.1-10", "3.3.1-11", "3.3.1-7")
-@v5("3.3.1-5", "3.3.1-6", "3.3.1-7")
+@v3("3.3.1-10", "3.3.1-11")
+@v5("3.3.1-6", "3.3.1-7")
 def test_retain_changes_nothing_for_the_event_and_nothing_is_sent_to_anybody(door, version, name):
+    listener = door.persistent(version, name + "l")
+    own = [f"gangway/scanner-1/{last}" for last in ("receipt", "command")]
+    listener.send(wire.subscribe(version, 1, *[(text, 0) for text in own]))
+    assert listener.expect(wire.SUBACK).codes == [0, 0]
     peer = door.connect(version, name)
     texts = codes(2)
     peer.send(wire.publish(version, topic(), texts[0], 1, 1, retain=True)).expect(PUBACK, 1)
     peer.send(wire.publish(version, topic(), texts[1], 0, retain=True))
     peer.send(wire.publish(version, topic(), b"", 1, 2, retain=True)).expect(PUBACK, 2)
     peer.ping()
+    listener.ping()  # and no PUBLISH before its answer
     door.assert_each_once(texts)
+    # Nor for those who subscribe later: to what exists, and to what would match.
+    filters = own + [topic(), "gangway/#", "#"]
+    for late in (listener, door.connect(version, name + "n")):
+        late.send(wire.subscribe(version, 2, *[(text, 0) for text in filters]))
+        codes_ = late.expect(wire.SUBACK).codes
+        assert codes_[:2] == [0, 0] and all(each >= 0x80 for each in codes_[2:])
+        late.ping()
+    listener.close()
+    listener = door.persistent(version, name + "l")
+    listener.ping()
 
 
-@v5("3.3.4-7", "3.3.4-8", "4.9.0-3", "4.13.1-1")
+@v5("3.3.4-7", "4.13.1-1")
 def test_more_than_receive_maximum_in_flight_ends_the_connection(door, name):
     """In one write, so that none of them can be answered before the last one is there."""
     peer = door.connect(V5, name)
@@ -243,7 +263,7 @@ def test_more_than_receive_maximum_in_flight_ends_the_connection(door, name):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-@v5("3.3.4-8", "4.9.0-3")
+@v5("4.9.0-3")
 def test_receive_maximum_in_flight_is_fine(door, name):
     peer = door.connect(V5, name)
     most = peer.connack.props["receive_maximum"]
@@ -260,7 +280,7 @@ def test_version_3_has_no_receive_maximum_and_is_slowed_instead(door, name):
     assert [peer.expect(PUBACK).packet_id for _ in range(count)] == list(range(1, count + 1))
 
 
-@v5("3.2.2-17", "3.2.2-18", "3.3.2-8", "3.3.2-9", "3.3.2-12", "3.3.2-7")
+@v5("3.2.2-17", "3.2.2-18", "3.3.2-8", "3.3.2-9", "3.3.2-7", "4.13.1-1")
 @pytest.mark.parametrize("alias", [0, 1, 65535])
 @pytest.mark.parametrize("where", ["", "gangway/scanner-1/scan"])
 def test_topic_aliases_are_refused(door, name, alias, where):
@@ -276,7 +296,7 @@ def test_a_subscription_identifier_in_publish_is_refused(door, name):
     peer.expect_closed(0x82)
 
 
-@v5("3.3.2-5", "3.3.2-13", "3.3.2-19")
+@v5("3.3.2-13", "3.3.2-19")
 def test_properties_of_a_message_are_taken(door, name):
     peer = door.connect(V5, name)
     text = code()

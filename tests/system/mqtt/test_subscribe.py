@@ -44,20 +44,20 @@ def test_each_filter_gets_its_code_in_order(door, version, name):
     assert answer.packet_id == 0x1234 and answer.codes == codes
 
 
-@v3("3.8.4-6", "3.3.2-3", "4.7.3-4")
-@v5("3.2.2-10", "3.8.4-8", "3.3.2-3", "2.2.2-1", "3.1.2-27", "4.7.3-4")
+@v3("3.8.4-6", "3.3.1-9", "3.3.2-3", "4.3.1-1", "2.3.1-5")
+@v5("3.2.2-10", "3.8.4-8", "3.3.2-3", "2.2.2-1", "4.3.1-1", "2.2.1-2")
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_whatever_qos_is_asked_for_messages_come_with_qos_0(door, version, name, qos):
     peer = door.connect(version, name)
     assert subscribe(peer, (RECEIPT, qos)) == [0]
-    peer.send(wire.publish(version, topic(), code(), 1, 7)).expect(PUBACK, 7)
+    peer.send(wire.publish(version, topic(), code(), 1, 7, retain=True)).expect(PUBACK, 7)
     receipt = peer.expect(PUBLISH)
     assert receipt.flags == 0 and receipt.topic == RECEIPT and receipt.packet_id is None
     assert receipt.props == {}
     assert json.loads(receipt.payload) == {"packetid": 7, "result": "stored"}
 
 
-@v3("3.8.3-1", "3.8.3-4", "3.10.3-1")
+@v3("3.8.3-4")
 @v5("3.8.3-5")
 @pytest.mark.parametrize("options", [0x03, 0x04, 0x08, 0x10, 0x20, 0x30, 0x40, 0x80, 0xC0])
 def test_reserved_bits_of_the_options_end_the_connection(door, version, name, options):
@@ -138,8 +138,43 @@ def test_filters_that_are_cut_end_the_connection(door, version, name):
 def test_no_filter_with_a_wildcard_is_taken_right_or_wrong(door, version, name, wild):
     peer = door.connect(version, name)
     assert subscribe(peer, wild)[0] >= 0x80
-    peer.send(wire.publish(version, topic(), code(), 1, 1)).expect(PUBACK, 1)
+    for number, where in enumerate((topic(), "$SYS/x", "a/b"), 1):
+        peer.send(wire.publish(version, where, code(), 1, number)).expect(PUBACK, number)
     peer.ping()  # and no PUBLISH before its answer
+
+
+@v5("3.8.3-3")
+@pytest.mark.parametrize("options", [0x04, 0x08, 0x10, 0x20, 0x2C],
+                         ids=["no-local", "as-published", "retain-handling-1",
+                              "retain-handling-2", "several"])
+def test_options_of_a_subscription_change_nothing(door, name, options):
+    """Nothing is retained and nothing of a client is forwarded: no local, retain as
+    published and retain handling have nothing to work on."""
+    peer = door.connect(V5, name)
+    peer.send(wire.publish(V5, topic(), code(), 1, 1, retain=True)).expect(PUBACK, 1)
+    for packet_id in (2, 3):  # a new subscription, then one that is there already
+        assert subscribe(peer, (COMMAND, options), packet_id=packet_id) == [0]
+        peer.ping()  # nothing was retained
+    for number, where in enumerate((topic(), COMMAND), 4):
+        peer.send(wire.publish(V5, where, code(), 1, number)).expect(PUBACK, number)
+    peer.ping()  # nothing of its own
+    assert command(door, "on") == 1
+    assert peer.expect(PUBLISH).flags == 0
+
+
+@v5("3.1.2-26", "3.1.2-27", "3.3.2-11")
+@pytest.mark.parametrize("maximum", [None, 0, 1, 65535])
+def test_no_topic_alias_is_sent(door, name, maximum):
+    props = None if maximum is None else {"topic_alias_maximum": maximum}
+    peer = door.connect(V5, name, props=props)
+    assert subscribe(peer, RECEIPT, COMMAND) == [0, 0]
+    for number in range(1, 4):
+        peer.send(wire.publish(V5, topic(), code(), 1, number)).expect(PUBACK, number)
+        receipt = peer.expect(PUBLISH)
+        assert command(door, "on") == 1
+        order = peer.expect(PUBLISH)
+        assert (receipt.topic, receipt.props) == (RECEIPT, {})
+        assert (order.topic, order.props) == (COMMAND, {})
 
 
 @v5("4.13.1-1")
@@ -200,11 +235,18 @@ def test_a_message_larger_than_the_client_takes_is_left_out(door, name):
     peer.ping()
 
 
-@v5("3.1.2-29")
-def test_no_reason_strings_and_user_properties_for_anybody(door, name):
-    peer = door.connect(V5, name, props={"request_problem": 0})
+@v5("3.1.2-29", "3.4.2-2", "3.4.2-3", "3.7.2-2", "3.7.2-3", "3.9.2-1", "3.9.2-2", "3.11.2-1",
+    "3.11.2-2", "3.14.2-2", "3.14.2-3", "3.14.2-4")
+@pytest.mark.parametrize("props", [{"request_problem": 0}, {}, {"maximum_packet": 64},
+                                   {"session_expiry": 600, "maximum_packet": 1 << 20}],
+                         ids=["not-wanted", "wanted", "small", "large"])
+def test_no_reason_strings_and_user_properties_for_anybody(door, name, props):
+    """So they never make a packet larger than its client takes."""
+    peer = door.connect(V5, name, props=props)
     peer.send(wire.subscribe(V5, 1, ("#", 0)))
     assert peer.expect(SUBACK).props == {}
+    peer.send(wire.unsubscribe(V5, 1, "#"))
+    assert peer.expect(UNSUBACK).props == {}
     peer.send(wire.publish(V5, "foreign", b"x", 1, 1))
     assert peer.expect(PUBACK).props == {}
     peer.send(wire.ack(wire.PUBREL, 5))
@@ -220,7 +262,8 @@ def test_receive_maximum_of_the_client_holds_nothing_up(door, name):
     subscribe(peer, COMMAND)
     for number in range(5):
         assert command(door, f"c{number}") == 1
-    assert [peer.expect(PUBLISH).payload for _ in range(5)] == [b"c%d" % n for n in range(5)]
+    got = [peer.expect(PUBLISH) for _ in range(5)]
+    assert [(each.payload, each.flags) for each in got] == [(b"c%d" % n, 0) for n in range(5)]
 
 
 def test_commands_go_to_the_device_that_is_meant(door, version, name):

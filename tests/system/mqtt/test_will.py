@@ -38,14 +38,23 @@ def test_a_connection_that_breaks_fires_the_will_once(door, version, name, way):
     no_will_follows(door, wills + 1)
 
 
-@v3("3.1.2-8", "3.1.2-9")
-@v5("3.1.2-8", "3.1.2-9")
-def test_a_will_becomes_an_event_of_its_device(door, version, name):
+@v3("3.1.2-8", "3.1.2-9", "3.1.2-16")
+@v5("3.1.2-8", "3.1.2-9", "3.1.2-14")
+@pytest.mark.parametrize("retain", [False, True], ids=["", "retain"])
+def test_a_will_becomes_an_event_of_its_device(door, version, name, retain):
+    """And nothing else: nobody gets it, now or later."""
     held = len(door.rig.events("device.condition"))
-    willing(door, version, name, payload="battery dead", qos=1, retain=True).reset()
+    filters = ["gangway/scanner-1/receipt", "gangway/scanner-1/command", topic(rest="status")]
+    listeners = [door.connect(version, name + "l")]
+    willing(door, version, name, payload="battery dead", qos=1, retain=retain).reset()
     events = wait_until(lambda: door.rig.events("device.condition")[held:], 20,
                         "the centre holds the will", every=0.1)
     assert [event["device"] for event in events] == ["scanner-1"]
+    listeners.append(door.connect(version, name + "n"))
+    for listener in listeners:
+        listener.send(wire.subscribe(version, 1, *[(text, 0) for text in filters]))
+        assert listener.expect(wire.SUBACK).codes == [0, 0, 0x80 if version == V3 else 0x87]
+        listener.ping()  # and no PUBLISH before its answer
 
 
 @v3("3.1.2-8", "4.8.0-1")
@@ -119,11 +128,11 @@ def test_a_delayed_will_fires_after_its_delay(door, name):
 @v5("3.1.3-9", "3.1.2-8")
 def test_a_delayed_will_does_not_fire_if_the_device_comes_back(door, name):
     wills = door.counter("wills")
-    willing(door, V5, name, delay=1, expiry=600).reset()
+    willing(door, V5, name, delay=3, expiry=600).reset()
     wait_until(lambda: door.connections() == 0, 5, "it has gone")
     peer = door.persistent(V5, name)
     assert peer.connack.session_present
-    time.sleep(1.5)  # longer than its delay: only waiting shows that nothing happens
+    time.sleep(3.5)  # longer than its delay: only waiting shows that nothing happens
     no_will_follows(door, wills)
 
 

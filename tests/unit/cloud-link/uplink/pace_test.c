@@ -14,23 +14,31 @@
 /* The largest random number: delays at the upper end. */
 #define HIGH UINT64_MAX
 
+static void init(struct gw_pace *pace, int64_t now_mono_ms, uint32_t first_jitter_ms,
+                 uint32_t rate, uint64_t random) {
+    struct gw_pace_limits limits = {.first_jitter_ms = first_jitter_ms,
+                                    .retry_max_ms = GW_BACKOFF_CAP_MS,
+                                    .max_events_per_second = rate};
+    gw_pace_init(pace, now_mono_ms, &limits, random);
+}
+
 static void the_first_attempt_of_a_process_is_spread(void **state) {
     (void) state;
     struct gw_pace pace;
-    gw_pace_init(&pace, T0, 60000, 0, HIGH);
+    init(&pace, T0, 60000, 0, HIGH);
     assert_int_equal(pace.not_before_mono_ms, T0 + 60000);
     assert_false(gw_pace_may_send(&pace, T0 + 59999, 0));
     assert_true(gw_pace_may_send(&pace, T0 + 60000, 0));
-    gw_pace_init(&pace, T0, 60000, 0, 0);
+    init(&pace, T0, 60000, 0, 0);
     assert_true(gw_pace_may_send(&pace, T0, 0));
-    gw_pace_init(&pace, T0, 0, 0, HIGH);
+    init(&pace, T0, 0, 0, HIGH);
     assert_true(gw_pace_may_send(&pace, T0, 0));
 }
 
 static void only_one_request_asks_whether_it_is_over(void **state) {
     (void) state;
     struct gw_pace pace;
-    gw_pace_init(&pace, T0, 0, 0, 0);
+    init(&pace, T0, 0, 0, 0);
     assert_false(gw_pace_may_send(&pace, T0, 1));
     gw_pace_succeed(&pace, T0);
     assert_true(gw_pace_may_send(&pace, T0, 3));
@@ -42,7 +50,7 @@ static void only_one_request_asks_whether_it_is_over(void **state) {
 static void delays_grow_to_their_cap_and_start_over_after_success(void **state) {
     (void) state;
     struct gw_pace pace;
-    gw_pace_init(&pace, T0, 0, 0, 0);
+    init(&pace, T0, 0, 0, 0);
     uint32_t last = 0;
     for (int i = 0; i < 10; i++) {
         gw_pace_fail(&pace, T0, 0, HIGH);
@@ -55,10 +63,23 @@ static void delays_grow_to_their_cap_and_start_over_after_success(void **state) 
     assert_int_equal(pace.delay_ms, 3 * GW_BACKOFF_BASE_MS);
 }
 
+static void the_longest_delay_is_configured(void **state) {
+    (void) state;
+    struct gw_pace pace;
+    struct gw_pace_limits limits = {.retry_max_ms = 1000};
+    gw_pace_init(&pace, T0, &limits, 0);
+    for (int i = 0; i < 10; i++) {
+        gw_pace_fail(&pace, T0, 0, HIGH);
+        assert_in_range(pace.delay_ms, GW_BACKOFF_BASE_MS, 1000);
+        assert_true(gw_pace_may_send(&pace, T0 + 1000, 0));
+    }
+    assert_int_equal(pace.delay_ms, 1000);
+}
+
 static void attempts_in_a_long_outage_are_spread_further(void **state) {
     (void) state;
     struct gw_pace pace;
-    gw_pace_init(&pace, T0, 30000, 0, 0);
+    init(&pace, T0, 30000, 0, 0);
     gw_pace_fail(&pace, T0 + GW_PACE_LONG_OUTAGE_MS, 0, HIGH);
     assert_int_equal(pace.not_before_mono_ms, T0 + GW_PACE_LONG_OUTAGE_MS + pace.delay_ms);
     gw_pace_fail(&pace, T0 + GW_PACE_LONG_OUTAGE_MS + 1, 0, HIGH);
@@ -69,7 +90,7 @@ static void attempts_in_a_long_outage_are_spread_further(void **state) {
 static void retry_after_holds_whatever_another_class_hears(void **state) {
     (void) state;
     struct gw_pace pace;
-    gw_pace_init(&pace, 0, 0, 0, 0);
+    init(&pace, 0, 0, 0, 0);
     gw_pace_fail(&pace, 1000, 60000, 1);
     gw_pace_succeed(&pace, 1500);
     assert_false(gw_pace_may_send(&pace, 60900, 0));
@@ -81,7 +102,7 @@ static void retry_after_holds_whatever_another_class_hears(void **state) {
 static void retry_after_is_a_least_delay(void **state) {
     (void) state;
     struct gw_pace pace;
-    gw_pace_init(&pace, T0, 0, 0, 0);
+    init(&pace, T0, 0, 0, 0);
     gw_pace_fail(&pace, T0, 120000, 0);
     assert_true(pace.not_before_mono_ms >= T0 + 120000);
     gw_pace_fail(&pace, T0, UINT64_MAX, 0);
@@ -92,7 +113,7 @@ static void retry_after_is_a_least_delay(void **state) {
 static void a_stopped_sink_is_probed_slowly(void **state) {
     (void) state;
     struct gw_pace pace;
-    gw_pace_init(&pace, T0, 0, 0, 0);
+    init(&pace, T0, 0, 0, 0);
     gw_pace_stop(&pace, T0, 0, 0);
     assert_int_equal(pace.not_before_mono_ms, T0 + GW_BACKOFF_PROBE_BASE_MS);
     for (int i = 0; i < 5; i++) {
@@ -107,7 +128,7 @@ static void without_a_rate_there_is_no_limit(void **state) {
     (void) state;
     struct gw_pace pace;
     int64_t when = 0;
-    gw_pace_init(&pace, T0, 0, 0, 0);
+    init(&pace, T0, 0, 0, 0);
     assert_int_equal(gw_pace_allowance(&pace, T0, 100000, &when), UINT64_MAX);
     gw_pace_credit(&pace, 50, 0);
     assert_int_equal(gw_pace_allowance(&pace, T0, 100000, &when), 50);
@@ -136,7 +157,7 @@ static uint64_t drain(struct gw_pace *pace, int64_t from, int64_t ms) {
 static void a_rate_bounds_the_drain(void **state) {
     (void) state;
     struct gw_pace pace;
-    gw_pace_init(&pace, T0, 0, 50, 0);
+    init(&pace, T0, 0, 50, 0);
     uint64_t sent = drain(&pace, T0, 10000);
     assert_in_range(sent, 500, 560);
 }
@@ -144,7 +165,7 @@ static void a_rate_bounds_the_drain(void **state) {
 static void the_smaller_of_two_rates_counts(void **state) {
     (void) state;
     struct gw_pace pace;
-    gw_pace_init(&pace, T0, 0, 50, 0);
+    init(&pace, T0, 0, 50, 0);
     gw_pace_credit(&pace, 0, 10);
     assert_in_range(drain(&pace, T0, 10000), 90, 115);
     gw_pace_credit(&pace, 0, 1000);
@@ -156,7 +177,7 @@ static void a_single_live_event_does_not_wait_for_a_full_quarter(void **state) {
     (void) state;
     struct gw_pace pace;
     int64_t when = 0;
-    gw_pace_init(&pace, T0, 0, 100, 0);
+    init(&pace, T0, 0, 100, 0);
     assert_int_equal(gw_pace_allowance(&pace, T0, 100, &when), 100);
     gw_pace_spend(&pace, 100);
     assert_int_equal(gw_pace_allowance(&pace, T0, 1, &when), 0);
@@ -214,6 +235,7 @@ int main(void) {
         cmocka_unit_test(the_first_attempt_of_a_process_is_spread),
         cmocka_unit_test(only_one_request_asks_whether_it_is_over),
         cmocka_unit_test(delays_grow_to_their_cap_and_start_over_after_success),
+        cmocka_unit_test(the_longest_delay_is_configured),
         cmocka_unit_test(attempts_in_a_long_outage_are_spread_further),
         cmocka_unit_test(retry_after_is_a_least_delay),
         cmocka_unit_test(retry_after_holds_whatever_another_class_hears),

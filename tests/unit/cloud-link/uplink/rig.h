@@ -88,6 +88,7 @@ static void rig_prepare(struct rig *rig) {
         .batch_kib = 256,
         .batch_kib_max = 4096,
         .request_timeout_ms = 30000,
+        .retry_max_ms = 60000,
         .no_progress_s = 300,
         .dead_letters_per_hour = 100,
     };

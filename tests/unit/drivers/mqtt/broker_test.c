@@ -248,6 +248,7 @@ static void connect_broker(struct rig *rig) {
     struct gw_broker_figures figures;
     gw_broker_get_figures(rig->broker, &figures);
     assert_int_equal(figures.state, GW_BROKER_CONNECTED);
+    assert_true(figures.is_subscribed);
     assert_int_equal(figures.uncommitted, 0);
 }
 
@@ -285,6 +286,18 @@ static void nothing_is_acknowledged_before_the_commit(void **state) {
     assert_int_equal(rig->tiny.acked_count, 2);
     assert_int_equal(rig->tiny.acked[0], 1);
     assert_int_equal(rig->tiny.acked[1], 2);
+}
+
+static void what_the_broker_has_not_answered_is_not_subscribed(void **state) {
+    struct rig *rig = *state;
+    for (int i = 0; i < 10; i++) {
+        turn(rig); /* without the commit that SUBSCRIBE waits for */
+    }
+    struct gw_broker_figures figures;
+    gw_broker_get_figures(rig->broker, &figures);
+    assert_int_equal(figures.state, GW_BROKER_CONNECTED);
+    assert_false(figures.is_subscribed);
+    connect_broker(rig);
 }
 
 static void a_failed_commit_is_never_acknowledged(void **state) {
@@ -657,6 +670,7 @@ static void whatever_fails_nothing_acknowledged_is_missing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(nothing_is_acknowledged_before_the_commit),
+        RIG_TEST(what_the_broker_has_not_answered_is_not_subscribed),
         RIG_TEST(a_failed_commit_is_never_acknowledged),
         RIG_TEST(only_what_was_committed_before_the_failure_is_known),
         RIG_TEST(a_full_queue_withholds_everything_read_on_the_connection),

@@ -335,6 +335,30 @@ static void endless_new_client_ids_take_no_place_of_another_device(void **state)
     door_close_client(&other);
 }
 
+/* What was ended waits for the next sweep; meanwhile it is not the oldest any more. */
+static void not_even_faster_than_sessions_are_swept(void **state) {
+    struct door_rig *rig = *state;
+    struct door_client client, other;
+    rig->config.max_connections_per_device = 4;
+    for (size_t i = 0; i < 2 * rig->ingress->sessions.count + 9; i++) {
+        char id[32];
+        (void) snprintf(id, sizeof id, "id-%zu", i);
+        rig->fake->state_count = rig->fake->kept_count = 1; /* room in the fake */
+        rig->fake->committed = 0;
+        door_connect(rig, &client, gw_str_from_cstr(id), DOOR_KEPT);
+        door_close_client(&client);
+        door_turn(rig);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < rig->ingress->sessions.count; i++) {
+        const struct session *session = &rig->ingress->sessions.all[i];
+        kept += session->is_used && session->is_stored;
+    }
+    assert_int_equal(kept, 8);
+    door_connect(rig, &other, GW_STR("new"), DOOR_KEPT | DOOR_S2);
+    door_close_client(&other);
+}
+
 /* ---- wills ---- */
 
 static size_t count_wills(const struct door_rig *rig) {
@@ -490,6 +514,7 @@ int main(void) {
         RIG_TEST(a_second_connection_takes_the_session_over),
         RIG_TEST(one_client_id_of_two_devices_is_two_sessions),
         RIG_TEST(endless_new_client_ids_take_no_place_of_another_device),
+        RIG_TEST(not_even_faster_than_sessions_are_swept),
         RIG_TEST(a_lost_connection_tells_its_will),
         RIG_TEST(an_orderly_disconnect_drops_the_will_and_another_does_not),
         RIG_TEST(a_will_waits_its_delay_and_is_dropped_when_the_client_comes_back),
