@@ -4,6 +4,9 @@
 #include "drivers/modbus/poller_internal.h"
 #include "firmware/base/cleanup.h"
 
+/* How long a probe waits for a gap between the reads. */
+#define PATIENCE_MS 3000
+
 static const struct gw_backoff_limits bus_limits = {.base_ms = 500, .cap_ms = 30000};
 
 GW_DEFINE_CLEANUP(struct gw_poller *, gw_poller_close, closep)
@@ -147,39 +150,62 @@ void poller_recover(struct gw_poller *poller, enum gw_err err, bool was_probe) {
 
 /* ---- what next ---- */
 
-/* When the block may be read, and whether that is said by the budget for the dead:
- * then the one that has waited longest goes first. */
-static int64_t due_of(struct gw_poller *poller, const struct poller_block *block,
-                      int64_t *ret_wish_mono_ms) {
-    const struct poller_unit *unit = poller_unit_of(poller, block);
-    int64_t wish_mono_ms =
-        block->fresh_mono_ms < block->due_mono_ms ? block->fresh_mono_ms : block->due_mono_ms;
-    if (block->retry_mono_ms > wish_mono_ms) {
-        wish_mono_ms = block->retry_mono_ms;
-    }
-    if (unit->retry_mono_ms > wish_mono_ms) {
-        wish_mono_ms = unit->retry_mono_ms;
-    }
-    *ret_wish_mono_ms = wish_mono_ms;
-    bool is_probe = unit->is_probed || block->silences >= POLLER_FAILURES_TO_DOWN;
-    return is_probe && poller->probe_free_mono_ms > wish_mono_ms ? poller->probe_free_mono_ms
-                                                                 : wish_mono_ms;
+/* Of the blocks that wait for their turn, or of those that are probes. */
+struct candidate {
+    struct poller_block *block; /* NULL = none */
+    int64_t due_mono_ms;        /* when it may be read */
+    int64_t wish_mono_ms;       /* when it wanted to be, whatever the budget says */
+};
+
+static int64_t later(int64_t a, int64_t b) {
+    return a > b ? a : b;
 }
 
-static struct poller_block *most_overdue(struct gw_poller *poller, int64_t *ret_due_mono_ms) {
-    struct poller_block *first = NULL;
-    int64_t earliest = GW_NEVER_MS, earliest_wish = GW_NEVER_MS;
+static struct candidate candidate_of(struct gw_poller *poller, struct poller_block *block,
+                                     bool is_probe) {
+    int64_t wish_mono_ms =
+        block->fresh_mono_ms < block->due_mono_ms ? block->fresh_mono_ms : block->due_mono_ms;
+    wish_mono_ms = later(wish_mono_ms, block->retry_mono_ms);
+    wish_mono_ms = later(wish_mono_ms, poller_unit_of(poller, block)->retry_mono_ms);
+    int64_t due_mono_ms =
+        is_probe ? later(wish_mono_ms, poller->probe_free_mono_ms) : wish_mono_ms;
+    return (struct candidate){block, due_mono_ms, wish_mono_ms};
+}
+
+/* Of two that the budget has made wait, the one that has waited longest. */
+static bool is_before(const struct candidate *a, const struct candidate *b) {
+    return a->due_mono_ms < b->due_mono_ms
+           || (a->due_mono_ms == b->due_mono_ms && a->wish_mono_ms < b->wish_mono_ms);
+}
+
+static void find_candidates(struct gw_poller *poller, struct candidate *ret_regular,
+                            struct candidate *ret_probe) {
+    *ret_regular = *ret_probe = (struct candidate){NULL, GW_NEVER_MS, GW_NEVER_MS};
     for (size_t i = 0; i < poller->block_count; i++) {
-        int64_t wish = 0;
-        int64_t due = due_of(poller, &poller->blocks[i], &wish);
-        if (due < earliest || (due == earliest && wish < earliest_wish)) {
-            earliest = due;
-            earliest_wish = wish;
-            first = &poller->blocks[i];
+        struct poller_block *block = &poller->blocks[i];
+        bool is_probe = poller_unit_of(poller, block)->is_probed
+                        || block->silences >= POLLER_FAILURES_TO_DOWN;
+        struct candidate candidate = candidate_of(poller, block, is_probe);
+        struct candidate *best = is_probe ? ret_probe : ret_regular;
+        if (is_before(&candidate, best)) {
+            *best = candidate;
         }
     }
-    *ret_due_mono_ms = earliest;
-    return first;
+}
+
+/* What to read next, and when. A probe that would make the next read late waits a
+ * while for a gap that is wide enough: on a slow bus there is one soon. */
+static struct poller_block *choose(struct gw_poller *poller, int64_t *ret_due_mono_ms) {
+    struct candidate regular, probe;
+    find_candidates(poller, &regular, &probe);
+    if (probe.block && regular.block) {
+        int64_t begin_mono_ms = later(probe.due_mono_ms, poller_now(poller));
+        bool fits = begin_mono_ms + poller->probe_cost_ms <= regular.due_mono_ms;
+        probe.due_mono_ms += fits ? 0 : PATIENCE_MS;
+    }
+    bool is_probe = probe.block && probe.due_mono_ms < regular.due_mono_ms;
+    *ret_due_mono_ms = is_probe ? probe.due_mono_ms : regular.due_mono_ms;
+    return is_probe ? probe.block : regular.block;
 }
 
 /* Connect or read, at most one of it; when there is something to do again. */
@@ -193,10 +219,10 @@ static int64_t act(struct gw_poller *poller) {
         poller_connect(poller);
         return poller->bus.is_connected ? now_mono_ms : poller->bus_retry_mono_ms;
     }
-    struct poller_block *block = most_overdue(poller, &due_mono_ms);
+    struct poller_block *block = choose(poller, &due_mono_ms);
     if (block && due_mono_ms <= now_mono_ms) {
         poller_read_block(poller, block);
-        (void) most_overdue(poller, &due_mono_ms);
+        (void) choose(poller, &due_mono_ms);
     }
     return poller->bus.is_connected ? due_mono_ms : poller->bus_retry_mono_ms;
 }

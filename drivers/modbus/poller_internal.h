@@ -74,6 +74,7 @@ struct gw_poller {
     int64_t bus_retry_mono_ms;
     /* what is spent */
     int64_t probe_free_mono_ms; /* no probe of a dead unit before */
+    int64_t probe_cost_ms;      /* what the last one took */
     int64_t busy_ms, dead_ms;   /* since window_mono_ms */
     int64_t window_mono_ms, figures_mono_ms;
     int64_t held_mono_ms; /* when the first held reading may be reported */

@@ -174,6 +174,7 @@ void poller_charge(struct gw_poller *poller, int64_t cost_ms) {
                                                             : GW_POLLER_DEAD_SHARE_PERCENT;
     int64_t free_mono_ms = poller_now(poller) + cost_ms * (100 - (int64_t) share) / share;
     poller->dead_ms += cost_ms;
+    poller->probe_cost_ms = cost_ms;
     if (free_mono_ms > poller->probe_free_mono_ms) {
         poller->probe_free_mono_ms = free_mono_ms;
     }

@@ -425,6 +425,29 @@ static void dead_units_take_their_share_of_the_bus_and_no_more(void **state) {
     assert_in_range(bus.load_percent, 2, 15);
 }
 
+/* Two living units are read each ten seconds: a probe of a second fits in between. */
+static void a_slow_bus_is_probed_between_its_reads(void **state) {
+    struct rig *rig = *state;
+    for (size_t i = 0; i < 3; i++) {
+        rig->points[i] = point_at((uint8_t) (1 + i), 0);
+        rig->points[i].period_ms = 10000;
+    }
+    rig->count = 3;
+    let_time_count(rig);
+    open_poller(rig);
+    live_for(rig, 60000);
+    rig->bus.is_silent[3] = true;
+    live_for(rig, 60000); /* until it is down: that took two time-outs */
+    unsigned before = rig->bus.reads_of[3];
+    live_for(rig, 40000000); /* until what was late then is forgotten */
+    assert_true(rig->bus.reads_of[3] - before > 1000);
+    for (size_t i = 0; i < 2; i++) {
+        struct gw_modbus_unit_condition condition;
+        gw_handover_get_unit(rig->handover, i, &condition);
+        assert_true(condition.lateness.max_ms <= 2);
+    }
+}
+
 static void a_share_can_be_smaller(void **state) {
     struct rig *rig = *state;
     rig->bus.is_silent[2] = true;
@@ -838,6 +861,7 @@ int main(void) {
         RIG_TEST(a_fault_of_the_device_is_its_points_alone),
         RIG_TEST(a_unit_that_never_answered_is_down_after_one_time_out),
         RIG_TEST(dead_units_take_their_share_of_the_bus_and_no_more),
+        RIG_TEST(a_slow_bus_is_probed_between_its_reads),
         RIG_TEST(a_share_can_be_smaller),
         RIG_TEST(a_unit_that_loses_every_second_frame_is_down),
         RIG_TEST(a_block_without_answer_does_not_take_its_unit_along),
