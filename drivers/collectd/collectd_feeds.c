@@ -2,6 +2,9 @@
 /* Scanners and scales that speak bytes: opened, closed, shown. */
 #include "drivers/collectd/collectd_internal.h"
 
+#include "drivers/profile/observe.h"
+#include "drivers/profile/profile.h"
+#include "firmware/base/cleanup.h"
 #include "firmware/base/log.h"
 
 static void on_refused(void *context, struct gw_str device, enum gw_flow_class class,
@@ -47,6 +50,62 @@ void gw_collectd_close_feeds(struct gw_collectd *collectd) {
     gw_feeds_close(collectd->feeds);
     collectd->feeds = NULL;
 }
+
+/* ---- the quarantine ---- */
+
+GW_DEFINE_CLEANUP(struct gw_observe_profile *, gw_observe_profile_close, profile_closep)
+
+/* "serial:scale-1": no MQTT topic, for no filter of a device matches the feed's. */
+static const struct gw_config_feed *find_feed(const struct gw_config *config,
+                                              struct gw_str topic) {
+    static const char *const transports[] = {
+        [GW_FEED_SERIAL] = "serial:",
+        [GW_FEED_HID] = "hid:",
+        [GW_FEED_TCP_CLIENT] = "tcp_client:",
+        [GW_FEED_TCP_SERVER] = "tcp_server:",
+    };
+    for (size_t i = 0; i < config->feed_count; i++) {
+        const struct gw_config_feed *feed = &config->feeds[i];
+        struct gw_str prefix = gw_str_from_cstr(transports[feed->transport]);
+        if (gw_str_starts_with(topic, prefix)
+            && gw_str_eq(gw_str_sub(topic, prefix.len, SIZE_MAX), gw_str_from_cstr(feed->id))) {
+            return feed;
+        }
+    }
+    return NULL;
+}
+
+enum gw_err gw_collectd_decode_feed_retry(struct gw_collectd *collectd,
+                                          const struct gw_broker_retry *retry,
+                                          struct gw_buf *reason,
+                                          struct gw_observation *ret_observation) {
+    const struct gw_config_feed *feed = find_feed(collectd->config, retry->topic);
+    if (!feed) {
+        return GW_ERR_NOENT;
+    }
+    if (retry->payload_len != retry->payload.len) {
+        gw_buf_printf(reason, "only %zu of %zu bytes were kept", retry->payload.len,
+                      retry->payload_len);
+        return GW_ERR_RANGE;
+    }
+    GW_CLEANUP(profile_closep) struct gw_observe_profile *profile = NULL;
+    enum gw_err err = gw_observe_profile_open(gw_profile_folder(), feed->profile, &profile);
+    if (err) {
+        return err;
+    }
+    const struct gw_config_device device = {.id = feed->id, .class = feed->class};
+    const struct gw_observe_input input = {
+        .device = &device,
+        .profile = profile,
+        .topic = retry->topic,
+        .payload = retry->payload,
+        .received_wall_ms = retry->received_wall_ms,
+    };
+    gw_buf_clear(&collectd->retry_storage);
+    return gw_observe_payload(&input, &collectd->retry_storage, reason, ret_observation);
+}
+
+/* ---- the snapshot ---- */
 
 static unsigned long long ull(uint64_t value) {
     return (unsigned long long) value;

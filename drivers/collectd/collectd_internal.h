@@ -173,6 +173,12 @@ enum gw_err gw_collectd_open_feeds(struct gw_collectd *collectd);
 void gw_collectd_close_feeds(struct gw_collectd *collectd);
 /* Append the member "buses" of the snapshot. */
 void gw_collectd_put_buses(const struct gw_collectd *collectd, struct gw_buf *buf);
+/* Decode again what a feed put into the quarantine under `topic`, with the profile it
+ * has today; as gw_broker_decode_retry. NOENT: no feed's. */
+enum gw_err gw_collectd_decode_feed_retry(struct gw_collectd *collectd,
+                                          const struct gw_broker_retry *retry,
+                                          struct gw_buf *reason,
+                                          struct gw_observation *ret_observation);
 /* Append the member "feeds" of the snapshot. */
 void gw_collectd_put_feeds(const struct gw_collectd *collectd, struct gw_buf *buf);
 

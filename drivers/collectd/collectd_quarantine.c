@@ -256,8 +256,12 @@ static enum gw_err store_again(const struct gw_collectd_request *request,
     struct gw_observation observation;
     gw_buf_clear(&collectd->data);
     gw_buf_clear(&collectd->answer);
-    enum gw_err err = gw_broker_decode_retry(&devices, &retry, &collectd->retry_storage,
-                                             &collectd->answer, &observation);
+    enum gw_err err =
+        gw_collectd_decode_feed_retry(collectd, &retry, &collectd->answer, &observation);
+    if (err == GW_ERR_NOENT) {
+        err = gw_broker_decode_retry(&devices, &retry, &collectd->retry_storage,
+                                     &collectd->answer, &observation);
+    }
     return err ? err : store_observed(request, &observation, entry, key, ret_stored);
 }
 

@@ -179,7 +179,7 @@ static enum gw_err submit(struct source *source, const struct gw_backlog_entry *
         .data = entry->text,
     };
     char topic[GW_EVENT_NAME_MAX_BYTES + 32];
-    int len = snprintf(topic, sizeof topic, "%s/%s", source->transport_name, source->device);
+    int len = snprintf(topic, sizeof topic, "%s:%s", source->transport_name, source->device);
     const struct gw_quarantine_entry undecodable = {
         .reason = entry->text,
         .topic = {topic, (size_t) len},

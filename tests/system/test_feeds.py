@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scanners and scales on serial lines and over TCP, in front of the whole gateway: what
 their own ledgers hold is what the centre holds."""
+import json
 import re
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 from feeds_rig import Floor, profile
 from gangway_rig import build_folder
+from rig_ipc import Refused
 from rig_process import wait_until
 
 
@@ -192,3 +194,38 @@ def test_a_scale_that_is_there_and_says_nothing_is_named(make_rig):
             assert rig.status()["feeds"][0]["state"] == "open"
     conditions = [event["device"] for event in rig.events("device.condition")]
     assert set(conditions) <= {"scale-1"}
+
+
+def test_what_was_not_understood_can_be_tried_again_with_a_better_profile(make_rig):
+    rig = make_rig(devices={})
+    path = rig.folder / "site.json"
+
+    def configure(revision, port, code, size):
+        path.write_text(json.dumps({
+            "name": "site", "title": "t", "kind": "scanner", "decode": "json",
+            "sources": ["none"], "json": {"code": code}, "framing": {"max_bytes": size}}))
+        rig.configure(revision=revision, feeds=[
+            {"id": "scanner-1", "profile": str(path), "transport": "tcp_client",
+             "address": "127.0.0.1", "port": port}])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        configure(1, listener.getsockname()[1], "/wrong", 64)
+        rig.start()
+        peer, _ = listener.accept()
+        with peer:
+            peer.sendall(b'{"code":"4006381333931"}\n' + b"x" * 100 + b"\n")
+            wait_until(lambda: len(rig.ask_daemon("collectd", "quarantine_list")["entries"]) == 2,
+                       20, "both are kept")
+        first, second = rig.ask_daemon("collectd", "quarantine_list")["entries"]
+        assert (first["device"], first["topic"]) == ("scanner-1", "tcp_client:scanner-1")
+        with pytest.raises(Refused, match="/wrong"):
+            rig.ask_daemon("collectd", "quarantine_retry", number=first["number"], actor="t")
+        configure(2, listener.getsockname()[1], "/code", 64)
+        rig.ask_daemon("collectd", "reload", actor="t")
+        answer = rig.ask_daemon("collectd", "quarantine_retry", number=first["number"], actor="t")
+        assert answer["events"] == 1
+        with pytest.raises(Refused, match="bytes were kept"):
+            rig.ask_daemon("collectd", "quarantine_retry", number=second["number"], actor="t")
+    wait_until(lambda: rig.events("scan.observed"), 20, "it is at the centre")
+    assert [event["raw"] for event in rig.events("scan.observed")] == ["4006381333931"]

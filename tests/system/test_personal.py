@@ -16,6 +16,7 @@ from feeds_rig import PROFILES
 from gangway_rig import build_folder, free_port
 from gangway_simulate.devices import new_client
 from gangway_simulate.lines import PtyLine, TcpCallLine
+from rig_ipc import Refused
 from rig_process import wait_until
 
 BADGES = ["EMP4711815", "EMP1230987"]
@@ -105,6 +106,9 @@ def test_a_badge_is_nowhere_but_its_hash_is_at_the_centre(make_rig):
     assert len(quarantine) >= 4
     assert {entry["reason"] for entry in quarantine} == {
         "withheld: it may hold a personal code", "longer than framing.max_bytes"}
+    for entry in quarantine:  # nothing is left to be tried again
+        with pytest.raises(Refused, match="bytes were kept|unknown topic"):
+            rig.ask_daemon("collectd", "quarantine_retry", number=entry["number"], actor="test")
     shown = [json.dumps(rig.status()), json.dumps(rig.status("linkd")), json.dumps(quarantine)]
     for arguments in (["status"], ["--json", "status"], ["quarantine", "list"]):
         answer = subprocess.run([build_folder() / "bin/gwctl", "--config", rig.config_path,
