@@ -152,6 +152,9 @@ enum gw_err gw_collectd_reload_parts(struct gw_collectd *collectd, struct gw_buf
         return err;
     }
     unsigned changed = gw_config_diff(collectd->config, fresh);
+    if (collectd->feeds && gw_feeds_profiles_have_changed(collectd->feeds)) {
+        changed |= GW_PART_FEEDS;
+    }
     struct gw_device_activity *activities = NULL;
     if (changed & GW_PART_DEVICES) {
         activities = gw_collectd_make_activities(fresh);

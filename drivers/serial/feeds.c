@@ -37,6 +37,15 @@ int64_t gw_feeds_next_mono_ms(const struct gw_feeds *feeds) {
     return next;
 }
 
+bool gw_feeds_profiles_have_changed(const struct gw_feeds *feeds) {
+    for (size_t i = 0; i < feeds->count; i++) {
+        if (source_profile_has_changed(&feeds->sources[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- figures ---- */
 
 static const char *state_of(const struct source *source) {

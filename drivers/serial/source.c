@@ -235,11 +235,38 @@ static void raise_profile(struct source *source, struct gw_str finding) {
     source->profile = NULL;
 }
 
+static struct stat look_at_profile(const struct source *source) {
+    struct stat file;
+    memset(&file, 0, sizeof file);
+    if (stat(source->profile_path, &file) != 0) {
+        memset(&file, 0, sizeof file);
+    }
+    return file;
+}
+
+bool source_profile_has_changed(const struct source *source) {
+    struct stat now = look_at_profile(source);
+    const struct stat *then = &source->profile_file;
+    return now.st_ino != then->st_ino || now.st_size != then->st_size
+           || now.st_mtim.tv_sec != then->st_mtim.tv_sec
+           || now.st_mtim.tv_nsec != then->st_mtim.tv_nsec;
+}
+
+/* As gw_profile_load finds it. */
+static void note_profile(struct source *source, const char *name) {
+    bool is_path = strchr(name, '/') != NULL;
+    (void) snprintf(source->profile_path, sizeof source->profile_path, "%s%s%s%s",
+                    is_path ? "" : source->feeds->options.profile_folder, is_path ? "" : "/",
+                    name, is_path ? "" : ".json");
+    source->profile_file = look_at_profile(source);
+}
+
 /* What is wrong with a profile is said, and costs the others nothing. */
 static enum gw_err open_profile(struct source *source, const struct gw_config_feed *config) {
     char storage[ERRORS_BYTES];
     struct gw_buf errors;
     gw_buf_init(&errors, storage, sizeof storage);
+    note_profile(source, config->profile);
     enum gw_err err = gw_profile_load(source->feeds->options.profile_folder, config->profile,
                                       &errors, &source->profile);
     if (err == GW_ERR_NOMEM) {

@@ -65,6 +65,10 @@ int64_t gw_feeds_next_mono_ms(const struct gw_feeds *feeds);
 /* Open and reopen devices, poll them, submit what the queue refused before. */
 void gw_feeds_tick(struct gw_feeds *feeds);
 
+/* The file of a profile is another one than when it was read: the feeds should be
+ * opened anew, although their configuration is the same. */
+bool gw_feeds_profiles_have_changed(const struct gw_feeds *feeds);
+
 struct gw_feed_figures {
     struct gw_str device;
     const char *transport; /* "serial", "hid", "tcp_client", "tcp_server" */

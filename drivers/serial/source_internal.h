@@ -3,6 +3,8 @@
 #ifndef GW_SERIAL_SOURCE_INTERNAL_H
 #define GW_SERIAL_SOURCE_INTERNAL_H
 
+#include <sys/stat.h>
+
 #include "drivers/profile/feed.h"
 #include "drivers/serial/backlog.h"
 #include "drivers/serial/pace.h"
@@ -17,6 +19,8 @@ struct source {
     const char *transport_name;
     enum gw_flow_class class;
     struct gw_profile *profile; /* NULL: it cannot be used */
+    char profile_path[512];
+    struct stat profile_file; /* as it was read; zeroed = it was not there */
     struct gw_feed *feed;
     struct gw_transport transport;
     struct gw_backlog backlog;
@@ -62,6 +66,8 @@ enum gw_err source_open(struct source *source, struct gw_feeds *feeds,
 void source_stop(struct source *source);
 /* Tell what is not stored, free. */
 void source_close(struct source *source);
+/* The file of its profile is another one by now. */
+bool source_profile_has_changed(const struct source *source);
 void source_tick(struct source *source, int64_t now_mono_ms);
 int64_t source_next_mono_ms(const struct source *source);
 

@@ -200,17 +200,17 @@ def test_what_was_not_understood_can_be_tried_again_with_a_better_profile(make_r
     rig = make_rig(devices={})
     path = rig.folder / "site.json"
 
-    def configure(revision, port, code, size):
+    def configure(port, code, size):
         path.write_text(json.dumps({
             "name": "site", "title": "t", "kind": "scanner", "decode": "json",
             "sources": ["none"], "json": {"code": code}, "framing": {"max_bytes": size}}))
-        rig.configure(revision=revision, feeds=[
+        rig.configure(feeds=[
             {"id": "scanner-1", "profile": str(path), "transport": "tcp_client",
              "address": "127.0.0.1", "port": port}])
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(20)
-        configure(1, listener.getsockname()[1], "/wrong", 64)
+        configure(listener.getsockname()[1], "/wrong", 64)
         rig.start()
         peer, _ = listener.accept()
         with peer:
@@ -221,8 +221,9 @@ def test_what_was_not_understood_can_be_tried_again_with_a_better_profile(make_r
         assert (first["device"], first["topic"]) == ("scanner-1", "tcp_client:scanner-1")
         with pytest.raises(Refused, match="/wrong"):
             rig.ask_daemon("collectd", "quarantine_retry", number=first["number"], actor="t")
-        configure(2, listener.getsockname()[1], "/code", 64)
+        configure(listener.getsockname()[1], "/code", 64)
         rig.ask_daemon("collectd", "reload", actor="t")
+        assert rig.status()["feeds"][0]["undecodable"] == 0  # opened anew, with that profile
         answer = rig.ask_daemon("collectd", "quarantine_retry", number=first["number"], actor="t")
         assert answer["events"] == 1
         with pytest.raises(Refused, match="bytes were kept"):
