@@ -78,6 +78,7 @@ class BusFloor:
                    "address": 10 * n, "type": "uint32", "period_ms": 100}
                   for unit in (SICK, HEALTHY) for n in range(POINTS)]
         bus = {"name": "bus", "transport": self.kind, "timeout_ms": TIMEOUT_MS, "max_gap": 0,
+               "dead_share_percent": 50,
                "points": points}
         if self.kind == "rtu":
             return {**bus, "line": str(self.lines[0].a), "baud": 115200, "parity": "none"}

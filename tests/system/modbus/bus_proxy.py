@@ -21,7 +21,7 @@ import threading
 import time
 import tty
 
-ANSWER_S = 3.0  # a server that says nothing for so long will not any more
+ANSWER_S = 2.0  # a server that says nothing for so long will not any more
 
 FAULTS = {
     # name: on TCP, on RTU

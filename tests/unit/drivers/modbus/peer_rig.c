@@ -219,9 +219,12 @@ static void start(struct peer *peer, const enum peer_act *script, size_t count,
 
 void peer_start_tcp(struct peer *peer, enum gw_frame_kind kind, const enum peer_act *script,
                     size_t count) {
-    bool hears_itself = peer->hears_itself;
-    *peer = (struct peer){.kind = kind, .master = -1, .slave = -1, .connection = -1};
-    peer->hears_itself = hears_itself;
+    bool hears_itself = atomic_load(&peer->hears_itself);
+    memset(peer, 0, sizeof *peer);
+    peer->kind = kind;
+    peer->master = peer->slave = -1;
+    atomic_store(&peer->connection, -1);
+    atomic_store(&peer->hears_itself, hears_itself);
     peer->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -234,9 +237,12 @@ void peer_start_tcp(struct peer *peer, enum gw_frame_kind kind, const enum peer_
 }
 
 void peer_start_line(struct peer *peer, const enum peer_act *script, size_t count) {
-    bool hears_itself = peer->hears_itself;
-    *peer = (struct peer){.kind = GW_FRAME_RTU, .listener = -1, .connection = -1};
-    peer->hears_itself = hears_itself;
+    bool hears_itself = atomic_load(&peer->hears_itself);
+    memset(peer, 0, sizeof *peer);
+    peer->kind = GW_FRAME_RTU;
+    peer->listener = -1;
+    atomic_store(&peer->connection, -1);
+    atomic_store(&peer->hears_itself, hears_itself);
     struct termios raw = {0};
     cfmakeraw(&raw);
     assert_int_equal(openpty(&peer->master, &peer->slave, peer->line, &raw, NULL), 0);

@@ -41,13 +41,14 @@ struct peer {
     enum gw_frame_kind kind;
     const enum peer_act *script; /* ended by the count */
     size_t script_count;
-    bool hears_itself; /* the request comes back before the answer */
-    int listener;      /* -1 on a line */
+    atomic_bool hears_itself; /* the request comes back before the answer */
+    int listener;             /* -1 on a line */
     uint16_t port;
     int master; /* of the pseudo terminal, -1 on TCP */
     int slave;
     char line[64];
-    int connection, stop_fd;
+    atomic_int connection;
+    int stop_fd;
     pthread_t thread;
     atomic_uint connects, requests;
     atomic_uint generation; /* part of every value, raised by the test */
