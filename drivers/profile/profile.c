@@ -23,6 +23,10 @@ const char *gw_profile_folder(void) {
     return GW_PROFILE_FOLDER;
 }
 
+enum gw_err gw_profile_explain(struct gw_str key, struct gw_buf *buf) {
+    return gw_config_explain_in(&gw_profile_top, key, buf);
+}
+
 static size_t round_up(size_t bytes) {
     return (bytes + 15) / 16 * 16;
 }

@@ -226,6 +226,9 @@ enum gw_err gw_profile_load(const char *folder, const char *name, struct gw_buf 
 /* Free it with everything its members point to. NULL is allowed. */
 void gw_profile_close(struct gw_profile *profile);
 
+/* Help for one key ("weight.rearm_below") or all when `key` is empty. NOENT, FULL. */
+enum gw_err gw_profile_explain(struct gw_str key, struct gw_buf *buf);
+
 /* Where the profiles that come with the program are installed. Static storage. */
 const char *gw_profile_folder(void);
 

@@ -99,6 +99,10 @@ const char *gw_config_restart_name(enum gw_config_restart restart);
 /* "a whole number from 1 to 65535": what a row allows, appended to `buf`. */
 void gw_config_put_allowed(const struct gw_config_row *row, struct gw_buf *buf);
 
+/* gw_config_explain for the rows of any document. NOENT, FULL. */
+enum gw_err gw_config_explain_in(const struct gw_config_group *top, struct gw_str key,
+                                 struct gw_buf *buf);
+
 /* Row of the name in a group, NULL if there is none. */
 const struct gw_config_row *gw_config_find_row(const struct gw_config_group *group,
                                                struct gw_str name);

@@ -16,7 +16,16 @@ static void put_default(struct gw_buf *buf, const struct gw_config_row *row) {
     }
 }
 
-static void put_row(struct gw_buf *buf, const struct gw_config_row *row, struct gw_str path) {
+/* What is explained; only keys of the configuration have a scope. */
+struct explaining {
+    const struct gw_config_group *top;
+    struct gw_buf *buf;
+    struct gw_buf path; /* used as a stack */
+};
+
+static void put_row(const struct explaining *explaining, const struct gw_config_row *row) {
+    struct gw_buf *buf = explaining->buf;
+    struct gw_str path = gw_buf_str(&explaining->path);
     (void) gw_buf_put_str(buf, path);
     (void) gw_buf_put_str(buf, GW_STR("\n    "));
     (void) gw_buf_put_str(buf, gw_str_from_cstr(row->help));
@@ -25,14 +34,17 @@ static void put_row(struct gw_buf *buf, const struct gw_config_row *row, struct 
     if (row->kind != GW_KIND_GROUP) {
         put_default(buf, row);
     }
-    (void) gw_buf_printf(buf, "\n    scope: %s, a change restarts: %s\n",
-                         gw_config_scope_name(row->scope),
-                         gw_config_restart_name(row->restart));
+    if (explaining->top == &gw_config_top) {
+        (void) gw_buf_printf(buf, "\n    scope: %s, a change restarts: %s",
+                             gw_config_scope_name(row->scope),
+                             gw_config_restart_name(row->restart));
+    }
+    (void) gw_buf_put_char(buf, '\n');
 }
 
-/* The row and, for objects, everything below it. `path` is used as a stack. */
-static void explain_row(struct gw_buf *buf, const struct gw_config_row *row,
-                        struct gw_buf *path) {
+/* The row and, for objects, everything below it. */
+static void explain_row(struct explaining *explaining, const struct gw_config_row *row) {
+    struct gw_buf *path = &explaining->path;
     size_t mark = path->len;
     if (mark > 0) {
         (void) gw_buf_put_char(path, '.');
@@ -41,9 +53,9 @@ static void explain_row(struct gw_buf *buf, const struct gw_config_row *row,
     if (row->kind == GW_KIND_LIST) {
         (void) gw_buf_put_str(path, GW_STR("[]"));
     }
-    put_row(buf, row, gw_buf_str(path));
+    put_row(explaining, row);
     for (size_t i = 0; row->group && i < row->group->row_count; i++) {
-        explain_row(buf, &row->group->rows[i], path);
+        explain_row(explaining, &row->group->rows[i]);
     }
     gw_buf_rewind(path, mark);
 }
@@ -54,8 +66,10 @@ static struct gw_str without_index(struct gw_str name) {
                                                : name;
 }
 
-static const struct gw_config_row *find_by_path(struct gw_str key, struct gw_buf *parent) {
-    const struct gw_config_group *group = &gw_config_top;
+static const struct gw_config_row *find_by_path(struct explaining *explaining,
+                                                struct gw_str key) {
+    const struct gw_config_group *group = explaining->top;
+    struct gw_buf *parent = &explaining->path;
     const struct gw_config_row *row = NULL;
     struct gw_str name;
     while (gw_str_split(&key, '.', &name)) {
@@ -72,25 +86,30 @@ static const struct gw_config_row *find_by_path(struct gw_str key, struct gw_buf
     return row;
 }
 
-enum gw_err gw_config_explain(struct gw_str key, struct gw_buf *buf) {
+enum gw_err gw_config_explain_in(const struct gw_config_group *top, struct gw_str key,
+                                 struct gw_buf *buf) {
     char storage[256];
-    struct gw_buf path;
-    gw_buf_init(&path, storage, sizeof storage);
+    struct explaining explaining = {.top = top, .buf = buf};
+    gw_buf_init(&explaining.path, storage, sizeof storage);
     size_t start = buf->len;
     if (key.len == 0) {
-        for (size_t i = 0; i < gw_config_top.row_count; i++) {
-            explain_row(buf, &gw_config_top.rows[i], &path);
+        for (size_t i = 0; i < top->row_count; i++) {
+            explain_row(&explaining, &top->rows[i]);
         }
     } else {
-        const struct gw_config_row *row = find_by_path(key, &path);
+        const struct gw_config_row *row = find_by_path(&explaining, key);
         if (!row) {
             return GW_ERR_NOENT;
         }
-        explain_row(buf, row, &path);
+        explain_row(&explaining, row);
     }
     if (gw_buf_failed(buf)) {
         gw_buf_rewind(buf, start);
         return GW_ERR_FULL;
     }
     return GW_OK;
+}
+
+enum gw_err gw_config_explain(struct gw_str key, struct gw_buf *buf) {
+    return gw_config_explain_in(&gw_config_top, key, buf);
 }

@@ -4,6 +4,7 @@ each profile has its capture and its page."""
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import jsonschema
@@ -141,6 +142,19 @@ def test_a_faulty_profile_names_every_fault_and_what_is_allowed(tmp_path):
     assert 'weight.rearm_belo: unknown key, did you mean "rearm_below"?' in told
     assert len(told.splitlines()) == 4, told
     assert 'serial.baud: found text "fast", allowed: a whole number from 110' in told
+
+
+def test_every_key_of_every_profile_is_explained():
+    told = gwctl("profile", "explain").stdout.decode()
+    for name in NAMES:
+        profile = json.loads((PROFILES / f"{name}.json").read_text())
+        for key, value in profile.items():
+            assert f"\n{key}\n" in f"\n{told}", key
+            for member in value if isinstance(value, dict) else ():
+                assert re.search(rf"^{key}\.{member}(\[\])?$", told, re.M), (key, member)
+    one = gwctl("profile", "explain", "weight.rearm_below").stdout.decode()
+    assert "nothing lies on it" in one and 'default: "0"' in one and "scope" not in one
+    assert gwctl("profile", "explain", "weight.rearm").returncode == 1
 
 
 def test_a_profile_that_does_not_exist_is_a_sentence():

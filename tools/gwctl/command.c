@@ -58,6 +58,8 @@ static const struct gw_gwctl_command commands[] = {
      "Check the hash chain of the audit trail."},
     {"profile", "list", gw_gwctl_profile_list, "", 0, 0, "profiles", "",
      "List the device profiles. They say how scanners and scales speak."},
+    {"profile", "explain", gw_gwctl_profile_explain, "[KEY]", 0, 1, "", "",
+     "Explain a key of device profiles such as weight.rearm_below, or all."},
     {"profile", "check", gw_gwctl_profile_check, "FILE", 1, 1, "", "",
      "Check a device profile. Names everything that is wrong, not only the first."},
     {"profile", "feed", gw_gwctl_profile_feed, "PROFILE", 1, 1,

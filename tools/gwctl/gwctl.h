@@ -141,6 +141,8 @@ int gw_gwctl_config_diff(struct gw_gwctl *ctl);
 int gw_gwctl_profile_check(struct gw_gwctl *ctl);
 /* What a profile makes of the bytes on standard input. */
 int gw_gwctl_profile_feed(struct gw_gwctl *ctl);
+/* Help for a key of profiles. */
+int gw_gwctl_profile_explain(struct gw_gwctl *ctl);
 /* The profiles of the folder. */
 int gw_gwctl_profile_list(struct gw_gwctl *ctl);
 /* Asks both daemons to load the file. */

@@ -12,6 +12,7 @@
 #define ERROR_BYTES 16384
 #define PATH_BYTES 512
 #define PROFILES_MAX 256
+#define EXPLANATION_BYTES 65536
 
 GW_DEFINE_CLEANUP(struct gw_profile *, gw_profile_close, profile_closep)
 
@@ -59,6 +60,20 @@ int gw_gwctl_profile_feed(struct gw_gwctl *ctl) {
     GW_CLEANUP(profile_closep)
     struct gw_profile *profile = load(ctl, ctl->arguments.positions[0], false);
     return profile ? gw_gwctl_feed_stream(ctl, profile, stdin) : GW_EXIT_FAILED;
+}
+
+int gw_gwctl_profile_explain(struct gw_gwctl *ctl) {
+    const char *key = ctl->arguments.position_count > 0 ? ctl->arguments.positions[0] : "";
+    GW_CLEANUP(gw_buf_close) struct gw_buf text = {0};
+    if (gw_buf_open(&text, EXPLANATION_BYTES)) {
+        return gw_gwctl_fail(ctl, "out of memory");
+    }
+    if (gw_profile_explain(gw_str_from_cstr(key), &text)) {
+        return gw_gwctl_fail(ctl, "there is no key \"%s\"; `gwctl profile explain` lists all",
+                             key);
+    }
+    (void) fwrite(text.data, 1, text.len, ctl->out);
+    return GW_EXIT_DONE;
 }
 
 /* ---- list ---- */
