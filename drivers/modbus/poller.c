@@ -198,7 +198,9 @@ static void find_candidates(struct gw_poller *poller, struct candidate *ret_regu
 static struct poller_block *choose(struct gw_poller *poller, int64_t *ret_due_mono_ms) {
     struct candidate regular, probe;
     find_candidates(poller, &regular, &probe);
-    if (probe.block && regular.block) {
+    if (!regular.block) {
+        probe.due_mono_ms = probe.wish_mono_ms; /* nobody else wants the bus */
+    } else if (probe.block) {
         int64_t begin_mono_ms = later(probe.due_mono_ms, poller_now(poller));
         bool fits = begin_mono_ms + poller->probe_cost_ms <= regular.due_mono_ms;
         probe.due_mono_ms += fits ? 0 : PATIENCE_MS;

@@ -116,6 +116,29 @@ static void a_resync_is_taken_once(void **state) {
     assert_false(gw_handover_take_resync(*state));
 }
 
+static void holes_are_taken_once_and_ring_the_bell(void **state) {
+    static struct gw_modbus_holes holes, taken;
+    assert_false(gw_handover_take_holes(*state, &taken));
+    holes.count = 0;
+    assert_true(gw_modbus_holes_add(&holes, &(struct gw_modbus_hole){1, 3, 7, 2, true}));
+    gw_handover_set_holes(*state, &holes);
+    assert_true(is_readable(*state));
+    holes.count = 0;
+    assert_true(gw_handover_take_holes(*state, &taken));
+    assert_int_equal(taken.count, 1);
+    assert_int_equal(taken.entries[0].address, 7);
+    assert_false(gw_handover_take_holes(*state, &taken));
+}
+
+static void a_fault_of_a_device_rings_the_bell_and_figures_do_not(void **state) {
+    struct gw_modbus_unit_condition condition = {.unit_id = 1, .lateness = {1, 2, 3}};
+    gw_handover_set_unit(*state, 0, &condition);
+    assert_false(is_readable(*state));
+    condition.fault = 4;
+    gw_handover_set_unit(*state, 0, &condition);
+    assert_true(is_readable(*state));
+}
+
 #define THREAD_READINGS 20000
 
 static void *produce(void *argument) {
@@ -160,6 +183,10 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(conditions_are_the_newest_word, setup, teardown),
         cmocka_unit_test_setup_teardown(a_resync_is_taken_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(holes_are_taken_once_and_ring_the_bell, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_fault_of_a_device_rings_the_bell_and_figures_do_not,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(two_threads_lose_nothing_uncounted, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

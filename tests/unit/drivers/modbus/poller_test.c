@@ -448,6 +448,19 @@ static void a_slow_bus_is_probed_between_its_reads(void **state) {
     }
 }
 
+/* The budget is for the living: where there are none, only the growing delay counts. */
+static void a_bus_of_the_dead_is_probed_by_delay_alone(void **state) {
+    struct rig *rig = *state;
+    rig->points[0] = point_at(2, 0);
+    rig->count = 1;
+    rig->bus.is_silent[2] = true;
+    let_time_count(rig);
+    rig->bus.timeout_ms = 5000;
+    open_poller(rig);
+    live_for(rig, 600000);
+    assert_in_range(rig->bus.reads_of[2], 14, 60);
+}
+
 static void a_share_can_be_smaller(void **state) {
     struct rig *rig = *state;
     rig->bus.is_silent[2] = true;
@@ -862,6 +875,7 @@ int main(void) {
         RIG_TEST(a_unit_that_never_answered_is_down_after_one_time_out),
         RIG_TEST(dead_units_take_their_share_of_the_bus_and_no_more),
         RIG_TEST(a_slow_bus_is_probed_between_its_reads),
+        RIG_TEST(a_bus_of_the_dead_is_probed_by_delay_alone),
         RIG_TEST(a_share_can_be_smaller),
         RIG_TEST(a_unit_that_loses_every_second_frame_is_down),
         RIG_TEST(a_block_without_answer_does_not_take_its_unit_along),
