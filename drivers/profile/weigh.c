@@ -142,30 +142,32 @@ static void take_fault(struct gw_feed *feed, const struct gw_scale_reading *read
     }
 }
 
+/* What was told is over when the scale is at rest again: at the edge of its range, or
+ * busy between two readings in motion, it would else be told with every poll. */
+static void forget_told(struct gw_weighing *weighing) {
+    weighing->told_condition = NULL;
+    weighing->told_state = GW_WEIGHT_STABLE;
+}
+
 static void take_weight(struct gw_feed *feed, const struct gw_scale_reading *reading,
                         struct gw_observed_item *item) {
-    feed->weighing.told_condition = NULL;
-    bool is_plain = reading->state == GW_WEIGHT_STABLE || reading->state == GW_WEIGHT_DYNAMIC;
+    bool is_figure =
+        reading->mode == GW_MODE_TARE || (reading->remarks & GW_REMARK_CALCULATED) != 0;
     if (report_of(feed) == GW_REPORT_ALL) {
         emit_weight(feed, reading, item);
-        return;
-    }
-    if (!is_plain) {
+    } else if (reading->state == GW_WEIGHT_STABLE) {
+        forget_told(&feed->weighing);
+        if (!is_figure) { /* which is no load */
+            take_stable(feed, reading, item);
+        }
+    } else if (reading->state != GW_WEIGHT_DYNAMIC) {
         take_fault(feed, reading, item);
-        return;
-    }
-    feed->weighing.told_state = GW_WEIGHT_STABLE;
-    if (reading->mode == GW_MODE_TARE || (reading->remarks & GW_REMARK_CALCULATED) != 0) {
-        return; /* a figure, no load */
-    }
-    if (reading->state == GW_WEIGHT_STABLE) {
-        take_stable(feed, reading, item);
-    } else {
+    } else if (!is_figure) {
         take_dynamic(feed, reading);
     }
 }
 
-/* "busy" with every poll is told once. */
+/* The same with every poll is told once. */
 static void take_condition(struct gw_feed *feed, const struct gw_scale_reading *reading,
                            struct gw_observed_item *item) {
     struct gw_weighing *weighing = &feed->weighing;

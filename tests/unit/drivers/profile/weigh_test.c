@@ -139,13 +139,30 @@ static void by_settling_each_other_value_is_one_event(void **state) {
     feed_rig_close(&rig);
 }
 
-static void a_busy_scale_is_told_once_until_it_weighs(void **state) {
+static void a_busy_scale_is_told_once_until_it_is_at_rest(void **state) {
     (void) state;
     struct feed_rig rig;
     open_scale(&rig, SCALE("\"report\":\"cycle\""));
-    feed_rig_push(&rig, "S I\r\nS I\r\nS I\r\nS D 1 kg\r\nS I\r\nES\r\nS I\r\n", 0);
-    assert_int_equal(feed_rig_count(&rig, "busy"), 3);
+    feed_rig_push(&rig, "S I\r\nS I\r\nS D 1 kg\r\nS I\r\n", 0);
+    assert_int_equal(feed_rig_count(&rig, "busy"), 1);
+    feed_rig_push(&rig, "ES\r\nS I\r\n", 0);
     assert_int_equal(feed_rig_count(&rig, "device_error"), 1);
+    assert_int_equal(feed_rig_count(&rig, "busy"), 2);
+    feed_rig_push(&rig, "S S 0 kg\r\nS I\r\n", 0);
+    assert_int_equal(feed_rig_count(&rig, "busy"), 3);
+    feed_rig_close(&rig);
+}
+
+static void a_scale_at_the_edge_of_its_range_is_over_once(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    open_scale(&rig, SCALE("\"report\":\"cycle\""));
+    for (unsigned i = 0; i < 20; i++) {
+        feed_rig_push(&rig, "S +\r\nS D 59.9 kg\r\n", i);
+    }
+    assert_int_equal(rig.taken, 1);
+    feed_rig_push(&rig, "S S 0 kg\r\nS +\r\n", 30);
+    assert_int_equal(rig.taken, 2);
     feed_rig_close(&rig);
 }
 
@@ -208,7 +225,8 @@ int main(void) {
         cmocka_unit_test(a_load_that_lies_there_at_the_start_is_remarked),
         cmocka_unit_test(a_value_must_stand_for_the_settling_time),
         cmocka_unit_test(by_settling_each_other_value_is_one_event),
-        cmocka_unit_test(a_busy_scale_is_told_once_until_it_weighs),
+        cmocka_unit_test(a_busy_scale_is_told_once_until_it_is_at_rest),
+        cmocka_unit_test(a_scale_at_the_edge_of_its_range_is_over_once),
         cmocka_unit_test(every_restart_is_told),
         cmocka_unit_test(numbers_keep_their_digits_and_lose_their_padding),
         cmocka_unit_test(what_is_no_number_is_refused),
