@@ -157,6 +157,16 @@ def test_every_key_of_every_profile_is_explained():
     assert gwctl("profile", "explain", "weight.rearm").returncode == 1
 
 
+def test_a_live_device_is_seen_line_by_line():
+    child = subprocess.Popen([GWCTL, "profile", "feed", "scanner-cr", "--profiles", PROFILES],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.stdin.write(b"4006381333931\r")
+    child.stdin.flush()
+    assert json.loads(child.stdout.readline())["code"] == "4006381333931"
+    child.communicate(timeout=20)
+    assert child.returncode == 0
+
+
 def test_a_profile_that_does_not_exist_is_a_sentence():
     done = gwctl("profile", "feed", "nosuch", "--profiles", PROFILES)
     assert done.returncode == 1

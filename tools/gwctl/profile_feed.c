@@ -71,9 +71,10 @@ static void feed_plain(const struct gw_gwctl *ctl, struct gw_feed *feed, FILE *i
     if (ctl->arguments.has_split && ctl->arguments.split < most) {
         most = (size_t) ctl->arguments.split;
     }
-    size_t len;
-    while ((len = fread(chunk, 1, most, in)) > 0) {
-        (void) gw_feed_push(feed, (struct gw_bytes){chunk, len}, 0);
+    ssize_t len;
+    /* As it comes: the other end of the pipe may be a device. */
+    while ((len = read(fileno(in), chunk, most)) > 0) {
+        (void) gw_feed_push(feed, (struct gw_bytes){chunk, (size_t) len}, 0);
     }
     gw_feed_end(feed, 0);
 }
