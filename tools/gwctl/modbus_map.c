@@ -27,7 +27,6 @@
 #define NAME_BYTES 64
 #define EXAMPLE_WORDS 32
 
-GW_DEFINE_CLEANUP(struct gw_json_doc *, gw_json_close, doc_closep)
 GW_DEFINE_CLEANUP(struct gw_config *, gw_config_close, config_closep)
 
 struct map {
