@@ -154,6 +154,15 @@ static bool read_texts(struct gw_config_reading *reading, const struct gw_config
     return true;
 }
 
+/* Of an object that was refused: for the rules to come, without more findings. */
+static void read_defaults(struct gw_config_reading *reading,
+                          const struct gw_config_group *group, void *base) {
+    bool was_muted = reading->report.is_muted;
+    reading->report.is_muted = true;
+    gw_config_read_group(reading, group, NULL, base);
+    reading->report.is_muted = was_muted;
+}
+
 static bool read_list(struct gw_config_reading *reading, const struct gw_config_row *row,
                       const struct gw_json *value, void *base) {
     if (!is_list_of(row, value)) {
@@ -175,11 +184,7 @@ static bool read_list(struct gw_config_reading *reading, const struct gw_config_
         } else {
             gw_config_report_value(&reading->report,
                                    &(struct gw_config_row){.kind = GW_KIND_GROUP}, entry);
-            /* Filled with defaults for the rules to come, without more findings. */
-            reading->report.is_muted = true;
-            gw_config_read_group(reading, row->group, NULL,
-                                 entries + index * row->group->bytes);
-            reading->report.is_muted = false;
+            read_defaults(reading, row->group, entries + index * row->group->bytes);
         }
         gw_config_leave(&reading->report, mark);
         index++;
@@ -288,6 +293,9 @@ static void read_row(struct gw_config_reading *reading, const struct gw_config_r
     if (!is_good) {
         put_initial(row, base);
         gw_config_report_value(&reading->report, row, value);
+    }
+    if (!is_good && row->kind == GW_KIND_GROUP) {
+        read_defaults(reading, row->group, (char *) base + row->offset);
     }
     gw_config_leave(&reading->report, mark);
 }

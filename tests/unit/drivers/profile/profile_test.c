@@ -126,6 +126,22 @@ static void every_fault_is_named_with_what_is_allowed(void **state) {
     }
 }
 
+static void a_group_that_is_no_object_is_one_finding(void **state) {
+    (void) state;
+    static const char *const groups[] = {"framing",  "scan",   "json",     "weight", "poll",
+                                         "commands", "serial", "keyboard", "modbus"};
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        char document[512];
+        char finding[64];
+        struct gw_profile *profile = NULL;
+        (void) snprintf(document, sizeof document, "{" SCANNER "\"text\",\"%s\":7}", groups[i]);
+        (void) snprintf(finding, sizeof finding, "%s: found number 7, allowed: an object",
+                        groups[i]);
+        assert_int_equal(parse(document, &profile), GW_ERR_SCHEMA);
+        assert_non_null(strstr(errors_text, finding));
+    }
+}
+
 static void a_refused_member_is_one_finding(void **state) {
     (void) state;
     struct gw_profile *profile = NULL;
@@ -188,6 +204,7 @@ int main(void) {
         cmocka_unit_test(a_small_profile_gets_every_default),
         cmocka_unit_test(control_characters_and_lists_are_kept),
         cmocka_unit_test(every_fault_is_named_with_what_is_allowed),
+        cmocka_unit_test(a_group_that_is_no_object_is_one_finding),
         cmocka_unit_test(a_refused_member_is_one_finding),
         cmocka_unit_test(a_profile_is_found_by_name_or_path),
         cmocka_unit_test(a_profile_that_is_too_large_is_refused),
