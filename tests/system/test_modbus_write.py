@@ -155,6 +155,28 @@ def test_a_write_nobody_confirms_is_settled_by_reading_back(floor):
     assert "modbus_write_uncertain" not in floor.issues()
 
 
+def test_many_at_once_are_each_written_once_or_turned_away(floor):
+    floor.faults({"do": "delay", "seconds": 0.05, "times": 0})
+    done, busy = [], []
+
+    def ask(number):
+        try:
+            done.append(floor.write(value=str(number), id=f"many-{number}", valid_ms=20000))
+        except (Refused, OSError) as refused:  # a socket takes eight connections
+            busy.append(str(refused))
+
+    askers = [threading.Thread(target=ask, args=(number,), daemon=True)
+              for number in range(1, 17)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join(60)
+    assert len(done) + len(busy) == 16 and len(done) >= 8, (done, busy)
+    assert all(outcome(answer) == "done" for answer in done)
+    assert sorted(w["values"][0] for w in floor.written()) == sorted(
+        10 * int(answer["result"]["value"]) for answer in done)
+
+
 def test_a_reload_and_a_stop_wait_for_the_write_under_way(floor):
     answers = []
     for ending in ("reload", "stop"):
