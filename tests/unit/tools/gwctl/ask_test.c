@@ -567,9 +567,9 @@ static void configuration_verbs_need_no_daemon(void **state) {
     (void) snprintf(line, sizeof line, "config diff %s %s", f->config,
                     GW_SOURCE_DIR "/firmware/config/example.json");
     assert_int_equal(run(f, line), GW_EXIT_DONE);
-    assert_string_equal(f->out,
-                        "gateway\npaths\nstore\nclasses\nbrokers\ndevices\nbuses\nsinks\nfeeds\n"
-                        "personal\n");
+    assert_string_equal(
+        f->out, "gateway\npaths\nstore\nclasses\nbrokers\ndevices\nbuses\nsinks\nfeeds\n"
+                "personal\n");
 }
 
 static void broken_configuration_is_told_once_with_its_faults(void **state) {
