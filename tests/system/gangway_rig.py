@@ -12,6 +12,7 @@ The programs come from $GW_BUILD/bin (default build/debug). Every wait has a
 deadline; every process ends with the rig.
 """
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -47,11 +48,20 @@ def make_pki(folder):
     return pathlib.Path(folder)
 
 
+# Below the ports that the system gives to connections by itself, and each process of a
+# parallel run takes its own, so that nobody comes in between until the server listens.
+PORTS_EACH = 1500
+_slot = int(os.environ.get("PYTEST_XDIST_WORKER", f"gw{os.getpid() % 14}").removeprefix("gw"))
+_ports = itertools.cycle(range(10000 + PORTS_EACH * _slot, 10000 + PORTS_EACH * (_slot + 1)))
+
+
 def free_port():
     """A port nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    for port in itertools.islice(_ports, PORTS_EACH):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def device(name, form):
