@@ -157,6 +157,16 @@ def test_every_key_of_every_profile_is_explained():
     assert gwctl("profile", "explain", "weight.rearm").returncode == 1
 
 
+@pytest.mark.parametrize("name, of", [("modbus-dgt4x-single", "dini-argeo-dgt4x"),
+                                      ("modbus-laumas", "laumas-lcb")])
+def test_a_profile_names_the_points_of_its_modbus_map(name, of):
+    profile = json.loads((PROFILES / f"{name}.json").read_text())["modbus"]
+    points = json.loads((ROOT / "drivers/modbus/maps" / f"{of}.json").read_text())["points"]
+    wanted = {profile["weight"], *(bit["point"] for bit in profile["bits"])}
+    assert wanted <= {point["name"] for point in points}
+    assert f"expand {of} --unit 1" in (PROFILES / f"{name}.md").read_text()
+
+
 def test_a_live_device_is_seen_line_by_line():
     child = subprocess.Popen([GWCTL, "profile", "feed", "scanner-cr", "--profiles", PROFILES],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)

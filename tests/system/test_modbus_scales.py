@@ -7,13 +7,13 @@ from gangway_rig import PROJECT
 from modbus_floor import ModbusFloor
 from rig_process import wait_until
 
-# The single-scale block of a DGT4X, on the registers that the simulated PLC lets us set.
+# The multi-scale block of a DGT4X, on the registers that the simulated PLC lets us set.
 PROFILE = json.loads(
-    (PROJECT / "drivers/profile/profiles/modbus-dgt4x-single.json").read_text())
-STABLE, OVER = 1 << 2, 1 << 4
+    (PROJECT / "drivers/profile/profiles/modbus-dgt4x-multi.json").read_text())
+STABLE, OVER = 1 << 1, 1 << 3
 POINTS = [{"name": "s1.status", "area": "holding_register", "address": 0, "type": "uint16",
            "period_ms": 50},
-          {"name": "s1.net", "area": "holding_register", "address": 10, "type": "uint32",
+          {"name": "s1.gross", "area": "holding_register", "address": 10, "type": "uint32",
            "scale": "0.001", "period_ms": 50}]
 
 
@@ -23,9 +23,9 @@ class Scale:
     def __init__(self, floor):
         self.floor = floor
 
-    def show(self, status, net=None):
-        if net is not None:
-            self.floor.control("/set", {"point": "pieces", "value": net})
+    def show(self, status, gross=None):
+        if gross is not None:
+            self.floor.control("/set", {"point": "pieces", "value": gross})
         self.floor.control("/set", {"point": "state", "value": status})
         before = self.floor.rig.status()["buses"][0]["polls"]
         wait_until(lambda: self.floor.rig.status()["buses"][0]["polls"] > before + 2, 10,
@@ -45,7 +45,7 @@ class Scale:
 
 @pytest.fixture
 def floor(make_rig, tmp_path):
-    path = tmp_path / "modbus-dgt4x-single.json"
+    path = tmp_path / "modbus-dgt4x-multi.json"
     path.write_text(json.dumps(PROFILE))
     return ModbusFloor(make_rig(devices={}), points=POINTS, writes=[], max_gap=20,
                        scales=[{"id": "scale-1", "profile": str(path), "points_prefix": "s1."}])
@@ -61,7 +61,7 @@ def test_each_load_is_one_weight_with_unit_and_mode(floor):
     wait_until(lambda: len(scale.weights()) >= 3, 10, "three weights")
     weights = scale.weights()
     assert [weight["value"] for weight in weights] == ["12.340", "0.500", "12.340"]
-    assert all(weight["unit"] == "kg" and weight["unitcode"] == "KGM" and weight["mode"] == "net"
+    assert all(weight["unit"] == "kg" and weight["unitcode"] == "KGM" and weight["mode"] == "gross"
                for weight in weights)
     scale.show(STABLE | OVER)
     wait_until(lambda: len(scale.weights()) == 4, 10, "it is over")
@@ -76,7 +76,7 @@ def test_a_scale_whose_points_the_bus_does_not_have_is_named(floor):
     floor.start()
     assert floor.issues()["feed_profile"] == ["scale-1"]
     issue = [each for each in floor.rig.status()["issues"] if each["name"] == "feed_profile"][0]
-    assert 'the bus has no point "s1.net"' in issue["detail"]
+    assert 'the bus has no point "s1.gross"' in issue["detail"]
     floor.configure(points=POINTS)
     floor.ask("reload", actor="gwctl:root")
     assert "feed_profile" not in floor.issues()

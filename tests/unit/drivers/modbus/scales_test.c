@@ -17,11 +17,11 @@
 #include "tests/fakes/fake_intake.h"
 
 #define PROFILES GW_SOURCE_DIR "/drivers/profile/profiles"
-#define STABLE 4 /* bits of modbus-dgt4x-single */
-#define OVER 16
+#define STABLE 2 /* bits of modbus-dgt4x-multi */
+#define OVER 8
 #define NEGATIVE 1
 
-enum { STATUS, NET, OTHER, STATUS_2, NET_2, POINTS };
+enum { STATUS, GROSS, OTHER, STATUS_2, GROSS_2, POINTS };
 
 struct rig {
     struct gw_fake_intake *intake;
@@ -65,12 +65,12 @@ static int set_up(void **state) {
     assert_int_equal(gw_loop_open(8, &rig.loop), GW_OK);
     assert_int_equal(gw_health_open(&rig.clock, GW_STR("test"), 16, 16, &rig.health), GW_OK);
     rig.points[STATUS] = point_of("status", GW_POINT_UINT16, "1");
-    rig.points[NET] = point_of("net", GW_POINT_UINT32, "0.001");
+    rig.points[GROSS] = point_of("gross", GW_POINT_UINT32, "0.001");
     rig.points[OTHER] = point_of("other", GW_POINT_UINT16, "1");
     rig.points[STATUS_2] = point_of("s2.status", GW_POINT_UINT16, "1");
-    rig.points[NET_2] = point_of("s2.net", GW_POINT_UINT32, "0.1");
+    rig.points[GROSS_2] = point_of("s2.gross", GW_POINT_UINT32, "0.1");
     rig.config[0] = (struct gw_config_scale){.id = "scale-1",
-                                             .profile = "modbus-dgt4x-single",
+                                             .profile = "modbus-dgt4x-multi",
                                              .points_prefix = "",
                                              .class = GW_CLASS_BUSINESS};
     rig.config[1] = rig.config[0];
@@ -114,10 +114,10 @@ static void take(size_t point, uint32_t value) {
 }
 
 /* One poll of the first scale, in one block. */
-static void poll_once(uint16_t status, uint32_t net) {
+static void poll_once(uint16_t status, uint32_t gross) {
     gw_fake_clock_advance(&rig.fake, 100);
     take(STATUS, status);
-    take(NET, net);
+    take(GROSS, gross);
     gw_modbus_scales_settle(rig.scales);
     gw_modbus_scales_tick(rig.scales);
 }
@@ -145,7 +145,7 @@ static void a_load_is_one_weight_however_often_it_is_read(void **state) {
     assert_int_equal(rig.intake->units[0].type, GW_EVENT_WEIGHT_MEASURED);
     assert_string_equal(
         rig.intake->units[0].data,
-        "{\"mode\":\"net\",\"raw\":\"status=4 net=12.340\",\"state\":\"stable\","
+        "{\"mode\":\"gross\",\"raw\":\"status=2 gross=12.340\",\"state\":\"stable\","
         "\"unit\":\"kg\",\"unitcode\":\"KGM\",\"value\":\"12.340\"}");
     poll_once(STABLE, 500);
     assert_int_equal(submitted(), 2);
@@ -210,7 +210,7 @@ static void an_old_status_never_meets_a_new_weight(void **state) {
     (void) state;
     open_scales();
     poll_once(STABLE, 0);
-    take(NET, 5000); /* its own block: the status of before does not speak for it */
+    take(GROSS, 5000); /* its own block: the status of before does not speak for it */
     gw_modbus_scales_settle(rig.scales);
     gw_modbus_scales_tick(rig.scales);
     assert_int_equal(submitted(), 0);
@@ -223,11 +223,11 @@ static void an_old_status_never_meets_a_new_weight(void **state) {
     assert_non_null(strstr(rig.intake->units[0].data, "points read too far apart"));
     take(STATUS, STABLE);
     gw_fake_clock_advance(&rig.fake, 20);
-    take(NET, 5000);
+    take(GROSS, 5000);
     gw_modbus_scales_settle(rig.scales);
     gw_modbus_scales_tick(rig.scales);
     assert_int_equal(submitted(), 2);
-    assert_non_null(strstr(rig.intake->units[1].data, "status=4 net=5.000 age=20"));
+    assert_non_null(strstr(rig.intake->units[1].data, "status=2 gross=5.000 age=20"));
 }
 
 static void a_read_that_failed_is_an_error_told_once(void **state) {
@@ -236,7 +236,7 @@ static void a_read_that_failed_is_an_error_told_once(void **state) {
     poll_once(STABLE, 0);
     for (unsigned i = 0; i < 3; i++) {
         gw_modbus_scales_take_bad(rig.scales, STATUS);
-        gw_modbus_scales_take_bad(rig.scales, NET);
+        gw_modbus_scales_take_bad(rig.scales, GROSS);
         gw_modbus_scales_settle(rig.scales);
         gw_modbus_scales_tick(rig.scales);
         commit(GW_OK);
@@ -253,7 +253,7 @@ static void two_scales_of_one_bus_keep_apart(void **state) {
     commit(GW_OK);
     take(OTHER, 77);
     take(STATUS_2, STABLE);
-    take(NET_2, 25);
+    take(GROSS_2, 25);
     gw_modbus_scales_settle(rig.scales);
     gw_modbus_scales_tick(rig.scales);
     commit(GW_OK);
@@ -296,7 +296,7 @@ static void a_scale_that_cannot_be_used_is_an_issue_and_gives_no_weights(void **
     check_faulty();
     rig.config[0].profile = "mt-sics"; /* has bytes, not points */
     check_faulty();
-    rig.config[0].profile = "modbus-dgt4x-single";
+    rig.config[0].profile = "modbus-dgt4x-multi";
     rig.config[0].points_prefix = "s9.";
     check_faulty();
 }
