@@ -89,7 +89,8 @@ enum gw_err gw_collectd_decode_feed_retry(struct gw_collectd *collectd,
         return GW_ERR_RANGE;
     }
     GW_CLEANUP(profile_closep) struct gw_observe_profile *profile = NULL;
-    enum gw_err err = gw_observe_profile_open(gw_profile_folder(), feed->profile, &profile);
+    struct gw_installed folder = gw_profile_folder();
+    enum gw_err err = gw_observe_profile_open(folder.path, feed->profile, &profile);
     if (err) {
         return err;
     }

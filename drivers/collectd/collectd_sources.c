@@ -50,11 +50,12 @@ struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd)
 
 void gw_collectd_open_profiles(const struct gw_config *config,
                                struct gw_device_activity *activities) {
+    struct gw_installed folder = gw_profile_folder();
     for (size_t i = 0; i < config->device_count; i++) {
         const struct gw_config_device *device = &config->devices[i];
         struct gw_observe_profile *profile = NULL;
         if (device->profile[0] == '\0'
-            || gw_observe_profile_open(gw_profile_folder(), device->profile, &profile)) {
+            || gw_observe_profile_open(folder.path, device->profile, &profile)) {
             continue;
         }
         struct gw_str fault = gw_observe_profile_fault(profile);

@@ -145,11 +145,12 @@ static size_t room_for(size_t points) {
 }
 
 static enum gw_err open_scales(struct gw_modbus_bus *bus, const struct gw_config_bus *config) {
+    struct gw_installed folder = gw_profile_folder();
     const struct gw_modbus_scales_options options = {
         .config = config,
         .points = bus->configs,
         .bus_name = bus->name,
-        .profile_folder = gw_profile_folder(),
+        .profile_folder = folder.path,
         .intake = bus->options.intake,
         .loop = bus->options.loop,
         .clock = bus->options.clock,

@@ -29,7 +29,7 @@ struct gw_modbus_scales_options {
     const struct gw_config_bus *config;   /* its scales and points; copied but for the points */
     const struct gw_config_point *points; /* those of the bus, as the poller has them */
     struct gw_str bus_name;
-    const char *profile_folder;
+    const char *profile_folder; /* during open only */
     struct gw_intake intake;
     struct gw_loop *loop;
     const struct gw_clock *clock; /* thread-safe */

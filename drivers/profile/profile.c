@@ -19,8 +19,8 @@ void gw_profile_close(struct gw_profile *profile) {
     free(profile);
 }
 
-const char *gw_profile_folder(void) {
-    return GW_PROFILE_FOLDER;
+struct gw_installed gw_profile_folder(void) {
+    return gw_file_installed("profiles");
 }
 
 enum gw_err gw_profile_explain(struct gw_str key, struct gw_buf *buf) {

@@ -15,7 +15,7 @@
 #ifndef GW_PROFILE_PROFILE_H
 #define GW_PROFILE_PROFILE_H
 
-#include "firmware/base/buf.h"
+#include "firmware/base/file.h"
 
 #define GW_PROFILE_MAX_BYTES 65536
 /* Largest frame a profile may allow, and so the largest buffer of a feed. */
@@ -229,7 +229,7 @@ void gw_profile_close(struct gw_profile *profile);
 /* Help for one key ("weight.rearm_below") or all when `key` is empty. NOENT, FULL. */
 enum gw_err gw_profile_explain(struct gw_str key, struct gw_buf *buf);
 
-/* Where the profiles that come with the program are installed. Static storage. */
-const char *gw_profile_folder(void);
+/* Where the profiles that come with the programs are installed. */
+struct gw_installed gw_profile_folder(void);
 
 #endif

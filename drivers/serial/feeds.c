@@ -137,7 +137,8 @@ enum gw_err gw_feeds_open(const struct gw_feeds_options *options, struct gw_feed
     struct gw_feeds_options *own = &feeds->options;
     own->sys_root = own->sys_root ? own->sys_root : "/sys";
     own->dev_root = own->dev_root ? own->dev_root : "/dev";
-    own->profile_folder = own->profile_folder ? own->profile_folder : gw_profile_folder();
+    feeds->profiles = gw_profile_folder();
+    own->profile_folder = own->profile_folder ? own->profile_folder : feeds->profiles.path;
     open_counters(feeds);
     enum gw_err err = open_parts(feeds);
     if (!err) {

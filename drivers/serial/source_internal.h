@@ -49,6 +49,7 @@ struct source {
 
 struct gw_feeds {
     struct gw_feeds_options options;
+    struct gw_installed profiles;
     struct source *sources;
     size_t count;
     struct gw_tcp_doors *doors;

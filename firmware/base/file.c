@@ -131,6 +131,26 @@ enum gw_err gw_file_read(const char *path, struct gw_buf *buf) {
     return err;
 }
 
+struct gw_installed gw_file_installed(const char *name) {
+    struct gw_installed installed;
+    char program[sizeof installed.path];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[len > 0 ? len : 0] = '\0';
+    const char *slash = strrchr(program, '/');
+    struct gw_buf path;
+    gw_buf_init(&path, installed.path, sizeof installed.path - 1);
+    if (slash) {
+        gw_buf_put_str(&path, (struct gw_str){program, (size_t) (slash - program)});
+        gw_buf_printf(&path, "/../share/gangway/%s", name);
+    }
+    if (!slash || gw_buf_failed(&path)) {
+        gw_buf_init(&path, installed.path, sizeof installed.path - 1);
+        gw_buf_printf(&path, "/usr/share/gangway/%s", name);
+    }
+    installed.path[path.len] = '\0';
+    return installed;
+}
+
 static enum gw_err make_one(const char *path, mode_t mode) {
     if (mkdir(path, mode) == 0) {
         return chmod(path, mode) == 0 ? GW_OK : last_error();

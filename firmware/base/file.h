@@ -28,4 +28,13 @@ enum gw_err gw_file_check_checksum(struct gw_str text, struct gw_str *ret_body);
  * DUPLICATE if something else than a folder stands there; DENIED, FULL, IO. */
 enum gw_err gw_file_make_folder(const char *path, mode_t mode);
 
+/* Path of what is installed with the programs. */
+struct gw_installed {
+    char path[512];
+};
+/* "<folder of the running program>/../share/gangway/<name>": so `cmake --install` lays it
+ * under every prefix, and so it lies in a build folder. What does not fit, or cannot be
+ * known (no /proc), is "/usr/share/gangway/<name>". Nobody has looked whether it exists. */
+struct gw_installed gw_file_installed(const char *name);
+
 #endif

@@ -119,23 +119,28 @@ static enum gw_err read_map(const char *path, struct gw_buf *errors, struct map 
     return errors->len > 0 ? GW_ERR_SCHEMA : GW_OK;
 }
 
-static const char *folder_of(const struct gw_gwctl *ctl) {
-    return ctl->arguments.maps ? ctl->arguments.maps : GW_MODBUS_MAPS;
+static struct gw_installed folder_of(const struct gw_gwctl *ctl) {
+    struct gw_installed folder = gw_file_installed("modbus");
+    if (ctl->arguments.maps) {
+        (void) snprintf(folder.path, sizeof folder.path, "%s", ctl->arguments.maps);
+    }
+    return folder;
 }
 
 /* By name in the folder, or the path of a file. False after a sentence. */
 static bool load(struct gw_gwctl *ctl, const char *argument, struct map *ret_map) {
-    char path[512], storage[4096];
+    char path[1024], storage[4096];
     struct gw_buf errors;
     gw_buf_init(&errors, storage, sizeof storage);
+    struct gw_installed folder = folder_of(ctl);
     bool is_file = strchr(argument, '/') != NULL
                    || gw_str_ends_with(gw_str_from_cstr(argument), GW_STR(".json"));
-    (void) snprintf(path, sizeof path, "%s%s%s%s", is_file ? "" : folder_of(ctl),
+    (void) snprintf(path, sizeof path, "%s%s%s%s", is_file ? "" : folder.path,
                     is_file ? "" : "/", argument, is_file ? "" : ".json");
     enum gw_err err = read_map(path, &errors, ret_map);
     if (err == GW_ERR_NOENT && !is_file) {
         (void) gw_gwctl_fail(ctl, "there is no map \"%s\" in %s: see gwctl modbus maps",
-                             argument, folder_of(ctl));
+                             argument, folder.path);
     } else if (err) {
         (void) gw_gwctl_fail(ctl, "%s has faults", argument);
         gw_gwctl_show_lines(ctl->err, gw_buf_str(&errors));
@@ -415,11 +420,12 @@ static size_t list_names(const char *folder, char (*names)[NAME_BYTES]) {
 }
 
 int gw_gwctl_modbus_maps(struct gw_gwctl *ctl) {
+    struct gw_installed folder = folder_of(ctl);
     char names[MAPS_MAX][NAME_BYTES];
-    size_t count = list_names(folder_of(ctl), names);
+    size_t count = list_names(folder.path, names);
     int status = GW_EXIT_DONE;
     if (count == 0) {
-        return gw_gwctl_fail(ctl, "there are no maps in %s", folder_of(ctl));
+        return gw_gwctl_fail(ctl, "there are no maps in %s", folder.path);
     }
     for (size_t i = 0; i < count; i++) {
         GW_CLEANUP(close_mapp) struct map map = {0};

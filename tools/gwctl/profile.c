@@ -16,8 +16,12 @@
 
 GW_DEFINE_CLEANUP(struct gw_profile *, gw_profile_close, profile_closep)
 
-static const char *folder_of(const struct gw_gwctl *ctl) {
-    return ctl->arguments.profiles ? ctl->arguments.profiles : gw_profile_folder();
+static struct gw_installed folder_of(const struct gw_gwctl *ctl) {
+    struct gw_installed folder = gw_profile_folder();
+    if (ctl->arguments.profiles) {
+        (void) snprintf(folder.path, sizeof folder.path, "%s", ctl->arguments.profiles);
+    }
+    return folder;
 }
 
 /* "dock.json" and "./dock" are files, "dock" is a profile of the folder. NULL
@@ -32,7 +36,8 @@ static struct gw_profile *load(struct gw_gwctl *ctl, const char *argument, bool 
     (void) snprintf(path, sizeof path, "%s%s", is_plain && (is_file || has_ending) ? "./" : "",
                     argument);
     struct gw_profile *profile = NULL;
-    if (gw_profile_load(folder_of(ctl), path, &errors, &profile)) {
+    struct gw_installed folder = folder_of(ctl);
+    if (gw_profile_load(folder.path, path, &errors, &profile)) {
         (void) gw_gwctl_fail(ctl, "%s has faults", argument);
         gw_gwctl_show_lines(ctl->err, gw_buf_str(&errors));
         return NULL;
@@ -120,10 +125,10 @@ static void show_profile(struct gw_gwctl *ctl, const struct gw_profile *profile)
 
 int gw_gwctl_profile_list(struct gw_gwctl *ctl) {
     char names[PROFILES_MAX][64];
-    const char *folder = folder_of(ctl);
-    size_t count = read_names(folder, names);
+    struct gw_installed folder = folder_of(ctl);
+    size_t count = read_names(folder.path, names);
     if (count == 0) {
-        return gw_gwctl_fail(ctl, "there are no profiles in %s", folder);
+        return gw_gwctl_fail(ctl, "there are no profiles in %s", folder.path);
     }
     int status = GW_EXIT_DONE;
     for (size_t i = 0; i < count; i++) {

@@ -233,6 +233,18 @@ static void make_folder_refuses_a_file_in_the_way(void **state) {
     assert_int_not_equal(gw_file_make_folder("", 0700), GW_OK);
 }
 
+static void what_is_installed_lies_beside_the_folder_of_the_program(void **state) {
+    (void) state;
+    struct gw_installed found = gw_file_installed("profiles");
+    struct stat profiles;
+    assert_int_equal(stat(found.path, &profiles), 0);
+    assert_true(S_ISDIR(profiles.st_mode));
+    char name[sizeof found.path + 1];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_int_not_equal(stat(gw_file_installed(name).path, &profiles), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void) {
@@ -249,6 +261,7 @@ int main(void) {
         TEST(read_answers_for_what_is_no_file),
         TEST(make_folder_makes_the_missing_part_only),
         TEST(make_folder_refuses_a_file_in_the_way),
+        cmocka_unit_test(what_is_installed_lies_beside_the_folder_of_the_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
