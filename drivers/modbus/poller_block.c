@@ -80,8 +80,10 @@ static void schedule_next(struct gw_poller *poller, struct poller_block *block,
     }
     if (!block->has_phase) {
         block->has_phase = true;
-        block->due_mono_ms =
-            began_mono_ms + period_ms - poller->options.phase_ms % (period_ms + !period_ms);
+        block->due_mono_ms = began_mono_ms + period_ms;
+        if (period_ms > 0) {
+            block->due_mono_ms -= poller->options.phase_ms % period_ms;
+        }
         return;
     }
     block->due_mono_ms += period_ms;

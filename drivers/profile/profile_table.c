@@ -172,7 +172,8 @@ static const struct gw_config_group poll_group = GROUP_OF(poll_rows, P);
 #define C struct gw_profile_commands
 static const struct gw_config_row commands_rows[] = {
     {BOOL(C, allow, "false"),
-     .help = "Commands may be sent to the device at all: by the roles that may, each audited."},
+     .help = "Commands may be sent to the device at all: by the roles that may, each audited. "
+             "This version sends none."},
     {TEXT(C, tare, 0, 64, any_text), .initial = "", .help = "Bytes that tare."},
     {TEXT(C, zero, 0, 64, any_text), .initial = "", .help = "Bytes that set zero."},
     {TEXT(C, clear_tare, 0, 64, any_text), .initial = "", .help = "Bytes that clear the tare."},

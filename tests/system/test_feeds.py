@@ -166,6 +166,8 @@ def test_a_full_store_refuses_what_a_line_goes_on_sending_and_counts_it(make_rig
     assert "capture_refused" in floor.rig.issues("collectd")
     floor.rig.wan.resume()
     floor.wait_finished()
+    for name in floor.peers:
+        wait_until(lambda name=name: floor.feed(name)["waiting"] == 0, 60, "the backlog is stored")
     floor.rig.wait_drained()
     feed = floor.feed("scanner-1")
     held = len(floor.events("scanner-1", "scan.observed"))
