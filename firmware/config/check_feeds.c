@@ -183,6 +183,12 @@ static void check_shared_line(struct gw_config_report *report, const struct gw_c
             return;
         }
     }
+    for (size_t i = 0; i < config->bus_count && is_set(feed->path); i++) {
+        if (config->buses[i].line && strcmp(config->buses[i].line, feed->path) == 0) {
+            report_key(&place, "path", "is the line of a Modbus bus already");
+            return;
+        }
+    }
 }
 
 void gw_config_check_feeds(struct gw_config_report *report, const struct gw_config *config) {

@@ -232,3 +232,25 @@ def test_what_was_not_understood_can_be_tried_again_with_a_better_profile(make_r
             rig.ask_daemon("collectd", "quarantine_retry", number=second["number"], actor="t")
     wait_until(lambda: rig.events("scan.observed"), 20, "it is at the centre")
     assert [event["raw"] for event in rig.events("scan.observed")] == ["4006381333931"]
+
+
+def test_killed_it_loses_what_no_commit_held_and_nothing_else(floor):
+    """No device waits on these lines: a kill may cost what was read in the last moment."""
+    floor.add("scanner-1", "line-scanner", "scanner-cr", "connect", "--count", "240", "--rate",
+              "80")
+    floor.start()
+    kills = 3
+    for number in range(kills):
+        wait_until(lambda number=number: floor.feed("scanner-1")["observations"] > 20 - number,
+                   20, "codes come")
+        floor.rig.collectd.kill()
+        floor.rig.collectd.start()
+        floor.rig.wait_connected()
+    floor.wait_finished()
+    floor.rig.wait_drained()
+    finding, = floor.rig.compare()
+    # In the sockets, being decoded, or in the open group: a few codes a kill, more on a
+    # machine that is busy with something else.
+    assert len(finding.missing) <= 30 * kills
+    assert (finding.twice, finding.disorder, finding.unexpected) == ([], [], [])
+    assert finding.held + len(finding.missing) == 240

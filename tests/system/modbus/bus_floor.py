@@ -116,8 +116,8 @@ class BusFloor:
     def assert_true(self):
         """Every value that was published is one that the unit said, in an answer that was
         delivered as it was, for that register; and none is published again later."""
-        fates = dict(self.proxy.fates)
         values = self.values()
+        fates = dict(self.proxy.fates)
         last = {}
         for unit, n, number in values:
             assert fates.get(number) in ("good", "either"), (

@@ -8,6 +8,10 @@
     proxy.good(1)                                      right answers delivered to unit 1
     proxy.close()
 
+"late" keeps an answer and sends it before the next one, of whatever unit. "behind" sends it
+instead of the next one of that unit, which is kept in turn: every request gets the answer of
+the one before.
+
 It works on bytes and knows nothing of the server but where a frame ends. What each
 answer carried is noted by the number of its read (pymodbus_peer.py) *before* it goes
 out: `fates[number]` is "good", "bad" (it must never be published) or "either".
@@ -25,7 +29,8 @@ ANSWER_S = 2.0  # a server that says nothing for so long will not any more
 
 FAULTS = {
     # name: on TCP, on RTU
-    "silence": (True, True), "late": (True, True), "exception": (True, True),
+    "silence": (True, True), "late": (True, True), "behind": (True, True),
+    "exception": (True, True),
     "busy": (True, True), "wrong_transaction": (True, False), "wrong_protocol": (True, False),
     "wrong_length": (True, False), "wrong_unit": (True, True), "wrong_function": (True, True),
     "wrong_count": (True, True), "wrong_crc": (False, True), "truncated": (True, True),
@@ -184,6 +189,7 @@ class BusProxy:
         self._lock = threading.Lock()
         self._fault = None
         self._held = b""     # a late answer
+        self._behind = {}    # unit -> the answer that its next request gets
         self._good = {}
         self._stop, self._stopping = os.pipe()
         if kind != "rtu":
@@ -241,13 +247,20 @@ class BusProxy:
         if name == "drop":
             self._note(frame, "bad")
             raise Gone
+        if name == "behind":
+            self._note(frame, "bad")
+            data, self._behind[unit] = self._behind.get(unit, b""), frame
+            client.write(data)
+            return
         harmless = name in (None, "delay", "pieces")
         # A right answer with something behind it may be used or not.
         self._note(frame, "good" if harmless else "either" if name in ("extra", "twice")
                    else "bad")
         if name == "delay":
             time.sleep(0.1)
-        data, self._held = self._held + spoil(name, self._frames, frame, unit), b""
+        data = (self._held + self._behind.pop(unit, b"")
+                + spoil(name, self._frames, frame, unit))
+        self._held = b""
         if name == "pieces":
             for byte in data:
                 client.write(bytes([byte]))

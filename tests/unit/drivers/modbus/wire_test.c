@@ -518,6 +518,27 @@ static void an_adapter_that_is_unplugged_comes_back(void **state) {
     gw_temp_folder_close(&folder);
 }
 
+/* Time that must pass; how much more passes is the machine's affair. */
+static void a_slow_line_is_given_its_silence_and_a_slow_device_its_pause(void **state) {
+    (void) state;
+    EVERY_MEDIUM(medium) {
+        struct rig rig = {0};
+        rig.config.pause_ms = medium == LINE ? 0 : 120;
+        start(&rig, medium, NULL, 0);
+        if (medium == LINE) {
+            gw_modbus_wire_close(rig.wire);
+            rig.config.baud = 300; /* 3.5 characters of 10 bits */
+            open_wire(&rig);
+        }
+        int64_t start_us = gw_stream_now_us();
+        read_well(&rig, 1, 10, 1);
+        read_well(&rig, 1, 10, 1);
+        assert_true(gw_stream_now_us() - start_us
+                    >= (medium == LINE ? 2 * 116667 : 2 * 120000));
+        stop(&rig);
+    }
+}
+
 static void nobody_listens(void **state) {
     (void) state;
     struct rig rig = {0};
@@ -552,6 +573,7 @@ int main(void) {
         cmocka_unit_test(a_line_belongs_to_one),
         cmocka_unit_test(what_is_no_line_is_named),
         cmocka_unit_test(an_adapter_that_is_unplugged_comes_back),
+        cmocka_unit_test(a_slow_line_is_given_its_silence_and_a_slow_device_its_pause),
         cmocka_unit_test(nobody_listens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,18 @@ static void keys_belong_to_their_transport(void **state) {
     }
 }
 
+static void a_feed_and_a_bus_cannot_share_a_line(void **state) {
+    (void) state;
+    struct attempt attempt;
+    attempt_changed(&attempt, SMALL, "\"buses\":[" SMALL_BUS "]",
+                    "\"buses\":[{\"name\":\"u\",\"transport\":\"rtu\",\"line\":\"/dev/ttyS0\","
+                    "\"points\":[" SMALL_POINT "]}],"
+                    "\"feeds\":[" SERIAL(",\"path\":\"/dev/ttyS0\"") "]");
+    assert_string_equal(attempt.error_storage,
+                        "feeds[0].path: is the line of a Modbus bus already\n");
+    attempt_done(&attempt);
+}
+
 static void what_is_not_said_follows_from_the_profile(void **state) {
     (void) state;
     struct attempt attempt;
@@ -127,6 +139,7 @@ static void personal_rules_have_names_and_patterns(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_belong_to_their_transport),
+        cmocka_unit_test(a_feed_and_a_bus_cannot_share_a_line),
         cmocka_unit_test(what_is_not_said_follows_from_the_profile),
         cmocka_unit_test(personal_rules_have_names_and_patterns),
     };
