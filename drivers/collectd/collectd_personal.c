@@ -2,6 +2,22 @@
 /* The guard of personal codes, between all sources and the queue. */
 #include "drivers/collectd/collectd_internal.h"
 
+#include <string.h>
+
+#include "drivers/mqtt/origin.h"
+
+/* The fingerprint of a payload that is a badge can be found by trying all badges. What
+ * comes again after a restart is marked possibleduplicate without it. */
+static void scrub(uint8_t *origin, size_t len) {
+    struct gw_mqtt_origin decoded;
+    if (gw_mqtt_origin_decode((struct gw_bytes){origin, len}, &decoded)) {
+        memset(origin, 0, len);
+        return;
+    }
+    decoded.payload = 0;
+    gw_mqtt_origin_encode(&decoded, origin);
+}
+
 enum gw_err gw_collectd_open_personal(struct gw_collectd *collectd) {
     const struct gw_personal_options options = {
         .config = &collectd->config->personal,
@@ -9,6 +25,7 @@ enum gw_err gw_collectd_open_personal(struct gw_collectd *collectd) {
         .clock = &collectd->clock,
         .health = collectd->health,
         .key_path = collectd->paths.personal_key,
+        .scrub = scrub,
     };
     enum gw_err err = gw_personal_open(&options, &collectd->personal);
     if (err) {

@@ -26,6 +26,7 @@ struct gw_personal {
     struct gw_buf data; /* data of the events of one unit, rewritten */
     struct gw_event_draft drafts[GW_PERSONAL_EVENTS_MAX];
     struct gw_quarantine_entry entries[GW_PERSONAL_EVENTS_MAX];
+    uint8_t origins[2 * GW_PERSONAL_EVENTS_MAX][GW_EVENT_ORIGIN_MAX_BYTES];
     uint64_t *hashed, *withheld;
 };
 
@@ -259,7 +260,18 @@ static void put_scan(struct gw_personal *personal, const struct gw_event_draft *
     gw_buf_put_char(&personal->data, '}');
 }
 
-static void rewrite(struct gw_personal *personal, struct gw_event_draft *draft) {
+static struct gw_bytes scrub(struct gw_personal *personal, struct gw_bytes origin,
+                             uint8_t storage[static GW_EVENT_ORIGIN_MAX_BYTES]) {
+    if (!personal->options.scrub || origin.len == 0 || origin.len > GW_EVENT_ORIGIN_MAX_BYTES) {
+        return (struct gw_bytes){0};
+    }
+    memcpy(storage, origin.ptr, origin.len);
+    personal->options.scrub(storage, origin.len);
+    return (struct gw_bytes){storage, origin.len};
+}
+
+static void rewrite(struct gw_personal *personal, size_t index) {
+    struct gw_event_draft *draft = &personal->drafts[index];
     size_t before = personal->data.len;
     if (draft->type == GW_EVENT_SCAN_OBSERVED) {
         put_scan(personal, draft);
@@ -268,7 +280,7 @@ static void rewrite(struct gw_personal *personal, struct gw_event_draft *draft) 
     }
     draft->data = gw_str_sub(gw_buf_str(&personal->data), before, SIZE_MAX);
     draft->subject = draft->partition_key = (struct gw_str){0};
-    draft->origin = (struct gw_bytes){0};
+    draft->origin = scrub(personal, draft->origin, personal->origins[index]);
 }
 
 /* RANGE if there are too many, FULL if they are too large. */
@@ -286,7 +298,7 @@ static enum gw_err guard_events(struct gw_personal *personal, struct gw_unit *un
             memcpy(personal->drafts, unit->events, unit->event_count * sizeof *unit->events);
             is_copied = true;
         }
-        rewrite(personal, &personal->drafts[i]);
+        rewrite(personal, i);
     }
     if (is_copied) {
         unit->events = personal->drafts;
@@ -318,7 +330,8 @@ static enum gw_err guard_quarantine(struct gw_personal *personal, struct gw_unit
         }
         ++*personal->withheld;
         personal->entries[i].raw = (struct gw_bytes){0};
-        personal->entries[i].origin = (struct gw_bytes){0};
+        personal->entries[i].origin = scrub(personal, personal->entries[i].origin,
+                                            personal->origins[GW_PERSONAL_EVENTS_MAX + i]);
         personal->entries[i].reason = GW_STR(WITHHELD);
     }
     if (is_copied) {

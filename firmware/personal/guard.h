@@ -11,8 +11,8 @@
  *   text of an event   "hmac-sha256:<rule>:<key id>:<64 hexadecimal digits>" in its
  *   that is personal   place: HMAC-SHA-256 (RFC 2104) of the code without its AIM
  *                      identifier, under the site key (key.h). Of a scan, members
- *                      that were derived from the code are left out, and subject,
- *                      partition key and origin, which tell of it too
+ *                      that were derived from the code are left out, and subject and
+ *                      partition key; of the origin what tells of the payload
  *   bytes for the      left out, with their length and the reason: what cannot be
  *   quarantine         taken apart may hold the code in any form
  *   details of issues  left out (gw_personal_is_secret)
@@ -36,12 +36,17 @@
 
 struct gw_personal;
 
+/* Blot out what tells of the payload in a source's origin, so that it can still be
+ * known that something came, not what. */
+typedef void gw_personal_scrub(uint8_t *origin, size_t len);
+
 struct gw_personal_options {
     const struct gw_config_personal *config; /* see gw_personal_set_config */
     struct gw_intake intake;                 /* where units go */
     const struct gw_clock *clock;
     struct gw_health *health;
-    const char *key_path; /* must outlive the guard */
+    const char *key_path;     /* must outlive the guard */
+    gw_personal_scrub *scrub; /* NULL: such origins are left out */
 };
 
 /* Without rules no key is made and units pass untouched. A key that cannot be read or

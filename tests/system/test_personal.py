@@ -14,6 +14,7 @@ import time
 import pytest
 from feeds_rig import PROFILES
 from gangway_rig import build_folder, free_port
+from gangway_simulate import compare
 from gangway_simulate.devices import new_client
 from gangway_simulate.lines import PtyLine, TcpCallLine
 from rig_ipc import Refused
@@ -160,3 +161,30 @@ def test_rules_hold_from_the_reload_on(make_rig, word):
     after = rig.events("scan.observed")[1]["raw"]
     expected = [badge_hash(rig, BADGES[0]), BADGES[0]]
     assert [before, after] == (expected if word == "rules" else expected[::-1])
+
+
+def test_acknowledged_badges_survive_kills_and_none_is_doubled_unmarked(make_rig):
+    rig = make_rig(door="front")
+    rig.configure(personal={"rules": [{"name": "all", "pattern": "*"}]})
+    rig.start()
+    child = rig.simulate("scanners", "--count", "3000", "--rate", "1500", "--burst", "20",
+                         "--in-flight", "50", "--grace", "20")
+    for _ in range(3):
+        time.sleep(0.4)
+        rig.collectd.kill()
+        rig.collectd.start()
+        rig.wait_connected()
+    wait_until(lambda: not child.running, 60, "the device has sent")
+    rig.wait_drained()
+    key = dict(line.split(" ", 1) for line in
+               (rig.folder / "collectd/personal.key").read_text().splitlines())
+
+    def hashed(raw):
+        digest = hmac.new(bytes.fromhex(key["secret"]), raw.encode(), hashlib.sha256)
+        return f"hmac-sha256:all:{key['id']}:{digest.hexdigest()}"
+
+    entries = [{**entry, "raw": hashed(entry["raw"])}
+               for entry in compare.read_ledgers(rig.ledgers)["scanner-1"]]
+    finding = compare.compare_messages("scanner-1", entries, [
+        event for event in rig.events("scan.observed") if event["device"] == "scanner-1"])
+    assert finding.good and finding.acked > 1000 and finding.unexpected == [], finding.line()

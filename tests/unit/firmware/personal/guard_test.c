@@ -59,12 +59,15 @@ static int end(void **state) {
     return 0;
 }
 
+static gw_personal_scrub *scrub;
+
 static void open_guard(void) {
     const struct gw_personal_options options = {.config = &f.config,
                                                 .intake = gw_fake_intake(f.queue),
                                                 .clock = &f.clock,
                                                 .health = f.health,
-                                                .key_path = f.key_path};
+                                                .key_path = f.key_path,
+                                                .scrub = scrub};
     assert_int_equal(gw_personal_open(&options, &f.personal), GW_OK);
     f.intake = gw_personal_intake(f.personal);
 }
@@ -101,6 +104,30 @@ static void a_badge_is_hashed_and_nothing_else(void **state) {
         assert_string_equal(scan("door", others[i]), others[i]);
     }
     assert_int_equal(f.queue->units[1].origin_len, 6);
+}
+
+static void blot_the_end(uint8_t *origin, size_t len) {
+    origin[len - 1] = '#';
+}
+
+static void an_origin_keeps_what_does_not_tell_of_the_payload(void **state) {
+    (void) state;
+    scrub = blot_the_end;
+    open_guard();
+    scrub = NULL;
+    (void) scan("door", "{\"raw\":\"EMP12345\"}");
+    (void) scan("door", "{\"raw\":\"4006381333931\"}");
+    assert_int_equal(f.queue->units[0].origin_len, 6);
+    assert_memory_equal(f.queue->units[0].origin, "origi#", 6);
+    assert_memory_equal(f.queue->units[1].origin, "origin", 6);
+    const struct gw_quarantine_entry entry = {.reason = GW_STR("x"),
+                                              .device = GW_STR("door"),
+                                              .raw = gw_bytes_from_str(GW_STR("EMP1")),
+                                              .origin = gw_bytes_from_str(GW_STR("other")),
+                                              .raw_len = 4};
+    const struct gw_unit unit = {.quarantine = &entry, .quarantine_count = 1};
+    assert_int_equal(gw_intake_submit(&f.intake, &unit), GW_OK);
+    assert_memory_equal(f.queue->units[2].origin, "othe#", 5);
 }
 
 static void the_same_badge_gives_the_same_hash_with_any_aim_identifier(void **state) {
@@ -310,6 +337,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_badge_is_hashed_and_nothing_else),
+        TEST(an_origin_keeps_what_does_not_tell_of_the_payload),
         TEST(the_same_badge_gives_the_same_hash_with_any_aim_identifier),
         TEST(the_hash_is_hmac_sha256_of_the_code),
         TEST(codes_run_together_cut_off_or_escaped_are_found),
