@@ -61,6 +61,14 @@ static void put_holes(struct gw_buf *buf, const struct gw_modbus_holes *holes) {
     gw_buf_printf(buf, "],\"holes_omitted\":%zu", holes->count - listed);
 }
 
+static void put_wire(struct gw_buf *buf, const struct gw_modbus_wire_figures *wire) {
+    gw_buf_printf(buf,
+                  ",\"wire\":{\"requests\":%llu,\"given_up\":%llu,\"fences\":%llu,"
+                  "\"late\":%llu,\"stray_bytes\":%llu,\"connects\":%llu}",
+                  ull(wire->requests), ull(wire->given_up), ull(wire->fences), ull(wire->late),
+                  ull(wire->stray_bytes), ull(wire->connects));
+}
+
 static void put_bus(struct gw_modbus_bus *bus, struct gw_buf *buf) {
     struct gw_modbus_bus_figures figures;
     gw_modbus_bus_get_figures(bus, &figures);
@@ -74,6 +82,7 @@ static void put_bus(struct gw_modbus_bus *bus, struct gw_buf *buf) {
                   "\"units_down\":%zu,\"load_percent\":%u,\"dead_percent\":%u",
                   ull(figures.polls), ull(figures.overruns), ull(figures.events), figures.units,
                   figures.units_down, figures.load_percent, figures.dead_percent);
+    put_wire(buf, &figures.wire);
     put_units(bus, buf);
     put_holes(buf, figures.holes);
     gw_buf_put_char(buf, '}');

@@ -295,6 +295,7 @@ void gw_modbus_bus_get_figures(struct gw_modbus_bus *bus,
         .units_down = down,
         .load_percent = condition.load_percent,
         .dead_percent = condition.dead_percent,
+        .wire = condition.wire,
         .holes = &bus->holes.known,
     };
 }

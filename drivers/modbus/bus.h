@@ -83,6 +83,7 @@ struct gw_modbus_bus_figures {
     uint64_t events;
     size_t units, units_down;
     unsigned load_percent, dead_percent; /* as in handover.h */
+    struct gw_modbus_wire_figures wire;
     const struct gw_modbus_holes *holes; /* as long as the bus */
 };
 /* Figures of now. */

@@ -20,6 +20,7 @@
 
 #include "drivers/modbus/holes.h"
 #include "drivers/modbus/lateness.h"
+#include "drivers/modbus/transport.h"
 #include "drivers/profile/registers.h"
 
 struct gw_modbus_reading {
@@ -56,6 +57,7 @@ struct gw_modbus_bus_condition {
 };
 
 struct gw_handover;
+    struct gw_modbus_wire_figures wire;
 
 /* For `points` points and `units` units, `capacity` readings in the ring. NOMEM, IO. */
 enum gw_err gw_handover_open(size_t points, size_t units, size_t capacity,

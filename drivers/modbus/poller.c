@@ -73,6 +73,10 @@ void gw_poller_close(struct gw_poller *poller) {
 /* ---- the connection ---- */
 
 void poller_publish_bus(struct gw_poller *poller) {
+    const struct gw_modbus_transport *transport = &poller->options.transport;
+    if (transport->figures) {
+        transport->figures(transport->self, &poller->bus.wire);
+    }
     gw_handover_set_bus(poller->options.handover, &poller->bus);
 }
 

@@ -33,6 +33,16 @@ struct gw_modbus_write {
     bool is_multiple;      /* FC 15 or 16 even for one: some devices know no other */
 };
 
+/* What became of the requests, from the start on. */
+struct gw_modbus_wire_figures {
+    uint64_t requests;    /* sent, fences included */
+    uint64_t given_up;    /* without a right answer */
+    uint64_t fences;      /* of the requests */
+    uint64_t late;        /* answers that came late and were known as such */
+    uint64_t stray_bytes; /* thrown away besides */
+    uint64_t connects;
+};
+
 struct gw_modbus_transport {
     /* NOCONN, TIMEOUT; NOENT: no such host or serial line; of a serial line also
      * DENIED: may not open it, BUSY: somebody else has it, INVALID: it is none, IO. */
@@ -56,6 +66,8 @@ struct gw_modbus_transport {
      * connection was closed, connect again (TCP). Any other error: the line could
      * not be made safe; it was closed too. */
     enum gw_err (*recover)(void *self);
+    /* Figures of now; may be NULL. */
+    void (*figures)(void *self, struct gw_modbus_wire_figures *ret_figures);
     void *self;
 };
 
@@ -96,16 +108,5 @@ void gw_modbus_wire_close(struct gw_modbus_wire *wire);
 void gw_modbus_wire_interrupt(struct gw_modbus_wire *wire);
 /* As the seam; valid as long as `wire`. */
 struct gw_modbus_transport gw_modbus_wire_transport(struct gw_modbus_wire *wire);
-
-struct gw_modbus_wire_figures {
-    uint64_t requests;    /* sent, fences included */
-    uint64_t given_up;    /* without a right answer */
-    uint64_t fences;      /* of the requests */
-    uint64_t late;        /* answers that came late and were known as such */
-    uint64_t stray_bytes; /* thrown away besides */
-    uint64_t connects;
-};
-/* Figures of now. From the thread that uses the wire. */
-struct gw_modbus_wire_figures gw_modbus_wire_figures(const struct gw_modbus_wire *wire);
 
 #endif

@@ -126,10 +126,6 @@ void gw_modbus_wire_interrupt(struct gw_modbus_wire *wire) {
     }
 }
 
-struct gw_modbus_wire_figures gw_modbus_wire_figures(const struct gw_modbus_wire *wire) {
-    return wire->figures;
-}
-
 /* ---- connection ---- */
 
 static enum gw_err connect_anew(struct gw_modbus_wire *wire) {
@@ -382,6 +378,11 @@ static enum gw_err wire_write(void *self, const struct gw_modbus_write *write,
     return err ? err : ask(wire, &request, wire->timeout_ms, ret_exception);
 }
 
+static void wire_figures(void *self, struct gw_modbus_wire_figures *ret_figures) {
+    const struct gw_modbus_wire *wire = self;
+    *ret_figures = wire->figures;
+}
+
 struct gw_modbus_transport gw_modbus_wire_transport(struct gw_modbus_wire *wire) {
     return (struct gw_modbus_transport){
         .connect = wire_connect,
@@ -389,6 +390,7 @@ struct gw_modbus_transport gw_modbus_wire_transport(struct gw_modbus_wire *wire)
         .read = wire_read,
         .write = wire_write,
         .recover = wire_recover,
+        .figures = wire_figures,
         .self = wire,
     };
 }

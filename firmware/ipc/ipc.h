@@ -42,6 +42,8 @@
  *     "buses":[{"name","state","since","polls":N,"overruns":N,"events":N,
  *       "units":N,"units_down":N,"load_percent":N,"dead_percent":N (of the last
  *       ten seconds; dead: spent on units that do not answer),
+ *       "wire":{"requests":N,"given_up":N,"fences":N,"late":N (answers that came late
+ *         and were thrown away),"stray_bytes":N,"connects":N},
  *       "unit_states":[{"unit":N,"state":"ok|down|faulty","polls":N,
  *         "failures":N,"late_p50_ms","late_p99_ms","late_max_ms" (how late its
  *         reads begin)}],"unit_states_omitted":N,

@@ -31,6 +31,12 @@ def test_no_fault_makes_a_value_that_was_not_there(make_floor, kind):
     assert {(unit, n) for unit, n, _ in values} == {(unit, n) for unit in (SICK, HEALTHY)
                                                     for n in range(3)}
     assert "bad" in floor.proxy.fates.values()
+    wire = floor.rig.status()["buses"][0]["wire"]
+    assert wire["given_up"] > 0
+    if kind == "tcp":
+        assert wire["connects"] > 1
+    else:
+        assert wire["fences"] > 0 and wire["late"] > 0
 
 
 @pytest.mark.parametrize("fault", ("silence", "behind", "garbage"))

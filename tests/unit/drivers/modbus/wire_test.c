@@ -67,6 +67,12 @@ static void stop(struct rig *rig) {
     peer_stop(&rig->peer);
 }
 
+static struct gw_modbus_wire_figures figures_of(const struct rig *rig) {
+    struct gw_modbus_wire_figures figures;
+    rig->transport.figures(rig->transport.self, &figures);
+    return figures;
+}
+
 static enum gw_err read_from(struct rig *rig, uint8_t unit_id, uint16_t address, uint16_t count,
                              uint32_t timeout_ms) {
     const struct gw_modbus_request request = {.unit_id = unit_id,
@@ -118,7 +124,7 @@ static void values_of_every_area_are_read(void **state) {
                 assert_int_equal(rig.words[i], peer_value(3, (uint16_t) (5 + i), 0) & 1);
             }
         }
-        assert_int_equal(gw_modbus_wire_figures(rig.wire).connects, 1);
+        assert_int_equal(figures_of(&rig).connects, 1);
         stop(&rig);
     }
 }
@@ -185,7 +191,7 @@ static void try_fault(const struct fault *fault, enum medium medium) {
     }
     read_well(&rig, 2, 20, 3);
     read_well(&rig, 1, 10, 3);
-    assert_int_equal(gw_modbus_wire_figures(rig.wire).given_up, is_answered ? 0 : 1);
+    assert_int_equal(figures_of(&rig).given_up, is_answered ? 0 : 1);
     stop(&rig);
 }
 
@@ -219,14 +225,14 @@ static void a_late_answer_is_never_taken_for_the_next(void **state) {
                 recover(&rig);
             }
             read_well(&rig, 1, 10, 3);
-            struct gw_modbus_wire_figures figures = gw_modbus_wire_figures(rig.wire);
+            struct gw_modbus_wire_figures figures = figures_of(&rig);
             if (medium != TCP) {
                 assert_true(figures.fences >= 1);
                 assert_int_equal(figures.late, 1);
             }
             read_well(&rig, 1, 10, 3);
             read_well(&rig, 1, 11, 1);
-            assert_int_equal(gw_modbus_wire_figures(rig.wire).fences, figures.fences);
+            assert_int_equal(figures_of(&rig).fences, figures.fences);
             stop(&rig);
         }
     }
@@ -255,7 +261,7 @@ static void a_late_answer_costs_no_other_unit_anything(void **state) {
         assert_int_equal(read_from(&rig, 1, 10, 3, SHORT_MS), GW_ERR_TIMEOUT);
         recover(&rig);
         read_well(&rig, 2, 10, 3);
-        assert_int_equal(gw_modbus_wire_figures(rig.wire).late, 1);
+        assert_int_equal(figures_of(&rig).late, 1);
         stop(&rig);
     }
 }
@@ -301,8 +307,8 @@ static void a_write_after_a_lost_confirmation_is_fenced_as_well(void **state) {
     recover(&rig);
     write.words = words + 1;
     assert_int_equal(rig.transport.write(rig.transport.self, &write, &rig.exception), GW_OK);
-    assert_int_equal(gw_modbus_wire_figures(rig.wire).fences, 1);
-    assert_int_equal(gw_modbus_wire_figures(rig.wire).late, 1);
+    assert_int_equal(figures_of(&rig).fences, 1);
+    assert_int_equal(figures_of(&rig).late, 1);
     stop(&rig);
 }
 
@@ -318,8 +324,8 @@ static void what_comes_unasked_is_thrown_away(void **state) {
         while (gw_stream_now_us() < until_us) {
         }
         read_well(&rig, 1, 10, 3);
-        assert_int_equal(gw_modbus_wire_figures(rig.wire).stray_bytes, 11);
-        assert_int_equal(gw_modbus_wire_figures(rig.wire).given_up, 0);
+        assert_int_equal(figures_of(&rig).stray_bytes, 11);
+        assert_int_equal(figures_of(&rig).given_up, 0);
         stop(&rig);
     }
 }
@@ -351,8 +357,8 @@ static void a_connection_closed_while_idle_is_made_anew(void **state) {
     read_well(&rig, 1, 10, 3);
     assert_int_equal(shutdown(rig.peer.connection, SHUT_RDWR), 0);
     read_well(&rig, 1, 10, 3);
-    assert_int_equal(gw_modbus_wire_figures(rig.wire).connects, 2);
-    assert_int_equal(gw_modbus_wire_figures(rig.wire).given_up, 0);
+    assert_int_equal(figures_of(&rig).connects, 2);
+    assert_int_equal(figures_of(&rig).given_up, 0);
     stop(&rig);
 }
 
