@@ -206,7 +206,37 @@ static bool is_of_the_floor(const struct gw_event_draft *draft) {
     return draft->type > GW_EVENT_TOMBSTONE && draft->type < GW_EVENT_GATEWAY_HEARTBEAT;
 }
 
+/* The rule of a scan's member, NULL = none. What the device counts its readings by is
+ * no code unless it looks like one beyond doubt. */
+static const struct gw_config_personal_rule *
+find_rule_of_member(struct gw_personal *personal, const struct gw_event_draft *draft,
+                    const char *name, struct gw_str value) {
+    bool is_raw = strcmp(name, "raw") == 0;
+    if (!is_raw && strcmp(name, "deviceeventid") != 0) {
+        return NULL;
+    }
+    const struct gw_config_personal_rule *rule = find_rule_of(personal, draft, value);
+    return rule && (is_raw || has_head(rule)) ? rule : NULL;
+}
+
+static bool is_personal_scan(struct gw_personal *personal, const struct gw_event_draft *draft) {
+    static const char *const names[] = {"raw", "deviceeventid"};
+    for (size_t i = 0; i < GW_ARRAY_LEN(names); i++) {
+        char pointer[32];
+        (void) snprintf(pointer, sizeof pointer, "/%s", names[i]);
+        struct gw_str value;
+        if (!gw_json_find_raw(draft->data, gw_str_from_cstr(pointer), &value)
+            && value.ptr[0] == '"' && find_rule_of_member(personal, draft, names[i], value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_personal(struct gw_personal *personal, const struct gw_event_draft *draft) {
+    if (draft->type == GW_EVENT_SCAN_OBSERVED) {
+        return is_personal_scan(personal, draft);
+    }
     for (size_t at = 0; is_of_the_floor(draft) && at < draft->data.len; at++) {
         if (draft->data.ptr[at] == '"') {
             size_t len = string_len(gw_str_sub(draft->data, at, SIZE_MAX));
@@ -241,6 +271,17 @@ static void put_replaced(struct gw_personal *personal, const struct gw_event_dra
 
 /* ---- events ---- */
 
+static void put_member(struct gw_personal *personal, const struct gw_event_draft *draft,
+                       const char *name, struct gw_str value) {
+    const struct gw_config_personal_rule *rule =
+        value.ptr[0] == '"' ? find_rule_of_member(personal, draft, name, value) : NULL;
+    if (rule) {
+        put_hash(personal, rule, gw_buf_str(&personal->text));
+    } else {
+        gw_buf_put_str(&personal->data, value);
+    }
+}
+
 /* A scan, without whatever was made of its code. */
 static void put_scan(struct gw_personal *personal, const struct gw_event_draft *draft) {
     static const char *const kept[] = {"aim", "deviceeventid", "part",      "parts",
@@ -253,7 +294,7 @@ static void put_scan(struct gw_personal *personal, const struct gw_event_draft *
         if (!gw_json_find_raw(draft->data, gw_str_from_cstr(pointer), &value)) {
             gw_buf_put_char(&personal->data, before);
             gw_buf_printf(&personal->data, "\"%s\":", kept[i]);
-            put_replaced(personal, draft, value);
+            put_member(personal, draft, kept[i], value);
             before = ',';
         }
     }

@@ -185,6 +185,21 @@ static void a_rule_holds_for_its_devices_only(void **state) {
     assert_string_equal(scan("gate", "{\"raw\":\"1234567\"}"), "{\"raw\":\"1234567\"}");
 }
 
+static void what_only_describes_a_scan_stays(void **state) {
+    (void) state;
+    f.rules[0].pattern = "*";
+    open_guard();
+    const char *data = scan("door", "{\"aim\":\"]C0\",\"deviceeventid\":\"12345678\",\"raw\":"
+                                    "\"]C0X\",\"symbology\":\"CODE128\"}");
+    assert_non_null(strstr(data, "{\"aim\":\"]C0\",\"deviceeventid\":\"12345678\",\"raw\":\""
+                                 "hmac-sha256:badge:"));
+    assert_non_null(strstr(data, ",\"symbology\":\"CODE128\"}"));
+    f.rules[0].pattern = "EMP#####";
+    data = scan("door", "{\"deviceeventid\":\"EMP12345-1\",\"raw\":\"401\"}");
+    assert_null(strstr(data, "12345"));
+    assert_non_null(strstr(data, ",\"raw\":\"401\"}"));
+}
+
 static void the_quarantine_gets_no_bytes_that_may_hold_a_code(void **state) {
     (void) state;
     open_guard();
@@ -342,6 +357,7 @@ int main(void) {
         TEST(the_hash_is_hmac_sha256_of_the_code),
         TEST(codes_run_together_cut_off_or_escaped_are_found),
         TEST(a_rule_holds_for_its_devices_only),
+        TEST(what_only_describes_a_scan_stays),
         TEST(the_quarantine_gets_no_bytes_that_may_hold_a_code),
         TEST(details_of_issues_are_withheld),
         TEST(the_key_is_kept_over_restarts_and_replaced_after_its_time),
