@@ -111,6 +111,13 @@ static void settle_point(struct gw_modbus_bus *bus, size_t index) {
         gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_CONFIG, point->device);
         return;
     }
+    if (exception == GW_MODBUS_NO_ANSWER) {
+        gw_health_raise(bus->options.health, GW_ISSUE_MODBUS_CONFIG, point->device,
+                        "unit %u does not answer when %s %u is read, but otherwise it does",
+                        (unsigned) config->unit_id, gw_point_area_name(config->area),
+                        (unsigned) config->address);
+        return;
+    }
     gw_health_raise(bus->options.health, GW_ISSUE_MODBUS_CONFIG, point->device,
                     "unit %u refuses %s %u: exception %u, %s", (unsigned) config->unit_id,
                     gw_point_area_name(config->area), (unsigned) config->address, exception,

@@ -23,6 +23,9 @@
 #include "drivers/modbus/transport.h"
 #include "drivers/profile/registers.h"
 
+/* Instead of an exception: the unit answers, but not when this point is read. */
+#define GW_MODBUS_NO_ANSWER 256u
+
 struct gw_modbus_reading {
     size_t point; /* index into the bus's points */
     struct gw_point_value value;
@@ -54,10 +57,10 @@ struct gw_modbus_bus_condition {
     /* Share of the last ten seconds in which somebody was waited for, and of that for
      * units that do not answer. */
     unsigned load_percent, dead_percent;
+    struct gw_modbus_wire_figures wire;
 };
 
 struct gw_handover;
-    struct gw_modbus_wire_figures wire;
 
 /* For `points` points and `units` units, `capacity` readings in the ring. NOMEM, IO. */
 enum gw_err gw_handover_open(size_t points, size_t units, size_t capacity,
@@ -73,7 +76,7 @@ void gw_handover_set_unit(struct gw_handover *handover, size_t unit,
                           const struct gw_modbus_unit_condition *condition);
 void gw_handover_set_bus(struct gw_handover *handover,
                          const struct gw_modbus_bus_condition *condition);
-/* Exception 1 to 3 of a point that is read alone, 0 = none. */
+/* Exception 1 to 3 of a point that is read alone, or GW_MODBUS_NO_ANSWER, 0 = none. */
 void gw_handover_set_point_exception(struct gw_handover *handover, size_t point,
                                      unsigned exception);
 /* What was learned of holes; copied. */

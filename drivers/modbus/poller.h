@@ -12,8 +12,11 @@
  *   quality bad and it is probed with growing delay. All probes of a bus together may
  *   take dead_share_percent of its time: after one that cost a second, the next may not
  *   begin before 19 more are over (at 5 %), and it waits a while for a gap between the
- *   other reads. A block alone that gets no answer while its unit answers others is
- *   treated in the same way.
+ *   other reads.
+ * - A block that gets no answer while others of its unit do is under suspicion: it is
+ *   a probe from then on and no word about its unit. Every other time one of its points
+ *   is asked alone; if that is answered, the block is searched as if silence were a
+ *   refusal, since there are devices that say nothing to an illegal address.
  * - Exceptions 1 to 3 are faults of the configuration. A block that is refused (2, 3) is
  *   searched (hunt.h) and planned anew around what was found (holes.h); what is refused
  *   alone is bad and asked once a minute.

@@ -103,6 +103,47 @@ static void end_hunt(struct gw_poller *poller, struct poller_block *block) {
     }
 }
 
+/* In a hunt for what makes the device fall silent every request is a probe. */
+static bool is_hunted_in_silence(const struct gw_poller *poller,
+                                 const struct poller_block *block) {
+    return is_hunted(poller, block) && poller->hunts_in_silence;
+}
+
+/* Whatever the answer was. */
+static void note_answer(const struct gw_poller *poller, struct poller_block *block) {
+    block->silences = is_hunted_in_silence(poller, block) ? POLLER_FAILURES_TO_DOWN : 0;
+    block->retry_mono_ms = 0;
+}
+
+/* ---- doubt ---- */
+
+/* One point of the block alone, each time the next one. */
+static struct gw_modbus_block one_alone(const struct gw_poller *poller,
+                                        const struct poller_block *block) {
+    struct gw_modbus_block alone = block->plan;
+    alone.first += block->silences / 2 % block->plan.points;
+    alone.points = 1;
+    const struct gw_config_point *point = &poller->options.points[poller->order[alone.first]];
+    alone.address = point->address;
+    alone.count = gw_modbus_point_width(point);
+    return alone;
+}
+
+/* Whether one of its points is asked alone, to find out if the unit answers that. */
+static bool is_doubted(const struct gw_poller *poller, const struct poller_block *block) {
+    return block->is_doubted && !is_hunted(poller, block);
+}
+
+/* No answer again: every other time a point alone is asked. The delay does not grow
+ * before each of them had its turn. */
+static void doubt(struct gw_poller *poller, struct poller_block *block) {
+    if (block->silences <= 2 * block->plan.points) {
+        block->backoff_ms = 0;
+    }
+    block->is_doubted = !block->is_doubted && block->plan.points > 1;
+    block->retry_mono_ms = poller_now(poller) + poller_delay(&block_limits, &block->backoff_ms);
+}
+
 /* ---- outcomes ---- */
 
 /* A point in what was taken for a hole can be read after all. */
@@ -119,6 +160,7 @@ static void hunt_on(struct gw_poller *poller, const struct outcome *outcome, boo
         poller->must_plan = true;
     }
     outcome->block->due_mono_ms = poller_now(poller);
+    note_answer(poller, outcome->block);
     if (poller->hunt.depth == 0 && poller->must_plan) {
         gw_handover_set_holes(poller->options.handover, &poller->holes);
     } else if (poller->hunt.depth == 0) {
@@ -133,31 +175,58 @@ static void clear_fault(struct gw_poller *poller, const struct outcome *outcome)
     }
 }
 
+/* The block gets no answer, but a point of it alone did: something in it makes the
+ * device fall silent where others refuse. */
+static void start_hunt_in_silence(struct gw_poller *poller, struct poller_block *block,
+                                  unsigned silences) {
+    if (poller->hunt.depth > 0) {
+        block->silences = silences; /* the same point again, later */
+        block->due_mono_ms = poller_now(poller) + HUNT_WAIT_MS;
+        return;
+    }
+    poller->hunted = (size_t) (block - poller->blocks);
+    gw_modbus_hunt_start(&poller->hunt, &block->plan, poller->options.points, poller->order,
+                         &poller->holes);
+    poller->hunts_in_silence = true;
+    block->is_doubted = false;
+    block->due_mono_ms = poller_now(poller);
+    note_answer(poller, block);
+}
+
 static void on_answer(struct gw_poller *poller, const struct outcome *outcome) {
     struct poller_block *block = outcome->block;
+    unsigned silences = block->silences;
+    bool is_part =
+        is_doubted(poller, block) && outcome->asked.count < outcome->block->plan.count;
     clear_fault(poller, outcome);
     poller_unit_answered(poller, outcome->unit);
-    block->silences = 0;
+    note_answer(poller, block);
     block->backoff_ms = 0;
-    block->retry_mono_ms = 0;
-    if (is_hunted(poller, block)) {
+    if (is_part) {
+        (void) poller_take_words(poller, &outcome->asked);
+        start_hunt_in_silence(poller, block, silences);
+    } else if (is_hunted(poller, block)) {
         (void) poller_take_words(poller, &outcome->asked);
         hunt_on(poller, outcome, false);
     } else {
+        block->is_doubted = false;
         schedule_next(poller, block, outcome->began_mono_ms);
         block->fresh_mono_ms = poller_take_words(poller, &outcome->asked);
     }
     forget_hole(poller, &outcome->asked);
 }
 
+static void name_points(struct gw_poller *poller, const struct gw_modbus_block *plan,
+                        unsigned exception) {
+    for (size_t i = 0; i < plan->points; i++) {
+        poller_set_exception(poller, poller->order[plan->first + i], exception);
+    }
+}
+
 /* It is refused as a whole, and cannot be cut. */
 static void refuse_points(struct gw_poller *poller, const struct outcome *outcome) {
-    const struct gw_modbus_block *plan = &outcome->block->plan;
-    for (size_t i = 0; i < plan->points; i++) {
-        size_t index = poller->order[plan->first + i];
-        poller_set_exception(poller, index, outcome->exception);
-        poller_report_bad(poller, index);
-    }
+    name_points(poller, &outcome->block->plan, outcome->exception);
+    poller_report_block_bad(poller, &outcome->block->plan);
     outcome->block->fresh_mono_ms = GW_NEVER_MS;
     outcome->block->due_mono_ms = poller_now(poller) + GW_POLLER_PROBE_MS;
 }
@@ -170,6 +239,7 @@ static void start_hunt(struct gw_poller *poller, const struct outcome *outcome) 
         return;
     }
     poller->hunted = (size_t) (block - poller->blocks);
+    poller->hunts_in_silence = false;
     gw_modbus_hunt_start(&poller->hunt, &block->plan, poller->options.points, poller->order,
                          &poller->holes);
     if (poller->hunt.depth > 0) {
@@ -192,6 +262,8 @@ static void start_hunt(struct gw_poller *poller, const struct outcome *outcome) 
 static void on_refusal(struct gw_poller *poller, const struct outcome *outcome) {
     clear_fault(poller, outcome);
     poller_unit_answered(poller, outcome->unit);
+    note_answer(poller, outcome->block);
+    outcome->block->is_doubted = false;
     if (outcome->exception == 1) {
         end_hunt(poller, outcome->block);
         refuse_points(poller, outcome);
@@ -215,6 +287,7 @@ static void on_fault(struct gw_poller *poller, const struct outcome *outcome) {
     struct poller_block *block = outcome->block;
     end_hunt(poller, block);
     poller_unit_answered(poller, outcome->unit);
+    note_answer(poller, block);
     schedule_next(poller, block, outcome->began_mono_ms);
     block->retry_mono_ms = poller_now(poller) + poller_delay(&block_limits, &block->backoff_ms);
     block->fault = outcome->exception;
@@ -224,19 +297,48 @@ static void on_fault(struct gw_poller *poller, const struct outcome *outcome) {
     poller_publish_unit(poller, outcome->unit);
 }
 
+/* As expected of a part with a hole in it. The unit is not to blame, unless what else
+ * is read of it has taken it down meanwhile. */
+static void on_silent_part(struct gw_poller *poller, const struct outcome *outcome) {
+    outcome->unit->condition.failures++;
+    hunt_on(poller, outcome, true);
+    poller_recover(poller, outcome->err, true);
+    poller_charge(poller, poller_now(poller) - outcome->began_mono_ms);
+}
+
+/* Whether there is a block of the unit that is not known to be silent. */
+static bool has_sound_block(const struct gw_poller *poller, const struct poller_unit *unit) {
+    for (size_t i = 0; i < poller->block_count; i++) {
+        const struct poller_block *block = &poller->blocks[i];
+        if (block->plan.unit_id == unit->condition.unit_id
+            && block->silences < POLLER_FAILURES_TO_DOWN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_silence(struct gw_poller *poller, const struct outcome *outcome) {
     struct poller_block *block = outcome->block;
     struct poller_unit *unit = outcome->unit;
     bool was_suspect = block->silences >= POLLER_FAILURES_TO_DOWN;
+    if (is_hunted_in_silence(poller, block) && !unit->condition.is_down) {
+        on_silent_part(poller, outcome);
+        return;
+    }
     end_hunt(poller, block);
     schedule_next(poller, block, outcome->began_mono_ms);
     block->silences++;
     if (block->silences >= POLLER_FAILURES_TO_DOWN) {
         poller_report_block_bad(poller, &block->plan);
-        block->retry_mono_ms =
-            poller_now(poller) + poller_delay(&block_limits, &block->backoff_ms);
+        doubt(poller, block);
     }
-    poller_unit_silent(poller, unit, outcome->err, !was_suspect);
+    poller_unit_silent(poller, unit, outcome->err,
+                       !was_suspect || !has_sound_block(poller, unit));
+    if (block->silences >= POLLER_FAILURES_TO_DOWN && !block->is_doubted
+        && !unit->condition.is_down) {
+        name_points(poller, &block->plan, GW_MODBUS_NO_ANSWER);
+    }
     poller_recover(poller, outcome->err, outcome->was_probe);
     if (outcome->was_probe || unit->is_probed || was_suspect) {
         poller_charge(poller, poller_now(poller) - outcome->began_mono_ms);
@@ -282,8 +384,10 @@ static bool is_punctual(const struct poller_block *block, const struct poller_un
 static struct gw_modbus_block what_to_ask(const struct gw_poller *poller,
                                           const struct poller_block *block) {
     struct gw_modbus_block part;
-    return is_hunted(poller, block) && gw_modbus_hunt_next(&poller->hunt, &part) ? part
-                                                                                 : block->plan;
+    if (is_hunted(poller, block) && gw_modbus_hunt_next(&poller->hunt, &part)) {
+        return part;
+    }
+    return is_doubted(poller, block) ? one_alone(poller, block) : block->plan;
 }
 
 static void ask(struct gw_poller *poller, struct outcome *outcome) {

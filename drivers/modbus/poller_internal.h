@@ -29,6 +29,7 @@ struct poller_block {
     unsigned silences; /* requests in a row without an answer that fits */
     unsigned fault;    /* the exception by which the device says it is ill, 0 = none */
     bool has_phase;
+    bool is_doubted; /* silent as a whole: a point of it is asked alone */
 };
 
 struct poller_unit {
@@ -62,7 +63,8 @@ struct gw_poller {
     /* what is not to be read */
     struct gw_modbus_holes holes;
     struct gw_modbus_hunt hunt;
-    size_t hunted; /* the block, while hunt.depth > 0 */
+    size_t hunted;         /* the block, while hunt.depth > 0 */
+    bool hunts_in_silence; /* for what is not answered instead of what is refused */
     bool must_plan;
     struct gw_modbus_block *plan; /* room for a plan */
     int64_t *point_due_mono_ms;   /* room for the due times while it is made */

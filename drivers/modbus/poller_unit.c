@@ -61,7 +61,7 @@ static void welcome(struct gw_poller *poller, const struct poller_unit *unit) {
     for (size_t i = 0; i < poller->block_count; i++) {
         struct poller_block *block = &poller->blocks[i];
         if (block->plan.unit_id == unit->condition.unit_id) {
-            block->silences = 0;
+            /* Those that were silent themselves are still under suspicion. */
             block->backoff_ms = 0;
             block->retry_mono_ms = 0;
             block->has_phase = false;
@@ -108,14 +108,15 @@ static void note_failure(struct poller_unit *unit, enum gw_err err, unsigned exc
 
 void poller_unit_silent(struct gw_poller *poller, struct poller_unit *unit, enum gw_err err,
                         bool counts) {
+    unsigned allowed = unit->has_answered ? POLLER_FAILURES_TO_DOWN : 1;
     note_failure(unit, err, 0);
-    unit->silences++;
     if (counts) {
+        unit->silences++;
         unit->score += SCORE_FAILURE;
         unit->score = unit->score > SCORE_MAX ? SCORE_MAX : unit->score;
     }
-    unsigned allowed = unit->has_answered ? POLLER_FAILURES_TO_DOWN : 1;
-    if (unit->silences >= allowed || unit->score >= SCORE_DOWN) {
+    bool is_too_much = unit->silences >= allowed || unit->score >= SCORE_DOWN;
+    if (unit->condition.is_down || (counts && is_too_much)) {
         take_down(poller, unit);
     }
     poller_publish_unit(poller, unit);

@@ -735,6 +735,56 @@ static void a_hunt_ends_when_the_unit_falls_silent(void **state) {
     assert_int_equal(holes.entries[0].address, 2);
 }
 
+/* It has no word for "illegal data address": it says nothing at all. */
+static void a_device_that_is_silent_about_holes_is_searched_too(void **state) {
+    struct rig *rig = *state;
+    for (uint16_t i = 0; i < 20; i++) {
+        rig->points[i] = point_at(1, (uint16_t) (3 * i));
+    }
+    rig->points[20] = point_at(2, 0);
+    rig->count = 21;
+    rig->bus.silent_at[31] = true; /* between 30 and 33 */
+    rig->bus.silent_at[45] = true; /* a point */
+    let_time_count(rig);
+    open_poller(rig);
+    live_for(rig, 1500000);
+    bool is_good[POINTS_MAX] = {false};
+    struct gw_modbus_reading reading;
+    while (gw_handover_take(rig->handover, &reading)) {
+        is_good[reading.point] = reading.value.good;
+    }
+    for (size_t i = 0; i < 21; i++) {
+        assert_int_equal(is_good[i], i != 15);
+    }
+    assert_false(unit_is_down(rig, 0));
+    assert_int_equal(gw_handover_get_point_exception(rig->handover, 15), GW_MODBUS_NO_ANSWER);
+    assert_int_equal(gw_handover_get_point_exception(rig->handover, 14), 0);
+    struct gw_modbus_holes holes;
+    assert_true(gw_handover_take_holes(rig->handover, &holes));
+    assert_int_equal(holes.count, 2);
+    /* All of that within the share of the dead: the other unit kept its period. */
+    assert_true(rig->bus.reads_of[2] > 15000 * 93 / 100);
+    unsigned before = rig->bus.reads_of[1];
+    live_for(rig, 100000);
+    assert_true(rig->bus.reads_of[1] - before > 2 * 900);
+}
+
+static void a_unit_that_is_dead_teaches_nothing(void **state) {
+    struct rig *rig = *state;
+    let_time_count(rig);
+    live_for(rig, 10000);
+    rig->bus.is_silent[1] = true;
+    live_for(rig, 1000000);
+    rig->bus.is_silent[1] = false;
+    live_for(rig, 100000);
+    struct gw_modbus_holes holes;
+    assert_false(gw_handover_take_holes(rig->handover, &holes));
+    assert_false(unit_is_down(rig, 0));
+    unsigned before = rig->bus.reads_of[1];
+    live_for(rig, 10000);
+    assert_in_range(rig->bus.reads_of[1] - before, 95, 101);
+}
+
 static bool can_be_read(const struct rig *rig, const struct gw_config_point *point) {
     for (unsigned i = 0; i < gw_modbus_point_width(point); i++) {
         if (rig->bus.illegal[point->address + i]) {
@@ -790,6 +840,32 @@ static void every_table_comes_to_rest_on_every_device(void **state) {
         run_for(rig, 60000, 50);
         assert_true(rig->bus.refused - refused <= unreadable);
     }
+}
+
+static void every_table_comes_to_rest_on_every_silent_device(void **state) {
+    struct rig *rig = *state;
+    srand(6);
+    for (int round = 0; round < 8; round++) {
+        draw_rig(rig);
+        rig->bus.max_count = 0;
+        open_poller(rig);
+        memcpy(rig->bus.silent_at, rig->bus.illegal, sizeof rig->bus.silent_at);
+        bool is_readable[POINTS_MAX];
+        for (size_t i = 0; i < rig->count; i++) {
+            is_readable[i] = can_be_read(rig, &rig->points[i]);
+        }
+        memset(rig->bus.illegal, 0, sizeof rig->bus.illegal);
+        run_for(rig, 3600000, 500);
+        bool is_good[POINTS_MAX] = {false};
+        struct gw_modbus_reading reading;
+        while (gw_handover_take(rig->handover, &reading)) {
+            is_good[reading.point] = reading.value.good;
+        }
+        for (size_t i = 0; i < rig->count; i++) {
+            assert_int_equal(is_good[i], is_readable[i]);
+        }
+    }
+    memset(rig->bus.silent_at, 0, sizeof rig->bus.silent_at);
 }
 
 /* ---- on demand ---- */
@@ -892,7 +968,10 @@ int main(void) {
         RIG_TEST(a_device_that_allows_less_is_found_out),
         RIG_TEST(a_refusal_that_passes_teaches_nothing),
         RIG_TEST(a_hunt_ends_when_the_unit_falls_silent),
+        RIG_TEST(a_device_that_is_silent_about_holes_is_searched_too),
+        RIG_TEST(a_unit_that_is_dead_teaches_nothing),
         RIG_TEST(every_table_comes_to_rest_on_every_device),
+        RIG_TEST(every_table_comes_to_rest_on_every_silent_device),
         RIG_TEST(a_job_connects_and_reads),
         RIG_TEST(a_job_for_a_dead_unit_is_refused_unless_it_insists),
         RIG_TEST(a_job_without_answer_leaves_a_safe_connection),
