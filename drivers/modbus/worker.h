@@ -17,9 +17,8 @@ enum gw_err gw_modbus_worker_start(struct gw_poller *poller, struct gw_modbus_jo
 /* Tell it to stop; does not wait. NULL is allowed. */
 void gw_modbus_worker_signal(struct gw_modbus_worker *worker);
 /* Tell it to stop, wait for what is under way, free it. NULL is allowed. After
- * gw_modbus_wire_interrupt a request ends at once, a connect at the latest after
- * GW_MODBUS_CONNECT_MAX_MS for each address, a name that is being looked up not
- * counted. */
+ * gw_modbus_wire_interrupt that ends at once, but for a host name that is being looked
+ * up. */
 void gw_modbus_worker_stop(struct gw_modbus_worker *worker);
 
 #endif
