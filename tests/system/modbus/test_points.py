@@ -50,8 +50,10 @@ class Site:
         wait_until(lambda: can_connect(self.port), 30, "pymodbus listens")
 
     def show(self, registers, **limits):
-        """What the device has."""
-        self.map.write_text(json.dumps({"registers": registers, **limits}))
+        """What the device has; it never reads half of it."""
+        new = self.map.with_suffix(".new")
+        new.write_text(json.dumps({"registers": registers, **limits}))
+        new.replace(self.map)
 
     def configure(self, points, **bus):
         """Read these."""
