@@ -168,6 +168,9 @@ static enum gw_err open_rest(struct gw_collectd *collectd, struct gw_buf *errors
         err = gw_collectd_open_modbus(collectd);
     }
     if (!err) {
+        err = gw_collectd_open_feed_commands(collectd);
+    }
+    if (!err) {
         err = gw_collectd_open_control(collectd, errors);
     }
     return err;
@@ -227,6 +230,7 @@ void gw_collectd_close(struct gw_collectd *collectd) {
     }
     close_sources(collectd);
     gw_collectd_close_modbus(collectd);
+    gw_collectd_close_feed_commands(collectd);
     if (collectd->server) {
         gw_ipc_server_close(collectd->server);
     }

@@ -137,6 +137,7 @@ static const struct {
     {GW_IPC_DEVICE_ROTATE, gw_collectd_verb_device_rotate},
     {GW_IPC_DEVICE_REVOKE, gw_collectd_verb_device_revoke},
     {GW_IPC_DEVICE_COMMAND, gw_collectd_verb_device_command},
+    {GW_IPC_FEED_COMMAND, gw_collectd_verb_feed_command},
     {GW_IPC_MODBUS_LIST, gw_collectd_verb_modbus_list},
     {GW_IPC_MODBUS_READ, gw_collectd_verb_modbus_read},
     {GW_IPC_MODBUS_SCAN, gw_collectd_verb_modbus_scan},

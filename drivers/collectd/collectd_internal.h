@@ -69,6 +69,7 @@ struct gw_collectd {
     size_t bus_count;
     struct gw_collectd_modbus *modbus; /* writes and requests on demand */
     struct gw_feeds *feeds;            /* NULL: none is configured */
+    struct gw_collectd_feed_commands *feed_commands;
     struct gw_refusals refusals;
     struct gw_issue_log issue_log;
     int64_t refused_mono_ms; /* last refusal, 0 = not lately */
@@ -268,6 +269,15 @@ void gw_collectd_verb_device_add(const struct gw_collectd_request *request);
 void gw_collectd_verb_device_rotate(const struct gw_collectd_request *request);
 void gw_collectd_verb_device_revoke(const struct gw_collectd_request *request);
 void gw_collectd_verb_device_command(const struct gw_collectd_request *request);
+
+/* ---- collectd_feed_command.c ---- */
+
+/* NOMEM. */
+enum gw_err gw_collectd_open_feed_commands(struct gw_collectd *collectd);
+/* After the feeds were closed. */
+void gw_collectd_close_feed_commands(struct gw_collectd *collectd);
+/* Verb, answered when it was sent or refused. */
+void gw_collectd_verb_feed_command(const struct gw_collectd_request *request);
 
 /* ---- collectd_modbus.c: Modbus on demand, safe writes ---- */
 

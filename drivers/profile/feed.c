@@ -336,6 +336,18 @@ bool gw_feed_request(struct gw_feed *feed, int64_t now_mono_ms, struct gw_bytes 
     return true;
 }
 
+int64_t gw_feed_free_mono_ms(const struct gw_feed *feed) {
+    if (!is_polled(feed)) {
+        return gw_framer_is_waiting(&feed->framer) ? INT64_MAX : 0;
+    }
+    int64_t deadline_mono_ms = feed->polling.deadline_mono_ms;
+    return deadline_mono_ms == INT64_MAX ? 0 : deadline_mono_ms;
+}
+
+void gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms) {
+    feed->polling.deadline_mono_ms = now_mono_ms + feed->options.profile->poll.timeout_ms;
+}
+
 void gw_feed_end(struct gw_feed *feed, int64_t now_mono_ms) {
     feed->now_mono_ms = now_mono_ms;
     bool may_be_whole = feed->options.profile->framing.idle_ms > 0;

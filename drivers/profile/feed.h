@@ -142,6 +142,12 @@ void gw_feed_tick(struct gw_feed *feed, int64_t now_mono_ms);
  * as long as the profile. The next one is due after the answer and the period,
  * or after the time-out. */
 bool gw_feed_request(struct gw_feed *feed, int64_t now_mono_ms, struct gw_bytes *ret_bytes);
+/* When bytes that are no poll (a command) may go out: a time that is past = now, the end of
+ * the time-out while an answer is awaited, INT64_MAX inside a frame of a device that sends
+ * unasked. */
+int64_t gw_feed_free_mono_ms(const struct gw_feed *feed);
+/* A command went out: the next poll waits for its answer, or for the time-out. */
+void gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms);
 /* The line ended: what is left of a frame is emitted (as a frame where silence
  * may end one, else undecodable), then the feed starts anew. */
 void gw_feed_end(struct gw_feed *feed, int64_t now_mono_ms);

@@ -15,6 +15,22 @@
 GW_DEFINE_CLEANUP(struct gw_json_doc *, gw_json_close, doc_closep)
 GW_DEFINE_CLEANUP(struct gw_profile *, gw_profile_close, profile_closep)
 
+bool gw_profile_command_at(const struct gw_profile *profile, size_t index,
+                           struct gw_profile_command *ret_command) {
+    const struct gw_profile_command commands[] = {
+        {"tare", profile->commands.tare},
+        {"zero", profile->commands.zero},
+        {"clear_tare", profile->commands.clear_tare},
+    };
+    for (size_t i = 0; i < GW_ARRAY_LEN(commands); i++) {
+        if (commands[i].bytes[0] != '\0' && index-- == 0) {
+            *ret_command = commands[i];
+            return true;
+        }
+    }
+    return false;
+}
+
 void gw_profile_close(struct gw_profile *profile) {
     free(profile);
 }

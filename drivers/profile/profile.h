@@ -114,10 +114,9 @@ struct gw_profile_poll {
         silent_after_ms; /* without a frame for this long the device is "silent"; 0 = may be */
 };
 
-/* Bytes that change the device. Nobody sends them unless `allow` is set, the
- * role permits it and an audit event is stored. */
+/* Bytes that change the device, empty = it has no such command. Nobody sends them unless
+ * feeds[].commands names them, the role permits it and an audit event is stored. */
 struct gw_profile_commands {
-    bool allow;
     const char *tare, *zero, *clear_tare;
 };
 
@@ -223,6 +222,14 @@ enum gw_err gw_profile_parse(struct gw_str text, struct gw_buf *errors,
  * profile <folder>/<name>.json. NOENT, DENIED, RANGE too (named in errors). */
 enum gw_err gw_profile_load(const char *folder, const char *name, struct gw_buf *errors,
                             struct gw_profile **ret_profile);
+/* Name and bytes of one command. */
+struct gw_profile_command {
+    const char *name;  /* "tare", "zero", "clear_tare"; static storage */
+    const char *bytes; /* of the profile, never empty */
+};
+/* Command number `index` of those the profile has; false behind the last. */
+bool gw_profile_command_at(const struct gw_profile *profile, size_t index,
+                           struct gw_profile_command *ret_command);
 /* Free it with everything its members point to. NULL is allowed. */
 void gw_profile_close(struct gw_profile *profile);
 

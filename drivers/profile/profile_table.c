@@ -171,9 +171,6 @@ static const struct gw_config_group poll_group = GROUP_OF(poll_rows, P);
 
 #define C struct gw_profile_commands
 static const struct gw_config_row commands_rows[] = {
-    {BOOL(C, allow, "false"),
-     .help = "Commands may be sent to the device at all: by the roles that may, each audited. "
-             "This version sends none."},
     {TEXT(C, tare, 0, 64, any_text), .initial = "", .help = "Bytes that tare."},
     {TEXT(C, zero, 0, 64, any_text), .initial = "", .help = "Bytes that set zero."},
     {TEXT(C, clear_tare, 0, 64, any_text), .initial = "", .help = "Bytes that clear the tare."},
@@ -316,7 +313,8 @@ static const struct gw_config_row profile_rows[] = {
     {GROUP(T, json, json_group), .help = "Where things are in JSON."},
     {GROUP(T, weight, weight_group), .help = "Which weights are reported."},
     {GROUP(T, poll, poll_group), .help = "Asking the device."},
-    {GROUP(T, commands, commands_group), .help = "Bytes that change the device."},
+    {GROUP(T, commands, commands_group),
+     .help = "Bytes that change the device; sent only where feeds[].commands allows it."},
     {GROUP(T, serial, serial_group), .help = "How a serial line is set."},
     {GROUP(T, keyboard, keyboard_group), .help = "USB HID keyboards."},
     {GROUP(T, modbus, modbus_group), .help = "Points of a scale behind Modbus."},

@@ -46,6 +46,28 @@ bool gw_feeds_profiles_have_changed(const struct gw_feeds *feeds) {
     return false;
 }
 
+/* ---- commands ---- */
+
+static enum gw_err refuse_unknown(const struct gw_feeds *feeds, struct gw_str device,
+                                  struct gw_buf *reason) {
+    (void) gw_buf_printf(reason, "device: found \"%.*s\", the feeds are: ",
+                         GW_STR_ARG(gw_str_sub(device, 0, 64)));
+    for (size_t i = 0; i < feeds->count; i++) {
+        (void) gw_buf_printf(reason, "%s%s", i == 0 ? "" : ", ", feeds->sources[i].device);
+    }
+    return GW_ERR_NOENT;
+}
+
+enum gw_err gw_feeds_command(struct gw_feeds *feeds, const struct gw_feed_command *command,
+                             struct gw_buf *reason) {
+    for (size_t i = 0; i < feeds->count; i++) {
+        if (gw_str_eq(command->device, gw_str_from_cstr(feeds->sources[i].device))) {
+            return source_command(&feeds->sources[i], command, reason);
+        }
+    }
+    return refuse_unknown(feeds, command->device, reason);
+}
+
 /* ---- figures ---- */
 
 static const char *state_of(const struct source *source) {

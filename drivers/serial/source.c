@@ -109,6 +109,7 @@ static void on_closed(void *context, enum gw_transport_trouble trouble, struct g
     if (source->is_open) {
         end_stream(source);
     }
+    source->command.is_cut_off = true;
     source_note_closed(source, trouble, detail);
 }
 
@@ -142,6 +143,7 @@ void source_tick(struct source *source, int64_t now_mono_ms) {
         source_submit(source, now_mono_ms);
         settle_hold(source, now_mono_ms);
     }
+    source_tick_command(source, now_mono_ms);
     if (source->is_open && gw_feed_next_mono_ms(source->feed) <= now_mono_ms) {
         gw_feed_tick(source->feed, now_mono_ms);
         poll_device(source, now_mono_ms);
@@ -155,6 +157,7 @@ static int64_t earlier(int64_t a_mono_ms, int64_t b_mono_ms) {
 
 int64_t source_next_mono_ms(const struct source *source) {
     int64_t next = earlier(source->settle_mono_ms, source->retry_mono_ms);
+    next = earlier(next, source_command_next_mono_ms(source));
     if (source->transport.self) {
         next = earlier(next, source->transport.ops->next_mono_ms(source->transport.self));
     }
@@ -309,6 +312,10 @@ enum gw_err source_open(struct source *source, struct gw_feeds *feeds,
     if (err) {
         return GW_ERR_INVALID;
     }
+    err = source_allow_commands(source, config);
+    if (err) {
+        return err;
+    }
     err = gw_backlog_open(&source->backlog, BACKLOG_ENTRIES, BACKLOG_BYTES);
     if (!err) {
         err = open_profile(source, config);
@@ -320,6 +327,7 @@ enum gw_err source_open(struct source *source, struct gw_feeds *feeds,
 }
 
 void source_stop(struct source *source) {
+    source_drop_command(source);
     if (source->transport.self) {
         source->transport.ops->close(source->transport.self);
         source->transport = (struct gw_transport){0};

@@ -60,6 +60,24 @@ void gw_feeds_stop(struct gw_feeds *feeds);
 /* Stop, if that was not done, and free. No unit may be uncommitted. NULL is allowed. */
 void gw_feeds_close(struct gw_feeds *feeds);
 
+/* A command of the device's profile, to be sent once. */
+struct gw_feed_command {
+    struct gw_str device, name; /* copied as far as they are needed */
+    /* Its turn has come: put on record that it is sent. Unless this answers OK, nothing is. */
+    enum gw_err (*record)(void *context);
+    /* What became of it, told once: OK = the bytes are with the system, else the reason, and
+     * whether it had been recorded as sent. Valid during the call. */
+    void (*done)(void *context, enum gw_err err, bool is_recorded, struct gw_str reason);
+    void *context;
+};
+/* Send a command between two polls, at the latest some seconds from now; one at a time for
+ * each device. Both functions are called by a later tick, or by gw_feeds_stop. When it is
+ * turned away at once neither is, and `reason` gets a sentence: NOENT (no such feed, or no
+ * such command in its profile), DENIED (the configuration does not name it), INVALID (hid),
+ * NOCONN (not open), BUSY. */
+enum gw_err gw_feeds_command(struct gw_feeds *feeds, const struct gw_feed_command *command,
+                             struct gw_buf *reason);
+
 /* When gw_feeds_tick wants to run next. */
 int64_t gw_feeds_next_mono_ms(const struct gw_feeds *feeds);
 /* Open and reopen devices, poll them, submit what the queue refused before. */

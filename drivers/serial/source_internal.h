@@ -12,6 +12,15 @@
 #include "drivers/serial/transport.h"
 
 #define SOURCE_REST_BYTES ((size_t) 4 * GW_TRANSPORT_TURN_BYTES)
+#define SOURCE_COMMAND_BYTES 257 /* names of the configuration are not longer */
+
+/* A command that waits for its turn. */
+struct source_command {
+    struct gw_feed_command asked; /* `done` NULL: none waits */
+    const char *bytes;            /* of the profile */
+    int64_t deadline_mono_ms;
+    bool is_cut_off; /* the device was closed since */
+};
 
 struct source {
     struct gw_feeds *feeds;
@@ -35,6 +44,11 @@ struct source {
     int64_t held_until_mono_ms;
     int64_t retry_mono_ms;  /* submit again; GW_NEVER_MS = nothing waits */
     int64_t settle_mono_ms; /* look at the issues again */
+
+    /* what may be sent to it, and what is to be */
+    char allowed[GW_CONFIG_FEED_COMMANDS_MAX][SOURCE_COMMAND_BYTES];
+    size_t allowed_count;
+    struct source_command command;
 
     /* how it stands */
     bool is_open, is_silent, is_babbling;
@@ -71,6 +85,19 @@ void source_close(struct source *source);
 bool source_profile_has_changed(const struct source *source);
 void source_tick(struct source *source, int64_t now_mono_ms);
 int64_t source_next_mono_ms(const struct source *source);
+
+/* ---- source_command.c: what changes the device ---- */
+
+/* Which commands the configuration names. INVALID if a name is too long. */
+enum gw_err source_allow_commands(struct source *source, const struct gw_config_feed *config);
+/* See gw_feeds_command. */
+enum gw_err source_command(struct source *source, const struct gw_feed_command *command,
+                           struct gw_buf *reason);
+/* Send what waits if it is its turn, or give it up. */
+void source_tick_command(struct source *source, int64_t now_mono_ms);
+int64_t source_command_next_mono_ms(const struct source *source);
+/* The feeds stop: what waits is not sent. */
+void source_drop_command(struct source *source);
 
 /* ---- source_intake.c: from observations to units ---- */
 

@@ -129,25 +129,17 @@ static void check_line(const struct place *place, const struct gw_config_bus *bu
     }
 }
 
-static void report_shared(const struct place *place, const char *with, size_t index,
-                          const char *remedy) {
-    char sentence[160];
-    (void) snprintf(sentence, sizeof sentence, "is the line of %s %zu already: %s", with, index,
-                    remedy);
-    report_key(place, "line", sentence);
-}
-
+/* That a feed has the line is said of the feed (check_feeds.c). */
 static void check_shared_line(const struct place *place, const struct gw_config *config) {
     const char *line = config->buses[place->index].line;
-    for (size_t i = 0; i < config->feed_count && line[0] != '\0'; i++) {
-        if (strcmp(config->feeds[i].path, line) == 0) {
-            report_shared(place, "feed", i, "a line is either a bus or one device");
-            return;
-        }
-    }
     for (size_t i = 0; i < place->index && line[0] != '\0'; i++) {
         if (strcmp(config->buses[i].line, line) == 0) {
-            report_shared(place, "entry", i, "units on one line are points of one bus");
+            char sentence[128];
+            (void) snprintf(sentence, sizeof sentence,
+                            "is the line of entry %zu already: units on one line are points of "
+                            "one bus",
+                            i);
+            report_key(place, "line", sentence);
             return;
         }
     }

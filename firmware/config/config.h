@@ -246,6 +246,8 @@ enum gw_feed_flow {
     GW_FEED_FLOW_XON_XOFF
 };
 
+#define GW_CONFIG_FEED_COMMANDS_MAX 8
+
 struct gw_config_feed {
     const char *id;      /* logical id, the `device` of its events */
     const char *profile; /* name, or path of a file */
@@ -259,6 +261,8 @@ struct gw_config_feed {
     uint16_t port;
     const char **peers; /* who may connect; none = everybody */
     size_t peer_count;
+    const char **commands; /* of its profile, which may be sent; none = nothing is */
+    size_t command_count;
     enum gw_flow_class class;
     uint32_t max_per_second;       /* observations, 0 = no limit */
     uint32_t max_bytes_per_second; /* 0 = no limit */

@@ -560,6 +560,10 @@ static const struct gw_config_row feed_rows[] = {
      .derived = "everybody who can reach the port",
      .help = "tcp_server: addresses the device may come from. Feeds may share a port when "
              "their devices have different addresses."},
+    {TEXTS(F, commands, command_count, 1, GW_CONFIG_FEED_COMMANDS_MAX, gw_rule_name), LOCAL,
+     RESTARTS(FEED), .derived = "none: nothing that changes the device is sent",
+     .help = "Commands that may be sent to the device, such as tare, zero and clear_tare, as "
+             "its profile has them. Sent by gwctl feed command only, each audited."},
     {CHOICE(F, class, source_classes), CENTRAL, RESTARTS(FEED), .derived = "business",
      .help = "Flow class of its events."},
     {NUMBER(F, max_per_second, 0, 100000), CENTRAL, RESTARTS(FEED), .initial = "100",

@@ -90,6 +90,9 @@
  * DEVICE_REVOKE {"device","actor"} -> {"device"}; its connections end.
  * DEVICE_COMMAND {"device","text","actor"} -> {"device","connections":N} to which
  *   it was sent. NOENT: none is connected and subscribed.
+ * FEED_COMMAND {"device","command","actor"} -> {"device","command","outcome":"sent"}:
+ *   a command of the feed's profile, sent between two polls. DENIED (the configuration
+ *   does not name it), NOENT, INVALID (a keyboard), NOCONN, BUSY, TIMEOUT.
  *
  * Modbus. area: a name such as "holding_register"; address: a number is the one on the
  * wire, text may be the manual's ("40001"; see drivers/modbus/place.h).
@@ -152,6 +155,7 @@ enum gw_ipc_verb {
     GW_IPC_DEVICE_ROTATE = 16,
     GW_IPC_DEVICE_REVOKE = 17,
     GW_IPC_DEVICE_COMMAND = 18,
+    GW_IPC_FEED_COMMAND = 19,
     GW_IPC_DEAD_LETTER_LIST = 20,
     GW_IPC_DEAD_LETTER_SHOW = 21,
     GW_IPC_DEAD_LETTER_RETRY = 22,

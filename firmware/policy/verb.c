@@ -17,6 +17,7 @@ static const struct gw_verb_rules verb_rules[] = {
     {16, "device_rotate",        false, false, true,  true},
     {17, "device_revoke",        false, false, true,  true},
     {18, "device_command",       false, false, true,  true},
+    {19, "feed_command",         false, false, true,  true},
     {20, "dead_letter_list",     false, true,  true,  false},
     {21, "dead_letter_show",     false, true,  true,  false},
     {22, "dead_letter_retry",    false, false, true,  false},

@@ -7,7 +7,7 @@ import struct
 VERBS = {"hello": 1, "status": 2, "submit": 3, "reload": 4, "quarantine_list": 10,
          "quarantine_show": 11, "quarantine_retry": 12, "quarantine_drop": 13,
          "queue_salvage": 14, "device_add": 15, "device_rotate": 16, "device_revoke": 17,
-         "device_command": 18, "dead_letter_list": 20, "dead_letter_show": 21,
+         "device_command": 18, "feed_command": 19, "dead_letter_list": 20, "dead_letter_show": 21,
          "dead_letter_retry": 22, "dead_letter_drop": 23, "replay": 24, "completeness": 25,
          "modbus_list": 30, "modbus_read": 31, "modbus_scan": 32, "modbus_write": 33}
 _HEADER = struct.Struct("<IBBBBQ")

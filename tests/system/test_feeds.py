@@ -254,3 +254,38 @@ def test_killed_it_loses_what_no_commit_held_and_nothing_else(floor):
     assert len(finding.missing) <= 30 * kills
     assert (finding.twice, finding.disorder, finding.unexpected) == ([], [], [])
     assert finding.held + len(finding.missing) == 240
+
+
+def gwctl(floor, *arguments):
+    """Run gwctl on the rig's configuration; its completed process."""
+    return subprocess.run([build_folder() / "bin/gwctl", *arguments, "--config",
+                           floor.rig.config_path], capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
+def test_a_scale_is_tared_and_the_command_is_audited(floor):
+    floor.add("scale-1", "scale", "mt-sics", "listen", "--protocol", "mt-sics", "--cycles", "3",
+              "--fault", "tared@1", commands=["tare", "no_such"])
+    floor.start()
+    wait_until(lambda: floor.events("scale-1", "weight"), 30, "the load is weighed")
+    for name, words in (("zero", "tare, no_such"), ("no_such", "tare, zero, clear_tare")):
+        refused = gwctl(floor, "feed", "command", "scale-1", name)
+        assert refused.returncode == 1 and words in refused.stderr, refused.stderr
+    tared = gwctl(floor, "feed", "command", "scale-1", "tare")
+    assert (tared.returncode, tared.stdout) == (0, "sent\n"), tared.stderr
+    floor.wait_finished()
+    assert floor.figures("scale-1")["commands"] == ["T"]
+    ledger = [json.loads(line)["value"] for line in
+              (floor.rig.ledgers / "scale-1.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert ledger == ["1.01", "1.01", "2.02"]  # the second and third without the tare
+    wait_until(lambda: len(floor.events("scale-1", "weight")) == 3, 30, "all are at the centre")
+    assert [event["value"] for event in floor.events("scale-1", "weight")] == ledger
+    assert floor.feed("scale-1")["undecodable"] == 0
+    assert gwctl(floor, "audit", "verify").returncode == 0
+    listed = gwctl(floor, "queue", "list", "--json", "--class", "audit").stdout
+    entries = [json.loads(line)["data"] for line in listed.splitlines()]
+    commands = [(entry["outcome"], entry["target"], entry["detail"].split(":")[0])
+                for entry in entries if entry["action"] == "feed.command"]
+    assert commands == [("refused", "scale-1", "zero via control"),
+                        ("refused", "scale-1", "no_such via control"),
+                        ("sent", "scale-1", "tare via control")]

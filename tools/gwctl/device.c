@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices of the front door: their secrets, and commands to them. */
+/* Devices of the front door: their secrets, and commands to them and to feeds. */
 #include "firmware/base/cleanup.h"
 #include "tools/gwctl/gwctl.h"
 #include "tools/gwctl/show.h"
@@ -8,16 +8,18 @@
 
 GW_DEFINE_CLEANUP(struct gw_json_doc *, gw_json_close, doc_closep)
 
-/* The answer to `verb` about the device of the first argument; NULL after a failure
+/* The answer to `verb` about the device of the first argument, with `text` as `member` (NULL =
+ * without); NULL after a failure
  * that was told. */
-static struct gw_json_doc *ask(struct gw_gwctl *ctl, enum gw_ipc_verb verb, const char *text) {
+static struct gw_json_doc *ask(struct gw_gwctl *ctl, enum gw_ipc_verb verb, const char *member,
+                               const char *text) {
     char storage[4096];
     struct gw_buf body;
     struct gw_json_doc *doc = NULL;
     gw_buf_init(&body, storage, sizeof storage);
     gw_gwctl_put_text_member(&body, "device", ctl->arguments.positions[0]);
     if (text) {
-        gw_gwctl_put_text_member(&body, "text", text);
+        gw_gwctl_put_text_member(&body, member, text);
     }
     gw_gwctl_put_actor(&body);
     const struct gw_gwctl_question question = {GW_DAEMON_COLLECTD, verb,
@@ -27,7 +29,7 @@ static struct gw_json_doc *ask(struct gw_gwctl *ctl, enum gw_ipc_verb verb, cons
 
 /* The secret and nothing else, so that it can be handed on by a pipe. */
 static int show_secret(struct gw_gwctl *ctl, enum gw_ipc_verb verb) {
-    GW_CLEANUP(doc_closep) struct gw_json_doc *doc = ask(ctl, verb, NULL);
+    GW_CLEANUP(doc_closep) struct gw_json_doc *doc = ask(ctl, verb, NULL, NULL);
     if (!doc) {
         return GW_EXIT_FAILED;
     }
@@ -47,7 +49,7 @@ int gw_gwctl_device_rotate(struct gw_gwctl *ctl) {
 }
 
 int gw_gwctl_device_revoke(struct gw_gwctl *ctl) {
-    GW_CLEANUP(doc_closep) struct gw_json_doc *doc = ask(ctl, GW_IPC_DEVICE_REVOKE, NULL);
+    GW_CLEANUP(doc_closep) struct gw_json_doc *doc = ask(ctl, GW_IPC_DEVICE_REVOKE, NULL, NULL);
     if (!doc) {
         return GW_EXIT_FAILED;
     }
@@ -59,7 +61,8 @@ int gw_gwctl_device_revoke(struct gw_gwctl *ctl) {
 
 int gw_gwctl_device_command(struct gw_gwctl *ctl) {
     GW_CLEANUP(doc_closep)
-    struct gw_json_doc *doc = ask(ctl, GW_IPC_DEVICE_COMMAND, ctl->arguments.positions[1]);
+    struct gw_json_doc *doc =
+        ask(ctl, GW_IPC_DEVICE_COMMAND, "text", ctl->arguments.positions[1]);
     if (!doc) {
         return GW_EXIT_FAILED;
     }
@@ -67,6 +70,19 @@ int gw_gwctl_device_command(struct gw_gwctl *ctl) {
         (void) fprintf(
             ctl->out, "sent on %llu connections\n",
             (unsigned long long) gw_gwctl_number_of(gw_json_root(doc), "connections"));
+    }
+    return GW_EXIT_DONE;
+}
+
+int gw_gwctl_feed_command(struct gw_gwctl *ctl) {
+    GW_CLEANUP(doc_closep)
+    struct gw_json_doc *doc =
+        ask(ctl, GW_IPC_FEED_COMMAND, "command", ctl->arguments.positions[1]);
+    if (!doc) {
+        return GW_EXIT_FAILED;
+    }
+    if (!gw_gwctl_show_json(ctl)) {
+        (void) fprintf(ctl->out, "sent\n");
     }
     return GW_EXIT_DONE;
 }

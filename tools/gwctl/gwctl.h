@@ -94,6 +94,8 @@ int gw_gwctl_device_add(struct gw_gwctl *ctl);
 int gw_gwctl_device_rotate(struct gw_gwctl *ctl);
 int gw_gwctl_device_revoke(struct gw_gwctl *ctl);
 int gw_gwctl_device_command(struct gw_gwctl *ctl);
+/* A command of a feed's profile, such as tare; audited. */
+int gw_gwctl_feed_command(struct gw_gwctl *ctl);
 /* What the centre rejected, page by page from gw-linkd. */
 int gw_gwctl_dead_letter_list(struct gw_gwctl *ctl);
 /* One dead letter with its event. */

@@ -2,7 +2,8 @@
 """Scales as real peers, one class a protocol, written from the public descriptions and not
 from the gateway's decoders:
 
-  mt-sics       Mettler Toledo MT-SICS reference manual 11780711, level 0: S, SI
+  mt-sics       Mettler Toledo MT-SICS reference manual 11780711, level 0: S, SI, Z; level 1:
+                T, TAC
   sma           SMA SCP-0499, level 1: W
   nci           NCI / Weigh-Tronix SCP-01: W
   toledo-8217   Toledo 8217: W
@@ -27,6 +28,7 @@ FAULTS = {
     "wrong_checksum": "a frame is garbled, in its checksum where there is one",
     "restart": "the scale restarts before the load is put on and says so",
     "silence": "five requests get no answer",
+    "tared": "the load rests until the scale is tared (mt-sics)",
 }
 
 
@@ -35,9 +37,24 @@ class MtSics:
 
     name = "mt-sics"
     unit = "kg"
+    commands = (b"T", b"Z", b"TAC")
 
     def __init__(self):
         self._input = b""
+        self._offset = 0.0  # what tare or zero took off
+
+    def shown(self, value):
+        """A load as the display has it."""
+        return f"{float(value) - self._offset:.2f}"
+
+    def obey(self, command, state, value):
+        """Tare, zero or clear the tare: the answer, and whether it was done."""
+        if command != b"TAC" and state != "stable":
+            return command + b" I\r\n", False
+        self._offset = 0.0 if command == b"TAC" else float(value)
+        if command == b"T":
+            return f"T S {value:>10} {self.unit}\r\n".encode(), True
+        return command + b" A\r\n", True
 
     def requests(self, data):
         """Commands in what came."""
@@ -54,7 +71,7 @@ class MtSics:
         if state == "under":
             return b"S -\r\n"
         status = "S" if state == "stable" else "D"
-        return f"S {status} {value:>10} {self.unit}\r\n".encode()
+        return f"S {status} {self.shown(value):>10} {self.unit}\r\n".encode()
 
     def restarted(self):
         """What it says when it was switched on."""
@@ -217,14 +234,15 @@ class Scale:
     def __init__(self, protocol, line, ledger, cycles, faults=()):
         self.protocol = protocol
         self.line = line
-        self.figures = {"settled": 0, "frames": 0, "faults": {}}
+        self.figures = {"settled": 0, "frames": 0, "faults": {}, "commands": []}
         self._ledger = ledger
         self._cycles = cycles
         self._faults = dict(faults)  # cycle -> fault
         self._cycle = 1
         self._phase = 0
         self._left = CYCLE[0][1]
-        self._told = 0  # clean frames of this cycle's rest
+        self._told = None  # what was first told cleanly of this cycle's rest
+        self._tared = False  # in this cycle
         self._silent = 0
         self._stopped = False
 
@@ -297,21 +315,34 @@ class Scale:
             return
         self.figures["frames"] += 1
         if CYCLE[self._phase][0] == "stable" and state == "stable" and clean:
-            self._told += 1
+            self._told = self._told or getattr(self.protocol, "shown", str)(value)
         self._left -= 1
+        if self._left == 0 and self._phase == 2 and self._awaits_tare():
+            self._left = 1
         if self._left == 0:
             self._next_phase()
+
+    def _awaits_tare(self):
+        return self._fault() == "tared" and not self._tared
+
+    def _obey(self, command):
+        """Do what changes the scale; no phase goes on by it."""
+        answer, is_done = self.protocol.obey(command, *self._state())
+        self.figures["commands"].append(command.decode())
+        self.line.write(answer)
+        if is_done and command == b"T" and self._awaits_tare():
+            self._tared = True
+            self._count("tared")
 
     def _next_phase(self):
         self._phase += 1
         if self._phase == len(CYCLE):
-            if self._told > 0:
+            if self._told is not None:
                 self.figures["settled"] += 1
                 now = time.time()
-                shown = getattr(self.protocol, "shown", str)(self._value())
-                self._ledger.write(n=self._cycle, value=shown, t_sent=now, t_acked=now,
+                self._ledger.write(n=self._cycle, value=self._told, t_sent=now, t_acked=now,
                                    sends=1)
-            self._phase = self._told = 0
+            self._phase, self._told, self._tared = 0, None, False
             self._cycle += 1
             if not self.finished:
                 self._begin_cycle()
@@ -329,6 +360,8 @@ class Scale:
                     self._tell(b"")
                 continue
             for request in self.protocol.requests(self.line.read(0.1)):
-                if not self.finished:
+                if request in getattr(self.protocol, "commands", ()):
+                    self._obey(request)
+                elif not self.finished:
                     self._tell(request)
         return self.finished

@@ -479,6 +479,24 @@ static bool is_new_submission(struct rig *rig, unsigned number) {
     return answer_has(rig, "\"duplicate\":false");
 }
 
+static void a_command_that_is_refused_is_audited(void **state) {
+    struct rig *rig = *state;
+    const char *body = "{\"device\":\"scale-1\",\"command\":\"tare\",\"actor\":\"gwctl:root\"}";
+    assert_int_equal(ask_link(rig, GW_IPC_FEED_COMMAND, body), GW_ERR_DENIED);
+    assert_int_equal(head_of(rig, GW_CLASS_AUDIT), 0);
+    assert_int_equal(ask_control(rig, GW_IPC_FEED_COMMAND, body), GW_ERR_NOENT);
+    assert_int_equal(head_of(rig, GW_CLASS_AUDIT), 1);
+    struct gw_record record = read_record(rig, GW_CLASS_AUDIT, 1);
+    assert_true(data_has(&record, "\"action\":\"feed.command\""));
+    assert_true(data_has(&record, "\"outcome\":\"refused\""));
+    assert_true(data_has(&record, "\"actor\":\"gwctl:root\""));
+    assert_true(data_has(&record, "tare via control: "));
+    check_chain(rig, 1);
+    assert_int_equal(ask_control(rig, GW_IPC_FEED_COMMAND, "{\"device\":\"scale-1\"}"),
+                     GW_ERR_SCHEMA);
+    assert_int_equal(head_of(rig, GW_CLASS_AUDIT), 1);
+}
+
 static void the_oldest_ids_are_forgotten(void **state) {
     struct rig *rig = *state;
     for (unsigned number = 0; number < 4100; number++) {
@@ -620,6 +638,7 @@ int main(void) {
         RIG_TEST(peers_may_ask_what_their_socket_allows),
         RIG_TEST(the_audit_chain_outlives_restarts),
         RIG_TEST(an_audit_text_with_control_characters_is_refused),
+        RIG_TEST(a_command_that_is_refused_is_audited),
         RIG_TEST(the_oldest_ids_are_forgotten),
         RIG_TEST(a_reload_applies_what_changed),
         RIG_TEST(a_reload_of_devices_keeps_the_broker),

@@ -40,7 +40,7 @@ static void a_small_profile_gets_every_default(void **state) {
     assert_int_equal(profile->scan.no_read_count, 0);
     assert_string_equal(profile->scan.prefix, "");
     assert_string_equal(profile->weight.rearm_below, "0");
-    assert_false(profile->commands.allow);
+    assert_string_equal(profile->commands.tare, "");
     assert_int_equal(profile->serial.baud, 9600);
     assert_int_equal(profile->keyboard.layout, GW_LAYOUT_NONE);
     gw_profile_close(profile);

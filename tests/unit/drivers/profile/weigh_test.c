@@ -166,6 +166,18 @@ static void a_scale_at_the_edge_of_its_range_is_over_once(void **state) {
     feed_rig_close(&rig);
 }
 
+static void what_a_scale_answers_to_tare_and_zero_is_no_weight(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open_text(&rig, SCALE("\"report\":\"all\""));
+    feed_rig_push(&rig,
+                  "T S     100.00 kg\r\nT D 1.00 kg\r\nT I\r\nT +\r\nT -\r\nTI S 1.00 kg\r\n"
+                  "Z A\r\nZ I\r\nZ +\r\nZ -\r\nTAC A\r\nTA A 100.00 kg\r\n",
+                  0);
+    assert_int_equal(rig.taken, 0);
+    feed_rig_close(&rig);
+}
+
 static void every_restart_is_told(void **state) {
     (void) state;
     struct feed_rig rig;
@@ -227,6 +239,7 @@ int main(void) {
         cmocka_unit_test(by_settling_each_other_value_is_one_event),
         cmocka_unit_test(a_busy_scale_is_told_once_until_it_is_at_rest),
         cmocka_unit_test(a_scale_at_the_edge_of_its_range_is_over_once),
+        cmocka_unit_test(what_a_scale_answers_to_tare_and_zero_is_no_weight),
         cmocka_unit_test(every_restart_is_told),
         cmocka_unit_test(numbers_keep_their_digits_and_lose_their_padding),
         cmocka_unit_test(what_is_no_number_is_refused),

@@ -144,25 +144,12 @@ static void two_buses_do_not_share_a_line(void **state) {
     attempt_done(&attempt);
 }
 
-static void a_bus_does_not_share_the_line_of_a_feed(void **state) {
-    (void) state;
-    struct attempt attempt;
-    attempt_changed(&attempt, SMALL, "\"buses\":[" SMALL_BUS "]",
-                    "\"feeds\":[{\"id\":\"f\",\"profile\":\"x\",\"transport\":\"serial\","
-                    "\"path\":\"/dev/serial/by-id/usb-x\"}],"
-                    "\"buses\":[{\"name\":\"u\"," RTU ",\"points\":[" SMALL_POINT "]}]");
-    assert_non_null(
-        strstr(attempt.error_storage, "buses[0].line: is the line of feed 0 already"));
-    attempt_done(&attempt);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_transport_has_its_own_keys),
         cmocka_unit_test(what_is_not_given_is_what_the_standard_says),
         cmocka_unit_test(units_that_no_line_has_are_refused_on_lines),
         cmocka_unit_test(two_buses_do_not_share_a_line),
-        cmocka_unit_test(a_bus_does_not_share_the_line_of_a_feed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,7 @@ static void policy_knows_each_verb_by_its_number(void **state) {
         {GW_IPC_DEVICE_ROTATE, "device_rotate"},
         {GW_IPC_DEVICE_REVOKE, "device_revoke"},
         {GW_IPC_DEVICE_COMMAND, "device_command"},
+        {GW_IPC_FEED_COMMAND, "feed_command"},
         {GW_IPC_DEAD_LETTER_LIST, "dead_letter_list"},
         {GW_IPC_DEAD_LETTER_SHOW, "dead_letter_show"},
         {GW_IPC_DEAD_LETTER_RETRY, "dead_letter_retry"},

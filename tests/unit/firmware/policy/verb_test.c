@@ -29,6 +29,7 @@ static const struct {
     {GW_IPC_DEVICE_ROTATE, "device_rotate", "C"},
     {GW_IPC_DEVICE_REVOKE, "device_revoke", "C"},
     {GW_IPC_DEVICE_COMMAND, "device_command", "C"},
+    {GW_IPC_FEED_COMMAND, "feed_command", "C"},
     {GW_IPC_DEAD_LETTER_LIST, "dead_letter_list", "SC"},
     {GW_IPC_DEAD_LETTER_SHOW, "dead_letter_show", "SC"},
     {GW_IPC_DEAD_LETTER_RETRY, "dead_letter_retry", "C"},

@@ -46,6 +46,16 @@ def test_an_unknown_command_is_an_error():
     assert scales.MtSics().requests(b"S\r\nSI\r") == [b"S"]
 
 
+def test_a_tare_changes_what_is_shown_and_motion_refuses_it():
+    scale = scales.MtSics()
+    assert scale.obey(b"T", "moving", "1.50") == (b"T I\r\n", False)
+    assert scale.obey(b"T", "stable", "1.50") == (b"T S       1.50 kg\r\n", True)
+    assert scale.answer(b"SI", "stable", "2.00") == b"S S       0.50 kg\r\n"
+    assert scale.obey(b"TAC", "moving", "2.00") == (b"TAC A\r\n", True)
+    assert scale.answer(b"SI", "stable", "2.00") == b"S S       2.00 kg\r\n"
+    assert scale.obey(b"Z", "stable", "0.02") == (b"Z A\r\n", True)
+
+
 class Host:
     """Asks a scale on a terminal, as a gateway does."""
 
