@@ -111,6 +111,8 @@ static void verb_reload(const struct gw_collectd_request *request) {
         gw_collectd_refuse(request, err, "%.*s", GW_STR_ARG(gw_buf_str(&collectd->scratch)));
         return;
     }
+    /* Closing the buses completed requests, whose answers were made in the same place. */
+    gw_buf_clear(&collectd->answer);
     gw_buf_printf(&collectd->answer, "{\"revision\":%llu,\"hash\":\"%s\",\"changed\":[",
                   (unsigned long long) collectd->config->revision, collectd->config->hash);
     put_parts(&collectd->answer, changed);

@@ -6,8 +6,9 @@
 
 #include "drivers/mqtt/origin.h"
 
-/* The fingerprint of a payload that is a badge can be found by trying all badges. What
- * comes again after a restart is marked possibleduplicate without it. */
+/* The fingerprints of a payload that is a badge, and of an event id that holds one, can
+ * be found by trying all badges. What comes again after a restart is marked
+ * possibleduplicate without them. */
 static void scrub(uint8_t *origin, size_t len) {
     struct gw_mqtt_origin decoded;
     if (gw_mqtt_origin_decode((struct gw_bytes){origin, len}, &decoded)) {
@@ -15,6 +16,7 @@ static void scrub(uint8_t *origin, size_t len) {
         return;
     }
     decoded.payload = 0;
+    decoded.event_id = 0;
     gw_mqtt_origin_encode(&decoded, origin);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/collectd/collectd_internal.h"
+#include "drivers/modbus/scales.h"
 #include "drivers/profile/profile.h"
 
 #include <stdlib.h>
@@ -194,6 +195,22 @@ enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd) {
     return GW_OK;
 }
 
+/* Commit, and what could be submitted only after that. */
+static void commit_rest(struct gw_collectd *collectd) {
+    bool has_rest = true;
+    for (size_t turn = 0; turn <= GW_SCALES_LINES && has_rest; turn++) {
+        has_rest = false;
+        if (gw_queue_commit(collectd->queue)) {
+            return;
+        }
+        for (size_t i = 0; i < collectd->bus_count; i++) {
+            has_rest = gw_modbus_bus_submit_rest(collectd->buses[i]) || has_rest;
+        }
+    }
+    /* Buses are closed between commits only. */
+    (void) !gw_queue_commit(collectd->queue);
+}
+
 /* All are told before the first is waited for: together they take as long as the
  * slowest. */
 void gw_collectd_close_buses(struct gw_collectd *collectd) {
@@ -204,7 +221,7 @@ void gw_collectd_close_buses(struct gw_collectd *collectd) {
         gw_modbus_bus_drain(collectd->buses[i]);
     }
     gw_collectd_hold_writes(collectd);
-    (void) !gw_queue_commit(collectd->queue);
+    commit_rest(collectd);
     for (size_t i = 0; i < collectd->bus_count; i++) {
         gw_modbus_bus_close(collectd->buses[i]);
     }

@@ -232,8 +232,12 @@ enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
 }
 
 void gw_modbus_bus_stop(struct gw_modbus_bus *bus) {
+    if (bus->cut_mono_ms == 0) {
+        bus->cut_mono_ms = bus_now(bus) + GW_MODBUS_STOP_WAIT_MS;
+    }
     gw_modbus_worker_signal(bus->worker);
-    /* A write under way is let end: its outcome would not be known otherwise. */
+    /* A write under way is let end, if it does so soon: its outcome would not be known
+     * otherwise. */
     if (!gw_modbus_jobs_stop(bus->jobs)) {
         gw_modbus_wire_interrupt(bus->wire);
     }
@@ -241,6 +245,10 @@ void gw_modbus_bus_stop(struct gw_modbus_bus *bus) {
 
 void gw_modbus_bus_drain(struct gw_modbus_bus *bus) {
     gw_modbus_bus_stop(bus);
+    /* The loop waits, and with it everything else the gateway does. */
+    if (!gw_modbus_worker_wait(bus->worker, bus->cut_mono_ms - bus_now(bus))) {
+        gw_modbus_wire_interrupt(bus->wire);
+    }
     gw_modbus_worker_stop(bus->worker);
     bus->worker = NULL;
     gw_modbus_jobs_end(bus->jobs);
@@ -250,7 +258,11 @@ void gw_modbus_bus_drain(struct gw_modbus_bus *bus) {
     for (size_t i = 0; i < turns; i++) {
         bus_take_readings(bus, bus->pending.capacity);
     }
-    gw_modbus_scales_tick(bus->scales);
+    (void) gw_modbus_scales_submit_rest(bus->scales);
+}
+
+bool gw_modbus_bus_submit_rest(struct gw_modbus_bus *bus) {
+    return gw_modbus_scales_submit_rest(bus->scales);
 }
 
 void gw_modbus_bus_close(struct gw_modbus_bus *bus) {

@@ -11,7 +11,7 @@
  * to `refused` too.
  *
  * To end several buses without waiting for each: _stop all, then _drain all, commit,
- * _close all.
+ * _submit_rest of all and commit until nothing is left, _close all.
  *
  * What a device refuses to read is learned and kept in the store (holes.h). Requests on
  * demand go between the polls (job.h).
@@ -46,15 +46,24 @@ struct gw_modbus_bus_options {
 
 struct gw_modbus_bus;
 
+/* A write under way may end by itself for so long after _stop. Then the wire is cut, and its
+ * outcome is `unknown` unless the unit had refused it: the loop, which waits meanwhile, has
+ * more to do than one unit that is silent. It is never sent again. */
+#define GW_MODBUS_STOP_WAIT_MS 2000
+
 /* Start polling. Everything in `options` but the struct itself and the
  * configuration must outlive the bus. NOMEM, IO, INVALID. */
 enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
                                struct gw_modbus_bus **ret_bus);
 /* Tell the worker to stop and shut its socket, unless it is writing just now; does not wait. */
 void gw_modbus_bus_stop(struct gw_modbus_bus *bus);
-/* Wait for the worker (worker.h says how long), complete the requests on demand and submit
+/* Wait for the worker, until GW_MODBUS_STOP_WAIT_MS after the first _stop and then as long
+ * as worker.h says after the wire was cut; complete the requests on demand and submit
  * what it handed over. Commit then. */
 void gw_modbus_bus_drain(struct gw_modbus_bus *bus);
+/* Drained, and what it submitted is committed: submit what had to wait for that. True if
+ * it is to be committed, and this called once more. */
+bool gw_modbus_bus_submit_rest(struct gw_modbus_bus *bus);
 /* Stop, if that was not done, and free. No unit of it may be uncommitted. NULL is
  * allowed. */
 void gw_modbus_bus_close(struct gw_modbus_bus *bus);

@@ -65,6 +65,7 @@ struct gw_modbus_bus {
     size_t max_pending;
     struct bus_holes holes;
     bool is_stalled;       /* full of what waits for a commit */
+    int64_t cut_mono_ms;   /* of a stop: until then a write may end by itself; 0 = none asked */
     int64_t retry_mono_ms; /* GW_NEVER_MS = the worker's bell is enough */
     bool was_connected;
     int64_t since_wall_ms;

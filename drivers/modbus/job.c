@@ -85,6 +85,7 @@ bool gw_modbus_jobs_take(struct gw_modbus_jobs *jobs, struct gw_modbus_job *ret_
     }
     next->state = TAKEN;
     *ret_job = next->job;
+    ret_job->deadline_mono_ms = next->deadline_mono_ms;
     if (oldest(jobs, WAITING, now_mono_ms)) {
         ring(jobs->work_fd);
     }

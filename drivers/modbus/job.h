@@ -7,7 +7,9 @@
  * completion runs on the loop thread. Each job is completed exactly once:
  *
  *   with its answer      the worker executed it, whatever came of it
- *   with TIMEOUT         its deadline passed while it waited; nothing was sent
+ *   with TIMEOUT         its deadline passed while it waited; nothing was sent. A write
+ *                        that was taken may still be answered so: connecting, or making
+ *                        the line ready, took too long (execute.h)
  *   with NOCONN          the bus was closed while it waited; nothing was sent
  *
  * (`_stop` decides for each job at one moment whether the worker has it or never gets it.)
@@ -35,13 +37,16 @@ struct gw_modbus_job {
     bool is_multiple;                    /* of a write: FC 15 or 16 even for one */
     bool reads_back;                     /* of a write: read the same place afterwards */
     bool asks_dead_units;                /* else a unit that is known to be down is not asked */
+    int64_t deadline_mono_ms;            /* of its post, set by _take; 0 = none */
     uint16_t words[GW_MODBUS_JOB_WORDS]; /* of a write */
 };
 
 struct gw_modbus_answer {
     enum gw_err err; /* of the write, or of the read; as the transport says */
     unsigned exception;
-    bool was_sent;        /* false: nothing of it can have reached the unit */
+    bool was_sent;        /* false: nothing of it can have reached the unit; err of a write:
+                           * TIMEOUT its deadline passed, CORRUPT the line could not be made
+                           * ready, NOCONN, INVALID */
     bool is_known_down;   /* not asked: the unit does not answer polls */
     enum gw_err read_err; /* of the read-back */
     unsigned read_exception;

@@ -299,6 +299,15 @@ void gw_modbus_scales_tick(struct gw_modbus_scales *scales) {
     }
 }
 
+bool gw_modbus_scales_submit_rest(struct gw_modbus_scales *scales) {
+    if (!scales) {
+        return false;
+    }
+    scales->retry_mono_ms = 0;
+    gw_modbus_scales_tick(scales);
+    return scales->is_under_way;
+}
+
 int64_t gw_modbus_scales_next_mono_ms(const struct gw_modbus_scales *scales) {
     struct scale_line line;
     bool has_work =

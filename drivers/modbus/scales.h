@@ -58,6 +58,10 @@ void gw_modbus_scales_settle(struct gw_modbus_scales *scales);
 int64_t gw_modbus_scales_next_mono_ms(const struct gw_modbus_scales *scales);
 /* Submit what waits. NULL is allowed. */
 void gw_modbus_scales_tick(struct gw_modbus_scales *scales);
+/* Submit the next line whether it is time or not. True if one waits for a commit now; what
+ * is behind it comes after that. At most GW_SCALES_LINES times while the worker is gone and
+ * commits succeed. NULL is allowed. */
+bool gw_modbus_scales_submit_rest(struct gw_modbus_scales *scales);
 /* Device, time and count of events of scale `index`; false behind the last. */
 bool gw_modbus_scales_figures(const struct gw_modbus_scales *scales, size_t index,
                               struct gw_modbus_point_figures *ret_figures);

@@ -29,8 +29,10 @@ struct gw_modbus_write {
     enum gw_modbus_area area; /* COIL or HOLDING_REGISTER */
     uint16_t address;
     uint16_t count;
-    const uint16_t *words; /* count; coils as 0 or 1 */
-    bool is_multiple;      /* FC 15 or 16 even for one: some devices know no other */
+    const uint16_t *words;  /* count; coils as 0 or 1 */
+    bool is_multiple;       /* FC 15 or 16 even for one: some devices know no other */
+    int64_t send_within_ms; /* not sent later than that after the call; 0 = no limit */
+    bool *was_sent;         /* set to true before its first byte goes out; NULL is allowed */
 };
 
 /* What became of the requests, from the start on. */
@@ -57,7 +59,8 @@ struct gw_modbus_transport {
      * _read; after TIMEOUT, CORRUPT and NOCONN it is not known whether the device
      * did it. INVALID with *ret_exception 0: no such request can be made (area,
      * count); nothing was sent. Unit 0 is refused like that: a broadcast is
-     * confirmed by nobody. */
+     * confirmed by nobody. Only write->was_sent tells whether a failure came before the
+     * write went out (the line could not be made ready, its time was over: TIMEOUT). */
     enum gw_err (*write)(void *self, const struct gw_modbus_write *write,
                          unsigned *ret_exception);
     /* After a time-out or an answer that does not fit: make certain that no byte

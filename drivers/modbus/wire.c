@@ -279,14 +279,10 @@ static enum gw_err exchange(struct gw_modbus_wire *wire, struct gw_frame_request
                : gw_frame_check(wire->frame_kind, request, answer_of(wire), ret_exception);
 }
 
-/* Exchange, and what follows from how it went. */
-static enum gw_err ask(struct gw_modbus_wire *wire, struct gw_frame_request *request,
-                       uint32_t timeout_ms, unsigned *ret_exception) {
-    enum gw_err err = make_ready(wire);
-    if (err) {
-        return err;
-    }
-    err = exchange(wire, request, timeout_ms, ret_exception);
+/* Exchange on a wire that is ready, and what follows from how it went. */
+static enum gw_err ask_ready(struct gw_modbus_wire *wire, struct gw_frame_request *request,
+                             uint32_t timeout_ms, unsigned *ret_exception) {
+    enum gw_err err = exchange(wire, request, timeout_ms, ret_exception);
     bool is_answered = !err || err == GW_ERR_INVALID;
     wire->given_up_in_a_row = is_answered ? 0 : wire->given_up_in_a_row + 1;
     wire->figures.given_up += is_answered ? 0 : 1;
@@ -302,6 +298,12 @@ static enum gw_err ask(struct gw_modbus_wire *wire, struct gw_frame_request *req
         disconnect(wire);
     }
     return err;
+}
+
+static enum gw_err ask(struct gw_modbus_wire *wire, struct gw_frame_request *request,
+                       uint32_t timeout_ms, unsigned *ret_exception) {
+    enum gw_err err = make_ready(wire);
+    return err ? err : ask_ready(wire, request, timeout_ms, ret_exception);
 }
 
 /* Make sure that nothing older than what is asked next can be taken for its answer. An
@@ -359,9 +361,28 @@ static enum gw_err wire_read(void *self, const struct gw_modbus_request *read, u
     return err;
 }
 
+/* The last moment to let a write be: reaching the unit may have taken long. */
+static enum gw_err ask_write(struct gw_modbus_wire *wire, const struct gw_modbus_write *write,
+                             int64_t began_us, struct gw_frame_request *request,
+                             unsigned *ret_exception) {
+    enum gw_err err = make_ready(wire);
+    if (err) {
+        return err;
+    }
+    if (write->send_within_ms > 0
+        && gw_stream_now_us() - began_us >= write->send_within_ms * US_PER_MS) {
+        return GW_ERR_TIMEOUT;
+    }
+    if (write->was_sent) {
+        *write->was_sent = true;
+    }
+    return ask_ready(wire, request, wire->timeout_ms, ret_exception);
+}
+
 static enum gw_err wire_write(void *self, const struct gw_modbus_write *write,
                               unsigned *ret_exception) {
     struct gw_modbus_wire *wire = self;
+    int64_t began_us = gw_stream_now_us();
     struct gw_frame_request request;
     if (!is_unit(wire, write->unit_id) || gw_frame_ask_write(write, &request)) {
         *ret_exception = 0;
@@ -375,7 +396,7 @@ static enum gw_err wire_write(void *self, const struct gw_modbus_write *write,
                                                .count = 1};
         err = put_fence(wire, &read, wire->timeout_ms);
     }
-    return err ? err : ask(wire, &request, wire->timeout_ms, ret_exception);
+    return err ? err : ask_write(wire, write, began_us, &request, ret_exception);
 }
 
 static void wire_figures(void *self, struct gw_modbus_wire_figures *ret_figures) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/modbus/worker.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,7 +19,8 @@
 struct gw_modbus_worker {
     pthread_t thread;
     bool is_started;
-    int stop_fd; /* readable = stop */
+    int stop_fd;  /* readable = stop */
+    int ended_fd; /* readable = it uses nothing any more */
     struct gw_poller *poller;
     struct gw_modbus_jobs *jobs; /* NULL = none */
     const struct gw_clock *clock;
@@ -62,6 +64,7 @@ static void *run(void *argument) {
         }
         due_mono_ms = gw_poller_step(worker->poller);
     }
+    (void) !eventfd_write(worker->ended_fd, 1);
     return NULL;
 }
 
@@ -92,7 +95,8 @@ enum gw_err gw_modbus_worker_start(struct gw_poller *poller, struct gw_modbus_jo
     worker->jobs = jobs;
     worker->clock = clock;
     worker->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->stop_fd < 0) {
+    worker->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->stop_fd < 0 || worker->ended_fd < 0) {
         return GW_ERR_IO;
     }
     if (start_thread(worker)) {
@@ -109,6 +113,22 @@ void gw_modbus_worker_signal(struct gw_modbus_worker *worker) {
     }
 }
 
+bool gw_modbus_worker_wait(struct gw_modbus_worker *worker, int64_t wait_ms) {
+    if (!worker || !worker->is_started) {
+        return true;
+    }
+    int64_t end_mono_ms = gw_clock_mono_ms(worker->clock) + wait_ms;
+    for (;;) {
+        int64_t left_ms = end_mono_ms - gw_clock_mono_ms(worker->clock);
+        left_ms = left_ms < 0 ? 0 : left_ms > wait_ms ? wait_ms : left_ms;
+        struct pollfd ended = {.fd = worker->ended_fd, .events = POLLIN};
+        int ready = poll(&ended, 1, (int) left_ms);
+        if (ready >= 0 || errno != EINTR) {
+            return ready > 0;
+        }
+    }
+}
+
 void gw_modbus_worker_stop(struct gw_modbus_worker *worker) {
     if (!worker) {
         return;
@@ -118,5 +138,6 @@ void gw_modbus_worker_stop(struct gw_modbus_worker *worker) {
         (void) pthread_join(worker->thread, NULL);
     }
     gw_closep(&worker->stop_fd);
+    gw_closep(&worker->ended_fd);
     free(worker);
 }

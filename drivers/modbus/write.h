@@ -24,6 +24,9 @@
  * are taken, so that an id is known for longer than its `expires` lets it live. A store that
  * had to be set aside has forgotten them; then `expires` alone protects.
  *
+ * A stop or a reload waits GW_MODBUS_STOP_WAIT_MS (bus.h) for a write under way; what is not
+ * over then is `unknown` and never repeated.
+ *
  * Expiry. `valid_ms` counts from when the command is taken here. `expires` is wall time
  * and needs a clock that somebody vouches for: where nobody does, such a command is turned
  * away and may be sent again with `valid_ms`.

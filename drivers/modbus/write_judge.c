@@ -82,6 +82,9 @@ static void judge_unsent(const struct gw_modbus_answer *answer,
         say(ending, GW_MODBUS_WRITE_EXPIRED, "not sent: its time ran out while it waited");
     } else if (answer->err == GW_ERR_INVALID) {
         say(ending, GW_MODBUS_WRITE_FAILED, "not sent: no such request can be made");
+    } else if (answer->err == GW_ERR_CORRUPT) {
+        say(ending, GW_MODBUS_WRITE_FAILED,
+            "not sent: the line could not be made ready, a request before it was not answered");
     } else {
         say(ending, GW_MODBUS_WRITE_FAILED, "not sent: there is no connection to the bus");
     }

@@ -71,11 +71,12 @@ static struct gw_str find_sscc(const struct gw_gs1_scan *gs1) {
 struct besides {
     size_t subject_at, subject_len;
     size_t key_at, key_len;
+    size_t code_at, code_len;
 };
 
 static struct besides put_besides(struct gw_buf *storage, const struct gw_gs1_scan *gs1) {
     struct besides besides = {.subject_at = storage->len};
-    if (gs1->ok && !gw_gs1_put_digital_link(gs1, GW_GS1_LINK_IDENTITY, storage)) {
+    if (gs1 && gs1->ok && !gw_gs1_put_digital_link(gs1, GW_GS1_LINK_IDENTITY, storage)) {
         besides.subject_len = storage->len - besides.subject_at;
     }
     if (besides.subject_len > GW_EVENT_SUBJECT_MAX_BYTES) {
@@ -83,9 +84,19 @@ static struct besides put_besides(struct gw_buf *storage, const struct gw_gs1_sc
         besides.subject_len = 0;
     }
     besides.key_at = storage->len;
-    gw_buf_put_str(storage, find_sscc(gs1));
+    gw_buf_put_str(storage, gs1 ? find_sscc(gs1) : (struct gw_str){0});
     besides.key_len = storage->len - besides.key_at;
     return besides;
+}
+
+/* Views of the item end with it, drafts of one message wait for each other. */
+static void put_code(struct gw_buf *storage, const struct gw_observed_item *item,
+                     struct besides *besides) {
+    besides->code_at = storage->len;
+    if (!gw_str_eq(gw_str_from_bytes(item->code), gw_str_from_bytes(item->raw))) {
+        gw_buf_put_str(storage, gw_str_from_bytes(item->code));
+    }
+    besides->code_len = storage->len - besides->code_at;
 }
 
 /* ---- drafts ---- */
@@ -111,16 +122,14 @@ enum gw_err gw_feed_draft(const struct gw_observed_item *item,
     }
     size_t before = storage->len;
     struct gw_gs1_scan gs1;
-    struct besides besides = {0};
     bool has_gs1 = gw_feed_read_gs1(item, storage, &gs1);
     size_t data_at = storage->len; /* behind the text that was read */
     struct gw_members members = {.buf = storage};
     kinds[item->kind].put(&members, item, has_gs1 ? &gs1 : NULL);
     gw_buf_put_char(storage, '}');
     size_t data_len = storage->len - data_at;
-    if (has_gs1) {
-        besides = put_besides(storage, &gs1);
-    }
+    struct besides besides = put_besides(storage, has_gs1 ? &gs1 : NULL);
+    put_code(storage, item, &besides);
     bool is_full = gw_buf_failed(storage);
     if (is_full || data_len > GW_EVENT_DATA_MAX_BYTES) {
         gw_buf_rewind(storage, before);
@@ -139,6 +148,7 @@ enum gw_err gw_feed_draft(const struct gw_observed_item *item,
         .data = gw_str_sub(all, before, data_len),
         .subject = gw_str_sub(all, besides.subject_at - shift, besides.subject_len),
         .partition_key = gw_str_sub(all, besides.key_at - shift, besides.key_len),
+        .code = gw_str_sub(all, besides.code_at - shift, besides.code_len),
     };
     return GW_OK;
 }

@@ -36,8 +36,8 @@
 /* Larger payloads are refused. A JSON string may grow sixfold by escapes, so a
  * payload below this may still be refused for the size of its `data`. */
 #define GW_OBSERVE_PAYLOAD_MAX_BYTES 65536
-/* Room in `storage` that is enough for any payload: data and unescaped texts. */
-#define GW_OBSERVE_STORAGE_BYTES (2 * GW_OBSERVE_PAYLOAD_MAX_BYTES)
+/* Room in `storage` that is enough for any payload: data, unescaped texts and codes. */
+#define GW_OBSERVE_STORAGE_BYTES (3 * GW_OBSERVE_PAYLOAD_MAX_BYTES)
 /* Room in `reason` that is enough for any reason. */
 #define GW_OBSERVE_REASON_BYTES 512
 
@@ -55,7 +55,7 @@ void gw_observe_profile_close(struct gw_observe_profile *profile);
 struct gw_str gw_observe_profile_fault(const struct gw_observe_profile *profile);
 
 /* Most events of one payload. */
-#define GW_OBSERVE_DRAFTS_MAX 64
+#define GW_OBSERVE_DRAFTS_MAX GW_EVENT_TOGETHER_MAX
 
 struct gw_observe_input {
     const struct gw_config_device *device;

@@ -26,8 +26,9 @@ struct gw_backlog_entry {
     unsigned flags;
     int64_t time_wall_ms;
     struct gw_str text;  /* data of the event, or the reason */
-    struct gw_bytes raw; /* for the quarantine; of an event its subject and partition key */
+    struct gw_bytes raw; /* for the quarantine; of an event subject, partition key, code */
     size_t raw_len;      /* of what was received, cut or not; of an event of its subject */
+    size_t code_len;     /* of an event: of its code, the last in raw */
     uint64_t number;     /* inside: in the order of pushing */
 };
 

@@ -38,11 +38,18 @@ struct port {
 
 static void on_ready(void *context, int fd, unsigned events);
 
+/* What flow control holds back would be waited for in close(2), half a minute long
+ * (setserial(8), closing_wait). */
+static void close_line(struct port *port) {
+    gw_loop_unwatch(port->loop, port->fd);
+    (void) tcflush(port->fd, TCOFLUSH);
+    (void) close(port->fd);
+    port->fd = -1;
+}
+
 static void fail(struct port *port, enum gw_transport_trouble trouble, const char *why) {
     if (port->fd >= 0) {
-        gw_loop_unwatch(port->loop, port->fd);
-        (void) close(port->fd);
-        port->fd = -1;
+        close_line(port);
     }
     port->next_mono_ms = gw_clock_mono_ms(port->clock) + RETRY_MS;
     char detail[PATH_BYTES + 128];
@@ -226,9 +233,8 @@ static bool hold(void *self, bool is_held) {
 static void close_port(void *self) {
     struct port *port = self;
     if (port->fd >= 0) {
-        gw_loop_unwatch(port->loop, port->fd);
         (void) ioctl(port->fd, TIOCNXCL);
-        (void) close(port->fd);
+        close_line(port);
     }
     free(port);
 }

@@ -93,8 +93,9 @@ static void take_event(struct source *source, const struct gw_observed_item *ite
         .text = draft.data,
         /* gw_feed_draft puts one behind the other */
         .raw = {(const uint8_t *) draft.subject.ptr,
-                draft.subject.len + draft.partition_key.len},
+                draft.subject.len + draft.partition_key.len + draft.code.len},
         .raw_len = draft.subject.len,
+        .code_len = draft.code.len,
     };
     keep(source, &entry);
 }
@@ -167,6 +168,7 @@ static void completed(void *context, uint64_t token, enum gw_err err) {
 }
 
 static enum gw_err submit(struct source *source, const struct gw_backlog_entry *entry) {
+    /* of a quarantine entry meaningless, and not used */
     struct gw_str besides = gw_str_from_bytes(entry->raw);
     const struct gw_event_draft draft = {
         .type = entry->type,
@@ -175,7 +177,9 @@ static enum gw_err submit(struct source *source, const struct gw_backlog_entry *
         .time_wall_ms = entry->time_wall_ms,
         .device = device_of(source),
         .subject = gw_str_sub(besides, 0, entry->raw_len),
-        .partition_key = gw_str_sub(besides, entry->raw_len, besides.len),
+        .partition_key =
+            gw_str_sub(besides, entry->raw_len, besides.len - entry->raw_len - entry->code_len),
+        .code = gw_str_sub(besides, besides.len - entry->code_len, entry->code_len),
         .data = entry->text,
     };
     char topic[GW_EVENT_NAME_MAX_BYTES + 32];

@@ -171,6 +171,22 @@ static bool may_accept(struct door *door, int64_t now_mono_ms) {
     return false;
 }
 
+/* Out of descriptors or memory: the connection stays in the kernel's queue, and the loop
+ * would turn for it without end. */
+static void note_no_room(struct door *door, int error_number, int64_t now_mono_ms) {
+    if (error_number != EMFILE && error_number != ENFILE && error_number != ENOBUFS
+        && error_number != ENOMEM) {
+        return;
+    }
+    door->next_mono_ms = now_mono_ms + WINDOW_MS;
+    pause_door(door, true);
+    for (struct tcp_server *server = door->servers; server; server = server->next) {
+        if (server->fd < 0) {
+            tell_closed(server, GW_TRANSPORT_DENIED, strerrordesc_np(error_number));
+        }
+    }
+}
+
 static void on_connection(void *context, int fd, unsigned events) {
     (void) events;
     struct door *door = context;
@@ -182,6 +198,7 @@ static void on_connection(void *context, int fd, unsigned events) {
         int accepted =
             accept4(fd, (struct sockaddr *) &peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (accepted < 0) {
+            note_no_room(door, errno, now_mono_ms);
             return;
         }
         door->accepted++;

@@ -25,6 +25,8 @@
 #define GW_EVENT_NAME_MAX_BYTES 128 /* device, partition key, correlation id */
 #define GW_EVENT_SUBJECT_MAX_BYTES 512
 #define GW_EVENT_ORIGIN_MAX_BYTES 32
+/* Most events of one message of a device, which are stored together. */
+#define GW_EVENT_TOGETHER_MAX 64
 
 /* Stored on disk: never renumber, never reuse. Names in event_type.c. */
 enum gw_event_type {
@@ -122,6 +124,9 @@ struct gw_event_draft {
     struct gw_str data;           /* canonical JSON object, see above */
     struct gw_bytes origin;       /* the source's own key for redeliveries, or empty */
     struct gw_trace trace;
+    /* Of a scan, what was read, where raw in the data has more around it (a prefix, a
+     * suffix, substitutes); empty = raw. For firmware/personal; never stored. */
+    struct gw_str code;
 };
 
 /* Check lengths, type, class, flags, times, device characters, UTF-8 without

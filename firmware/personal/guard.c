@@ -14,7 +14,10 @@
 /* Literal characters at the beginning of a pattern that tell its codes from others. */
 #define HEAD_MIN 2
 #define TEXT_BYTES GW_EVENT_DATA_MAX_BYTES
-#define DATA_BYTES ((size_t) 2 * GW_EVENT_DATA_MAX_BYTES)
+/* For the largest unit there can be; what is not written to costs no memory. A hash may
+ * be longer than its code. */
+#define GROWTH_BYTES 1024
+#define DATA_BYTES ((size_t) GW_PERSONAL_EVENTS_MAX * (GW_EVENT_DATA_MAX_BYTES + GROWTH_BYTES))
 #define WITHHELD "withheld: it may hold a personal code"
 
 struct gw_personal {
@@ -113,6 +116,39 @@ static bool fits(const struct gw_config_personal_rule *rule, struct gw_str text,
     }
     return gw_pattern_occurs(pattern, text)
            || (code.len >= HEAD_MIN && gw_pattern_begins(pattern, code));
+}
+
+/* What was read cannot be told from what stands around it: bytes that are no text, or
+ * a profile's prefix or suffix that was not there. */
+static bool is_doubtful(const struct gw_event_draft *draft) {
+    struct gw_str value;
+    return !gw_json_find_raw(draft->data, GW_STR("/rawencoding"), &value)
+           || (!gw_json_find_raw(draft->data, GW_STR("/remarks"), &value)
+               && memmem(value.ptr, value.len, "fix_missing", 11));
+}
+
+/* The code of a scan, and in case of doubt any piece of its raw. */
+static bool fits_code(const struct gw_config_personal_rule *rule,
+                      const struct gw_event_draft *draft, struct gw_str raw) {
+    struct gw_str pattern = gw_str_from_cstr(rule->pattern);
+    if (draft->code.len > 0 && fits(rule, draft->code, true)) {
+        return true;
+    }
+    return !has_head(rule) && gw_pattern_occurs(pattern, raw) && is_doubtful(draft);
+}
+
+static const struct gw_config_personal_rule *
+find_rule_of_raw(const struct gw_personal *personal, const struct gw_event_draft *draft,
+                 struct gw_str raw) {
+    const struct gw_config_personal *config = personal->options.config;
+    for (size_t i = 0; i < config->rule_count && raw.len > 0; i++) {
+        const struct gw_config_personal_rule *rule = &config->rules[i];
+        if (holds_for(rule, draft->device)
+            && (fits(rule, raw, true) || fits_code(rule, draft, raw))) {
+            return rule;
+        }
+    }
+    return NULL;
 }
 
 static const struct gw_config_personal_rule *find_rule(const struct gw_personal *personal,
@@ -216,7 +252,10 @@ find_rule_of_member(struct gw_personal *personal, const struct gw_event_draft *d
         return NULL;
     }
     const struct gw_config_personal_rule *rule = find_rule_of(personal, draft, value);
-    return rule && (is_raw || has_head(rule)) ? rule : NULL;
+    if (is_raw) {
+        return find_rule_of_raw(personal, draft, gw_buf_str(&personal->text));
+    }
+    return rule && has_head(rule) ? rule : NULL;
 }
 
 static bool is_personal_scan(struct gw_personal *personal, const struct gw_event_draft *draft) {
@@ -275,19 +314,19 @@ static void put_member(struct gw_personal *personal, const struct gw_event_draft
                        const char *name, struct gw_str value) {
     const struct gw_config_personal_rule *rule =
         value.ptr[0] == '"' ? find_rule_of_member(personal, draft, name, value) : NULL;
-    if (rule) {
-        put_hash(personal, rule, gw_buf_str(&personal->text));
-    } else {
+    if (!rule) {
         gw_buf_put_str(&personal->data, value);
+    } else if (strcmp(name, "raw") == 0 && draft->code.len > 0) {
+        put_hash(personal, rule, draft->code);
+    } else {
+        put_hash(personal, rule, gw_buf_str(&personal->text));
     }
 }
 
-/* A scan, without whatever was made of its code. */
-static void put_scan(struct gw_personal *personal, const struct gw_event_draft *draft) {
-    static const char *const kept[] = {"aim", "deviceeventid", "part",      "parts",
-                                       "raw", "remarks",       "symbology", "trigger"};
+static void put_members(struct gw_personal *personal, const struct gw_event_draft *draft,
+                        const char *const *kept, size_t count) {
     char before = '{';
-    for (size_t i = 0; i < GW_ARRAY_LEN(kept); i++) {
+    for (size_t i = 0; i < count; i++) {
         char pointer[32];
         (void) snprintf(pointer, sizeof pointer, "/%s", kept[i]);
         struct gw_str value;
@@ -299,6 +338,20 @@ static void put_scan(struct gw_personal *personal, const struct gw_event_draft *
         }
     }
     gw_buf_put_char(&personal->data, '}');
+}
+
+/* A scan, without whatever was made of its code; where the hash makes it too large for
+ * an event, without what stands beside the code. */
+static void put_scan(struct gw_personal *personal, const struct gw_event_draft *draft) {
+    static const char *const kept[] = {"aim", "deviceeventid", "part",      "parts",
+                                       "raw", "remarks",       "symbology", "trigger"};
+    static const char *const only[] = {"raw"};
+    size_t from = personal->data.len;
+    put_members(personal, draft, kept, GW_ARRAY_LEN(kept));
+    if (personal->data.len - from > GW_EVENT_DATA_MAX_BYTES) {
+        gw_buf_rewind(&personal->data, from);
+        put_members(personal, draft, only, GW_ARRAY_LEN(only));
+    }
 }
 
 static struct gw_bytes scrub(struct gw_personal *personal, struct gw_bytes origin,
@@ -320,7 +373,7 @@ static void rewrite(struct gw_personal *personal, size_t index) {
         put_replaced(personal, draft, draft->data);
     }
     draft->data = gw_str_sub(gw_buf_str(&personal->data), before, SIZE_MAX);
-    draft->subject = draft->partition_key = (struct gw_str){0};
+    draft->subject = draft->partition_key = draft->code = (struct gw_str){0};
     draft->origin = scrub(personal, draft->origin, personal->origins[index]);
 }
 

@@ -9,18 +9,20 @@
  * group, so the code is never in the store, not even in a free page of it.
  *
  *   text of an event   "hmac-sha256:<rule>:<key id>:<64 hexadecimal digits>" in its
- *   that is personal   place: HMAC-SHA-256 (RFC 2104) of the code without its AIM
- *                      identifier, under the site key (key.h). Of a scan, members
- *                      that were derived from the code are left out, and subject and
- *                      partition key; of the origin what tells of the payload
- *   bytes for the      left out, with their length and the reason: what cannot be
- *   quarantine         taken apart may hold the code in any form
- *   details of issues  left out (gw_personal_is_secret)
+ *   that is personal   place: HMAC-SHA-256 (RFC 2104) of the code without prefix,
+ *                      suffix and AIM identifier, under the site key (key.h). Of a scan,
+ * members that were derived from the code are left out, and subject and partition key; of the
+ * origin what tells of the payload bytes for the      left out, with their length and the
+ * reason: what cannot be quarantine         taken apart may hold the code in any form details
+ * of issues  left out (gw_personal_is_secret)
  *
  * A text is personal when a rule's pattern fits it as a whole; where the pattern
  * begins with two or more literal characters also when it occurs in the text or when
  * the text is a beginning of it, as with two codes run together or one cut off.
- * Without such a beginning nothing but the whole can be told from other codes.
+ * Without such a beginning nothing but the whole can be told from other codes: of a
+ * scan, the whole of what was sent or of the code in it (draft->code). Where a scan's
+ * raw holds bytes that are no text, or lacks the prefix or suffix its profile names,
+ * the whole is in doubt: then such a pattern needs only to occur in it.
  *
  * What this does not reach: a broker the device publishes to, and what
  * `republish` sends there.
@@ -58,8 +60,9 @@ void gw_personal_close(struct gw_personal *personal);
 /* Other rules from now on; `config` must live until the next call. */
 void gw_personal_set_config(struct gw_personal *personal,
                             const struct gw_config_personal *config);
-/* A unit of more events than these that holds a personal code is RANGE. */
-#define GW_PERSONAL_EVENTS_MAX 32
+/* A unit of more events than these that holds a personal code is RANGE: no device's
+ * message has more. */
+#define GW_PERSONAL_EVENTS_MAX GW_EVENT_TOGETHER_MAX
 /* The seam for sources; lives as long as the guard. */
 struct gw_intake gw_personal_intake(struct gw_personal *personal);
 /* Now and then: a key whose time has come is replaced, one that could not be had is

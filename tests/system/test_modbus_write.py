@@ -3,7 +3,6 @@
 own log of what was written to it."""
 import datetime
 import threading
-import time
 import uuid
 
 import pytest
@@ -177,22 +176,50 @@ def test_many_at_once_are_each_written_once_or_turned_away(floor):
         10 * int(answer["result"]["value"]) for answer in done)
 
 
+def write_under_way(floor, answers, **fault):
+    """A thread that asks for a write; the PLC has it and does not answer yet."""
+    def happened():
+        return floor.control("/state")["happened"].get(fault["do"], 0)
+
+    before = happened()
+    floor.faults({"function": 6, **fault})
+    asker = threading.Thread(daemon=True, target=lambda: answers.append(floor.write()))
+    asker.start()
+    wait_until(lambda: happened() > before, 20, "the PLC has the write")
+    return asker
+
+
 def test_a_reload_and_a_stop_wait_for_the_write_under_way(floor):
+    floor.configure(timeout_ms=5000)
+    floor.ask("reload", actor="test")
+    floor.wait_polls()
     answers = []
-    for ending in ("reload", "stop"):
-        floor.faults({"do": "delay", "seconds": 0.25, "times": 0})
-        asker = threading.Thread(daemon=True, target=lambda: answers.append(floor.write()))
-        asker.start()
-        wait_until(lambda: floor.control("/state")["happened"].get("delay", 0) > 3, 10, "slow")
-        time.sleep(0.3)
-        floor.configure(max_gap=7)
+    for number, ending in enumerate(("reload", "stop"), 1):
+        asker = write_under_way(floor, answers, do="delay", seconds=0.8)
+        floor.configure(max_gap=6 + number)
         if ending == "reload":
-            floor.ask("reload", actor="test")
+            assert floor.ask("reload", actor="test")["changed"] == ["buses"]
         else:
             assert floor.rig.collectd.stop() == 0
+        assert len(floor.written()) == number
         asker.join(20)
     assert [outcome(answer) for answer in answers] == ["done", "done"]
     assert len(floor.written()) == 2
+
+
+def test_a_reload_does_not_wait_long_for_a_unit_that_is_silent(floor):
+    floor.configure(timeout_ms=30000)
+    floor.ask("reload", actor="test")
+    floor.wait_polls()
+    answers = []
+    asker = write_under_way(floor, answers, do="mute")
+    floor.configure(max_gap=7)
+    assert floor.ask("reload", actor="test")["changed"] == ["buses"]
+    asker.join(20)
+    assert [outcome(answer) for answer in answers] == ["unknown"]
+    assert "the connection was lost" in answers[0]["result"]["detail"]
+    floor.wait_polls()
+    assert len(floor.written()) == 1
 
 
 def test_a_bus_that_is_away_fails_the_command_and_says_so(make_rig):

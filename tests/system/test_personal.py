@@ -144,6 +144,47 @@ def test_a_kill_in_the_middle_leaves_no_badge_behind(make_rig):
         line.close()
 
 
+def start_by_profile(make_rig, profile, pattern):
+    device = {"id": "reader-1", "kind": "scanner", "topic": "floor/reader-1",
+              "profile": str(PROFILES / f"{profile}.json")}
+    rig = make_rig(door="front", devices={"reader-1": "text"}, changes={
+        "devices": [device], "personal": {"rules": [{"name": "badge", "pattern": pattern}]}})
+    rig.configure(feeds=[{"id": "line-1", "profile": device["profile"], "transport": "serial",
+                          "path": f"{rig.folder}/tty"}])
+    rig.start()
+    return rig
+
+
+def test_a_badge_among_as_many_codes_as_a_message_may_have_loses_none(make_rig):
+    rig = start_by_profile(make_rig, "scanner-multi-code", "EMP#######")
+    codes = [f"CODE{number:04d}" for number in range(63)]
+    publish(rig, "reader-1", ";".join([*codes, BADGES[0]]).encode() + b"\r\n")
+    wait_until(lambda: len(rig.events("scan.observed")) == 64, 20, "all are at the centre")
+    raws = [event["raw"] for event in rig.events("scan.observed")]
+    assert sorted(raws) == sorted([*codes, badge_hash(rig, BADGES[0])])
+
+
+def test_a_badge_without_a_beginning_is_found_behind_prefix_and_suffix(make_rig):
+    rig = start_by_profile(make_rig, "scanner-prefix-suffix", "########")
+    line = PtyLine(rig.folder / "tty")
+    line.plug()
+    wait_until(lambda: line.connected or line.read(0.1) is None, 20, "the line")
+    sent = [b"~S1~04711815#\r", b"04711815\r", b"S1~04711815#\r", b"~S1~04711815\xff#\r"]
+    for number, frame in enumerate([*sent, b"~S1~4006381333931#\r"]):
+        publish(rig, "reader-1", frame)
+        assert line.write(frame), number
+    wait_until(lambda: len(rig.events("scan.observed")) == 10, 20, "all are at the centre")
+    for device in ("reader-1", "line-1"):
+        raws = [event["raw"] for event in rig.events("scan.observed")
+                if event["device"] == device]
+        assert raws[:2] == [badge_hash(rig, "04711815")] * 2, device
+        assert all(raw.startswith("hmac-sha256:badge:") for raw in raws[:4]), device
+        assert raws[4] == "~S1~4006381333931#"
+    rig.collectd.stop()
+    line.close()
+    assert files_with_badges(rig) == []
+
+
 @pytest.mark.parametrize("word", ["rules", "no rules"])
 def test_rules_hold_from_the_reload_on(make_rig, word):
     rig = make_rig(door="front", devices={"mqtt-1": "text"})

@@ -37,7 +37,17 @@ static struct gw_profile *load(struct gw_gwctl *ctl, const char *argument, bool 
                     argument);
     struct gw_profile *profile = NULL;
     struct gw_installed folder = folder_of(ctl);
-    if (gw_profile_load(folder.path, path, &errors, &profile)) {
+    enum gw_err err = gw_profile_load(folder.path, path, &errors, &profile);
+    if (err == GW_ERR_NOENT && strchr(path, '/') == NULL) {
+        (void) gw_gwctl_fail(ctl, "there is no profile \"%s\" in %s: see gwctl profile list",
+                             argument, folder.path);
+        return NULL;
+    }
+    if (err == GW_ERR_NOENT) {
+        (void) gw_gwctl_fail(ctl, "there is no file %s", path);
+        return NULL;
+    }
+    if (err) {
         (void) gw_gwctl_fail(ctl, "%s has faults", argument);
         gw_gwctl_show_lines(ctl->err, gw_buf_str(&errors));
         return NULL;

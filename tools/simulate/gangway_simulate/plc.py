@@ -144,7 +144,7 @@ class Plc:
     async def _request(self, writer, frame, unit, pdu):
         """Answer one request; False ends the connection."""
         self.figures["requests"] += 1
-        fault = self.faults.take(unit)
+        fault = self.faults.take(unit, pdu[0])
         name = fault["do"] if fault else ""
         if name == "drop":
             return False

@@ -2,7 +2,7 @@
 """What a Modbus peer can do wrong, on command.
 
 A fault is a JSON object {"do": NAME, "times": N (1; 0 = for ever), "unit"?: only
-this unit id, ...}:
+this unit id, "function"?: only this function code, ...}:
 
   silence            no answer, nothing is done
   mute               what is asked is done, and not answered
@@ -41,10 +41,11 @@ class Faults:
         """The faults not used up."""
         return self._left
 
-    def take(self, unit):
-        """The fault for a request of `unit`, or None."""
+    def take(self, unit, function=None):
+        """The fault for a request of `unit` with that function code, or None."""
         for fault in self._left:
-            if fault.get("unit", unit) != unit:
+            if (fault.get("unit", unit) != unit
+                    or fault.get("function", function) != function):
                 continue
             times = fault.get("times", 1)
             if times == 1:

@@ -28,6 +28,7 @@ struct plc {
     int listener;
     uint16_t port;
     atomic_bool stop, mute;
+    atomic_bool swallows_writes;
     atomic_uint illegal; /* address no read may touch; 65536 = none */
     atomic_ushort registers[64];
     atomic_uint swallowed; /* requests that got no answer */
@@ -60,7 +61,7 @@ static bool answer(struct plc *plc, int fd, const uint8_t *request) {
     }
     out[4] = 0;
     out[5] = (uint8_t) (len - 6);
-    if (atomic_load(&plc->mute)) {
+    if (atomic_load(&plc->mute) || (request[7] == 6 && atomic_load(&plc->swallows_writes))) {
         atomic_fetch_add(&plc->swallowed, 1);
         return true;
     }
@@ -482,6 +483,34 @@ static void a_request_on_demand_is_answered_between_the_polls(void **state) {
                      GW_ERR_NOCONN);
 }
 
+/* Its time-out is a minute: only the wire that is cut ends the wait. */
+static void a_write_nobody_confirms_does_not_hold_up_the_end_for_long(void **state) {
+    struct rig *rig = *state;
+    struct asked asked = {0};
+    const struct gw_modbus_job job = {
+        .request = {.unit_id = 1, .area = GW_AREA_HOLDING_REGISTER, .address = 5, .count = 1},
+        .is_write = true,
+        .reads_back = true,
+        .words = {1}};
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_close(rig->bus);
+    rig->config.timeout_ms = 60000;
+    open_bus(rig);
+    atomic_store(&rig->plc.swallows_writes, true);
+    assert_int_equal(gw_modbus_bus_ask(rig->bus, &job, gw_clock_mono_ms(&rig->clock) + 50000,
+                                       on_answer, &asked, 7),
+                     GW_OK);
+    run_until(rig, request_is_swallowed);
+    int64_t began_mono_ms = gw_clock_mono_ms(&rig->clock);
+    gw_modbus_bus_drain(rig->bus);
+    assert_true(gw_clock_mono_ms(&rig->clock) - began_mono_ms < 30000);
+    assert_int_equal(asked.answers, 1);
+    assert_true(asked.last.was_sent);
+    assert_int_equal(asked.last.err, GW_ERR_NOCONN);
+    assert_int_equal(asked.last.read_err, GW_ERR_NOCONN);
+    assert_int_equal(atomic_load(&rig->plc.swallowed), 1);
+}
+
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -498,6 +527,7 @@ int main(void) {
         RIG_TEST(a_hole_whose_commit_failed_is_stored_at_the_end),
         RIG_TEST(holes_that_are_damaged_are_forgotten),
         RIG_TEST(a_request_on_demand_is_answered_between_the_polls),
+        RIG_TEST(a_write_nobody_confirms_does_not_hold_up_the_end_for_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

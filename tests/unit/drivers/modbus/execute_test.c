@@ -17,7 +17,10 @@ struct wire {
     struct gw_modbus_transport transport;
     enum gw_err write_err, read_err, recover_err, connect_err;
     unsigned write_exception, read_exception;
-    bool keeps; /* what is written is read back */
+    bool keeps;            /* what is written is read back */
+    bool sends_nothing;    /* the write fails before it goes out */
+    int64_t ready_ms;      /* what making the line ready takes */
+    int64_t began_mono_ms; /* 0 = when the clock says */
     uint16_t memory[4];
     char calls[32];
     struct gw_modbus_write last;
@@ -57,6 +60,13 @@ static enum gw_err fake_write(void *self, const struct gw_modbus_write *write,
     struct wire *wire = self;
     note(wire, 'W');
     wire->last = *write;
+    gw_fake_clock_advance(&wire->fake, wire->ready_ms);
+    bool is_late = write->send_within_ms > 0 && wire->ready_ms >= write->send_within_ms;
+    bool is_bad = wire->write_err == GW_ERR_INVALID && wire->write_exception == 0;
+    if (is_late) {
+        return GW_ERR_TIMEOUT;
+    }
+    *write->was_sent = !wire->sends_nothing && !is_bad;
     if (wire->keeps) {
         memcpy(wire->memory, write->words, write->count * sizeof(uint16_t));
     }
@@ -78,6 +88,9 @@ static struct gw_modbus_answer execute(struct wire *wire, const struct gw_modbus
                                        bool *ret_is_connected) {
     struct gw_modbus_answer answer;
     wire->clock = gw_fake_clock_init(&wire->fake);
+    if (wire->began_mono_ms > 0) {
+        wire->fake.mono_ms = wire->began_mono_ms;
+    }
     wire->transport = (struct gw_modbus_transport){.connect = fake_connect,
                                                    .disconnect = fake_disconnect,
                                                    .read = fake_read,
@@ -202,6 +215,55 @@ static void after_each_failure_the_line_is_made_safe_and_nothing_is_sent_again(v
     }
 }
 
+static void a_write_whose_time_is_over_is_not_sent(void **state) {
+    (void) state;
+    const struct {
+        int64_t deadline_mono_ms, ready_ms;
+        const char *calls;
+        bool was_sent;
+    } cases[] = {
+        {1000, 0, "", false},     {500, 0, "", false},          {1100, 0, "WR", true},
+        {1100, 150, "Wv", false}, {INT64_MAX, 150, "WR", true}, {0, 150, "WR", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wire wire = make_wire();
+        struct gw_modbus_job job = write_job(true);
+        bool is_connected = false;
+        wire.began_mono_ms = 1000;
+        wire.ready_ms = cases[i].ready_ms;
+        job.deadline_mono_ms = cases[i].deadline_mono_ms;
+        struct gw_modbus_answer answer = execute(&wire, &job, &is_connected);
+        assert_string_equal(wire.calls, cases[i].calls);
+        assert_int_equal(answer.was_sent, cases[i].was_sent);
+        assert_int_equal(answer.err, cases[i].was_sent ? GW_OK : GW_ERR_TIMEOUT);
+    }
+}
+
+/* A fence that was not answered, or a connection lost before: nothing of the write went out,
+ * and no time of its own was over. */
+static void what_failed_before_the_write_is_told_as_not_sent(void **state) {
+    (void) state;
+    const struct {
+        enum gw_err err, told;
+        const char *calls;
+    } cases[] = {
+        {GW_ERR_TIMEOUT, GW_ERR_CORRUPT, "Wv"},
+        {GW_ERR_CORRUPT, GW_ERR_CORRUPT, "Wv"},
+        {GW_ERR_NOCONN, GW_ERR_NOCONN, "WD"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wire wire = make_wire();
+        struct gw_modbus_job job = write_job(true);
+        bool is_connected = true;
+        wire.write_err = cases[i].err;
+        wire.sends_nothing = true;
+        struct gw_modbus_answer answer = execute(&wire, &job, &is_connected);
+        assert_string_equal(wire.calls, cases[i].calls);
+        assert_false(answer.was_sent || is_connected);
+        assert_int_equal(answer.err, cases[i].told);
+    }
+}
+
 static void a_read_is_sent_once(void **state) {
     (void) state;
     struct gw_modbus_job job = write_job(true);
@@ -230,6 +292,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_is_sent_once_and_read_back),
         cmocka_unit_test(after_each_failure_the_line_is_made_safe_and_nothing_is_sent_again),
+        cmocka_unit_test(a_write_whose_time_is_over_is_not_sent),
+        cmocka_unit_test(what_failed_before_the_write_is_told_as_not_sent),
         cmocka_unit_test(a_read_is_sent_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,7 @@ static void work(struct rig *rig, uint16_t word) {
     struct gw_modbus_answer answer = {.was_sent = true, .words = {word}};
     assert_true(gw_modbus_jobs_take(rig->jobs, &job));
     assert_int_equal(job.request.unit_id, 3);
+    assert_true(job.deadline_mono_ms > rig->fake.mono_ms);
     gw_modbus_jobs_finish(rig->jobs, &answer);
 }
 

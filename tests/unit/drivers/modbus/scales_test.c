@@ -191,6 +191,29 @@ static void weights_wait_in_order_while_the_queue_is_full(void **state) {
     assert_non_null(strstr(rig.intake->units[2].data, "\"value\":\"3.000\""));
 }
 
+static void at_the_end_all_weights_that_wait_are_stored(void **state) {
+    (void) state;
+    open_scales();
+    rig.intake->accept = 0;
+    rig.intake->submit_err = GW_ERR_FULL;
+    for (uint32_t i = 1; i <= GW_SCALES_LINES; i++) {
+        poll_once(STABLE, 0);
+        poll_once(STABLE, i * 1000);
+    }
+    rig.intake->accept = -1;
+    unsigned turns = 0;
+    while (gw_modbus_scales_submit_rest(rig.scales) && turns <= GW_SCALES_LINES) {
+        commit(GW_OK);
+        turns++;
+    }
+    assert_int_equal(turns, GW_SCALES_LINES);
+    assert_int_equal(rig.intake->committed, GW_SCALES_LINES);
+    gw_modbus_scales_close(rig.scales);
+    rig.scales = NULL;
+    assert_int_equal(rig.refused[GW_MODBUS_REFUSED_STOPPED], 0);
+    assert_false(gw_modbus_scales_submit_rest(NULL));
+}
+
 static void what_has_no_room_and_what_is_left_at_the_end_is_told(void **state) {
     (void) state;
     open_scales();
@@ -320,6 +343,7 @@ int main(void) {
         TEST(a_load_is_one_weight_however_often_it_is_read),
         TEST(a_weight_whose_commit_failed_is_submitted_again),
         TEST(weights_wait_in_order_while_the_queue_is_full),
+        TEST(at_the_end_all_weights_that_wait_are_stored),
         TEST(what_has_no_room_and_what_is_left_at_the_end_is_told),
         TEST(an_old_status_never_meets_a_new_weight),
         TEST(a_read_that_failed_is_an_error_told_once),

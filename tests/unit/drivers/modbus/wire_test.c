@@ -312,6 +312,64 @@ static void a_write_after_a_lost_confirmation_is_fenced_as_well(void **state) {
     stop(&rig);
 }
 
+/* The unit stays silent at the fence before the second write. */
+static void a_write_that_did_not_go_out_says_so(void **state) {
+    (void) state;
+    static const enum peer_act script[] = {PEER_SILENT, PEER_SILENT};
+    static const uint16_t words[] = {7, 8};
+    struct rig rig = {0};
+    start(&rig, LINE, script, 2);
+    bool was_sent = false;
+    struct gw_modbus_write write = {.unit_id = 1,
+                                    .area = GW_AREA_HOLDING_REGISTER,
+                                    .address = 3,
+                                    .count = 1,
+                                    .words = words,
+                                    .was_sent = &was_sent};
+    gw_modbus_wire_close(rig.wire);
+    rig.config.timeout_ms = SHORT_MS;
+    open_wire(&rig);
+    assert_int_equal(rig.transport.write(rig.transport.self, &write, &rig.exception),
+                     GW_ERR_TIMEOUT);
+    assert_true(was_sent);
+    recover(&rig);
+    was_sent = false;
+    write.words = words + 1;
+    assert_int_equal(rig.transport.write(rig.transport.self, &write, &rig.exception),
+                     GW_ERR_TIMEOUT);
+    assert_int_equal(figures_of(&rig).fences, 1);
+    assert_false(was_sent);
+    stop(&rig);
+}
+
+/* The pause before a request is longer than the write may wait. */
+static void a_write_whose_time_ends_before_it_goes_out_is_not_sent(void **state) {
+    (void) state;
+    static const uint16_t words[] = {7};
+    EVERY_MEDIUM(medium) {
+        struct rig rig = {.config.pause_ms = 3 * SHORT_MS};
+        start(&rig, medium, NULL, 0);
+        bool was_sent = false;
+        struct gw_modbus_write write = {.unit_id = 1,
+                                        .area = GW_AREA_HOLDING_REGISTER,
+                                        .address = 3,
+                                        .count = 1,
+                                        .words = words,
+                                        .send_within_ms = 1,
+                                        .was_sent = &was_sent};
+        assert_int_equal(read_from(&rig, 1, 3, 1, 0), GW_OK);
+        assert_int_equal(rig.transport.write(rig.transport.self, &write, &rig.exception),
+                         GW_ERR_TIMEOUT);
+        assert_false(was_sent);
+        assert_int_equal(atomic_load(&rig.peer.requests), 1);
+        write.send_within_ms = LONG_MS;
+        assert_int_equal(rig.transport.write(rig.transport.self, &write, &rig.exception),
+                         GW_OK);
+        assert_true(was_sent);
+        stop(&rig);
+    }
+}
+
 static void what_comes_unasked_is_thrown_away(void **state) {
     (void) state;
     EVERY_MEDIUM(medium) {
@@ -568,6 +626,8 @@ int main(void) {
         cmocka_unit_test(a_late_answer_costs_no_other_unit_anything),
         cmocka_unit_test(a_late_exception_is_never_taken_for_that_of_the_next),
         cmocka_unit_test(a_write_after_a_lost_confirmation_is_fenced_as_well),
+        cmocka_unit_test(a_write_that_did_not_go_out_says_so),
+        cmocka_unit_test(a_write_whose_time_ends_before_it_goes_out_is_not_sent),
         cmocka_unit_test(what_comes_unasked_is_thrown_away),
         cmocka_unit_test(an_answer_that_comes_twice_is_used_once),
         cmocka_unit_test(a_connection_closed_while_idle_is_made_anew),

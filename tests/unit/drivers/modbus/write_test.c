@@ -597,6 +597,8 @@ static void only_what_is_certain_is_called_done_or_failed(void **state) {
          GW_MODBUS_WRITE_FAILED,
          "does not answer polls"},
         {{.err = GW_ERR_INVALID}, GW_MODBUS_WRITE_FAILED, "no such request"},
+        {{.err = GW_ERR_CORRUPT}, GW_MODBUS_WRITE_FAILED, "could not be made ready"},
+        {{.err = GW_ERR_TIMEOUT}, GW_MODBUS_WRITE_EXPIRED, "time ran out"},
     };
     assert_verdicts(rig, "speed", rows, sizeof rows / sizeof rows[0]);
 }

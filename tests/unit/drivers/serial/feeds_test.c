@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -154,6 +155,30 @@ static void a_device_that_connects_anew_takes_the_place_of_its_old_connection(vo
     assert_int_equal(recv(old, &byte, 1, 0), 0);
     (void) close(old);
     (void) close(fresh);
+}
+
+/* The connection waits in the kernel's queue; the loop must not turn for it. */
+static void a_door_without_descriptors_pauses_for_a_second(void **state) {
+    (void) state;
+    uint16_t port = feeds_rig_free_port();
+    feeds_rig_add(&rig, "scanner-2", GW_FEED_TCP_SERVER)->port = port;
+    feeds_rig_open(&rig);
+    feeds_rig_turn(&rig);
+    int device = feeds_rig_connect(port, 1);
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = (rlim_t) device, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    feeds_rig_turn(&rig);
+    assert_int_equal(gw_feeds_next_mono_ms(rig.feeds) - gw_clock_mono_ms(&rig.clock), 1000);
+    assert_true(feeds_rig_has_issue(&rig, GW_ISSUE_FEED_DENIED, "scanner-2"));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    feeds_rig_turn(&rig);
+    assert_string_not_equal(feeds_rig_figures(&rig, 0).state, "open");
+    gw_fake_clock_advance(&rig.fake_clock, 1000);
+    feeds_rig_wait_state(&rig, 0, "open");
+    assert_false(feeds_rig_has_issue(&rig, GW_ISSUE_FEED_DENIED, "scanner-2"));
+    (void) close(device);
 }
 
 static void a_flood_of_connections_is_bounded(void **state) {
@@ -444,6 +469,7 @@ int main(void) {
         TEST(a_lost_connection_is_an_issue_until_it_is_back),
         TEST(a_device_connects_to_us_and_strangers_are_turned_away),
         TEST(a_device_that_connects_anew_takes_the_place_of_its_old_connection),
+        TEST(a_door_without_descriptors_pauses_for_a_second),
         TEST(a_flood_of_connections_is_bounded),
         TEST(a_serial_line_is_opened_read_and_opened_again_when_it_is_back),
         TEST(two_feeds_cannot_have_one_line),

@@ -185,6 +185,60 @@ static void a_rule_holds_for_its_devices_only(void **state) {
     assert_string_equal(scan("gate", "{\"raw\":\"1234567\"}"), "{\"raw\":\"1234567\"}");
 }
 
+static const char *scan_of(const char *code, const char *data) {
+    const struct gw_event_draft draft = {.type = GW_EVENT_SCAN_OBSERVED,
+                                         .class = GW_CLASS_BUSINESS,
+                                         .device = GW_STR("gate"),
+                                         .code = gw_str_from_cstr(code),
+                                         .data = gw_str_from_cstr(data)};
+    const struct gw_unit unit = {.events = &draft, .event_count = 1};
+    assert_int_equal(gw_intake_submit(&f.intake, &unit), GW_OK);
+    return f.queue->units[f.queue->pending - 1].data;
+}
+
+static void a_code_is_found_behind_what_stands_around_it(void **state) {
+    (void) state;
+    open_guard();
+    char bare[512];
+    (void) snprintf(bare, sizeof bare, "%s", scan("gate", "{\"raw\":\"47118151\"}"));
+    assert_null(strstr(bare, "47118151"));
+    assert_string_equal(scan_of("47118151", "{\"raw\":\"~S1~47118151#\"}"), bare);
+    static const char *const doubtful[] = {
+        "{\"raw\":\"47118151\\\\xff\",\"rawencoding\":\"escaped\"}",
+        "{\"raw\":\"S1~47118151#\",\"remarks\":[\"prefix_missing\"]}",
+        "{\"raw\":\"~S1~47118151!\",\"remarks\":[\"suffix_missing\"]}"};
+    for (size_t i = 0; i < GW_ARRAY_LEN(doubtful); i++) {
+        const char *data = scan_of("", doubtful[i]);
+        if (strstr(data, "47118151") || !strstr(data, "hmac-sha256:number:")) {
+            fail_msg("%s became %s", doubtful[i], data);
+        }
+    }
+    const char *other = "{\"raw\":\"~S1~4006381333931#\"}";
+    assert_string_equal(scan_of("4006381333931", other), other);
+}
+
+/* The largest message there can be: as many codes as it may have, each as long as data
+ * may be. */
+static void the_largest_message_is_taken(void **state) {
+    (void) state;
+    open_guard();
+    static struct gw_event_draft drafts[GW_PERSONAL_EVENTS_MAX];
+    static char data[GW_EVENT_DATA_MAX_BYTES];
+    static const char end[] = ",\"raw\":\"EMP12345\"}";
+    memset(data, '1', sizeof data);
+    memcpy(data, "{\"part\":", 8);
+    memcpy(data + sizeof data - strlen(end), end, strlen(end));
+    for (size_t i = 0; i < GW_ARRAY_LEN(drafts); i++) {
+        drafts[i] = (struct gw_event_draft){.type = GW_EVENT_SCAN_OBSERVED,
+                                            .class = GW_CLASS_BUSINESS,
+                                            .device = GW_STR("door"),
+                                            .data = {data, sizeof data}};
+    }
+    const struct gw_unit unit = {.events = drafts, .event_count = GW_ARRAY_LEN(drafts)};
+    assert_int_equal(gw_intake_submit(&f.intake, &unit), GW_OK);
+    assert_memory_equal(f.queue->units[0].data, "{\"raw\":\"hmac-sha256:badge:", 26);
+}
+
 static void what_only_describes_a_scan_stays(void **state) {
     (void) state;
     f.rules[0].pattern = "*";
@@ -357,6 +411,8 @@ int main(void) {
         TEST(the_hash_is_hmac_sha256_of_the_code),
         TEST(codes_run_together_cut_off_or_escaped_are_found),
         TEST(a_rule_holds_for_its_devices_only),
+        TEST(a_code_is_found_behind_what_stands_around_it),
+        TEST(the_largest_message_is_taken),
         TEST(what_only_describes_a_scan_stays),
         TEST(the_quarantine_gets_no_bytes_that_may_hold_a_code),
         TEST(details_of_issues_are_withheld),
