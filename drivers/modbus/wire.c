@@ -335,9 +335,11 @@ static enum gw_err ask_fence(struct gw_modbus_wire *wire, const struct gw_modbus
     bool is_ambiguous = gw_late_needs_fence(late, &request);
     unsigned exception = 0;
     wire->figures.fences++;
+    uint64_t known_late = wire->figures.late;
     enum gw_err err = ask(wire, &request, timeout_ms, &exception);
     if (err != GW_ERR_INVALID) {
-        late->is_deaf_to_fences |= is_shorter && err == GW_ERR_TIMEOUT;
+        late->is_deaf_to_fences |=
+            is_shorter && err == GW_ERR_TIMEOUT && wire->figures.late == known_late;
         return err;
     }
     if (is_ambiguous && drain(wire, (int64_t) timeout_ms * US_PER_MS)) {
