@@ -20,7 +20,7 @@ void gw_late_note(struct gw_late *late, const struct gw_frame_request *request,
 void gw_late_forget(struct gw_late *late, int64_t now_us) {
     uint8_t kept = 0;
     for (uint8_t i = 0; i < late->count; i++) {
-        if (late->shapes[i].until_us > now_us) {
+        if (late->is_proven || late->shapes[i].until_us > now_us) {
             late->shapes[kept++] = late->shapes[i];
         }
     }
@@ -29,6 +29,7 @@ void gw_late_forget(struct gw_late *late, int64_t now_us) {
 
 void gw_late_clear(struct gw_late *late) {
     late->count = 0;
+    late->is_proven = false;
 }
 
 unsigned gw_late_count(const struct gw_late *late, const struct gw_frame_request *request) {

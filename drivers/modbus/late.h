@@ -21,6 +21,9 @@
  * server before it, that holds an answer back for so long is configured with a time-out
  * that is an order of magnitude too short; against a lost frame, which never comes, memory
  * without an end would cost every later read a second request.
+ *
+ * Once an answer was seen to come late nothing is forgotten by time until a fence was
+ * answered: such a unit may be one request behind for ever.
  */
 #ifndef GW_MODBUS_LATE_H
 #define GW_MODBUS_LATE_H
@@ -37,6 +40,7 @@ struct gw_late {
         int64_t until_us;     /* when it is forgotten */
     } shapes[GW_LATE_MAX];    /* oldest first */
     uint8_t count;
+    bool is_proven;         /* an answer did come late: nothing is forgotten by time */
     bool is_deaf_to_fences; /* one was not answered; stays so for good */
 };
 

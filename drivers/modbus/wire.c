@@ -283,12 +283,14 @@ static enum gw_err exchange(struct gw_modbus_wire *wire, struct gw_frame_request
 static enum gw_err ask_ready(struct gw_modbus_wire *wire, struct gw_frame_request *request,
                              uint32_t timeout_ms, unsigned *ret_exception) {
     int64_t sent_us = gw_stream_now_us();
+    uint64_t known_late = wire->figures.late;
     enum gw_err err = exchange(wire, request, timeout_ms, ret_exception);
     bool is_answered = !err || err == GW_ERR_INVALID;
     wire->given_up_in_a_row = is_answered ? 0 : wire->given_up_in_a_row + 1;
     wire->figures.given_up += is_answered ? 0 : 1;
     if (wire->frame_kind == GW_FRAME_RTU) {
         struct gw_late *late = &wire->late[request->unit_id];
+        late->is_proven |= wire->figures.late != known_late;
         if (!is_answered) {
             gw_late_note(late, request,
                          sent_us + GW_LATE_TIMEOUTS * (int64_t) timeout_ms * US_PER_MS);
