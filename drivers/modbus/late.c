@@ -65,7 +65,7 @@ bool gw_late_fence(const struct gw_late *late, const struct gw_modbus_request *r
     struct gw_modbus_request fence = *read;
     for (unsigned less = 0; less < read->count; less += step) {
         fence.count = (uint16_t) (read->count - less);
-        if ((less == 0 || !late->is_deaf_to_fences) && can_be_fence(late, &fence)) {
+        if ((less == 0 || late->deaf_to_fences < GW_LATE_DEAF) && can_be_fence(late, &fence)) {
             *ret_fence = fence;
             return true;
         }

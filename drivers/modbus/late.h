@@ -32,6 +32,8 @@
 
 #define GW_LATE_MAX 6
 #define GW_LATE_TIMEOUTS 10
+/* So many fences in a row without an answer: the unit is mute about short reads. */
+#define GW_LATE_DEAF 2
 
 struct gw_late {
     struct {
@@ -41,7 +43,7 @@ struct gw_late {
     } shapes[GW_LATE_MAX];    /* oldest first */
     uint8_t count;
     bool is_proven;         /* an answer did come late: nothing is forgotten by time */
-    bool is_deaf_to_fences; /* one was not answered; stays so for good */
+    uint8_t deaf_to_fences; /* shorter reads in a row that were not answered */
 };
 
 /* The request was sent and given up. Of more than GW_LATE_MAX the oldest is forgotten. */

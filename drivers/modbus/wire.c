@@ -340,8 +340,10 @@ static enum gw_err ask_fence(struct gw_modbus_wire *wire, const struct gw_modbus
     uint64_t known_late = wire->figures.late;
     enum gw_err err = ask(wire, &request, timeout_ms, &exception);
     if (err != GW_ERR_INVALID) {
-        late->is_deaf_to_fences |=
-            is_shorter && err == GW_ERR_TIMEOUT && wire->figures.late == known_late;
+        bool is_deaf = is_shorter && err == GW_ERR_TIMEOUT && wire->figures.late == known_late;
+        late->deaf_to_fences =
+            (uint8_t) (late->deaf_to_fences + (is_deaf && late->deaf_to_fences < GW_LATE_DEAF));
+        late->deaf_to_fences = err ? late->deaf_to_fences : 0;
         return err;
     }
     if (is_ambiguous && drain(wire, (int64_t) timeout_ms * US_PER_MS)) {

@@ -98,7 +98,7 @@ static void a_fence_never_reads_what_was_not_asked(void **state) {
 
 static void a_unit_that_was_deaf_to_a_fence_is_given_none_that_is_shorter(void **state) {
     (void) state;
-    struct gw_late late = {.is_deaf_to_fences = true};
+    struct gw_late late = {.deaf_to_fences = GW_LATE_DEAF};
     struct gw_modbus_request fence, read = read_of(GW_AREA_HOLDING_REGISTER, 6, 4);
     give_up(&late, GW_AREA_HOLDING_REGISTER, 4);
     assert_false(gw_late_fence(&late, &read, &fence));
