@@ -5,30 +5,46 @@
 
 #define EXCEPTION_BIT 0x80u
 
-void gw_late_note(struct gw_late *late, const struct gw_frame_request *request) {
+void gw_late_note(struct gw_late *late, const struct gw_frame_request *request,
+                  int64_t until_us) {
     if (late->count == GW_LATE_MAX) {
         memmove(&late->shapes[0], &late->shapes[1], sizeof late->shapes - sizeof *late->shapes);
         late->count--;
     }
     late->shapes[late->count].function = request->pdu[0];
     late->shapes[late->count].answer_bytes = (uint8_t) request->answer_bytes;
+    late->shapes[late->count].until_us = until_us;
     late->count++;
+}
+
+void gw_late_forget(struct gw_late *late, int64_t now_us) {
+    uint8_t kept = 0;
+    for (uint8_t i = 0; i < late->count; i++) {
+        if (late->is_proven || late->shapes[i].until_us > now_us) {
+            late->shapes[kept++] = late->shapes[i];
+        }
+    }
+    late->count = kept;
 }
 
 void gw_late_clear(struct gw_late *late) {
     late->count = 0;
+    late->is_proven = false;
+}
+
+unsigned gw_late_count(const struct gw_late *late, const struct gw_frame_request *request) {
+    unsigned count = 0;
+    for (size_t i = 0; i < late->count; i++) {
+        count += late->shapes[i].function == request->pdu[0];
+    }
+    return count;
 }
 
 bool gw_late_needs_fence(const struct gw_late *late, const struct gw_frame_request *request) {
-    for (size_t i = 0; i < late->count; i++) {
-        if (late->shapes[i].function == request->pdu[0]) {
-            return true;
-        }
-    }
-    return false;
+    return gw_late_count(late, request) > 0;
 }
 
-static bool is_late_shape(const struct gw_late *late, const struct gw_frame_request *request) {
+bool gw_late_is_shape(const struct gw_late *late, const struct gw_frame_request *request) {
     for (size_t i = 0; i < late->count; i++) {
         if (late->shapes[i].function == request->pdu[0]
             && late->shapes[i].answer_bytes == request->answer_bytes) {
@@ -40,35 +56,21 @@ static bool is_late_shape(const struct gw_late *late, const struct gw_frame_requ
 
 static bool can_be_fence(const struct gw_late *late, const struct gw_modbus_request *read) {
     struct gw_frame_request request;
-    return !gw_frame_ask_read(read, &request) && !is_late_shape(late, &request);
+    return !gw_frame_ask_read(read, &request) && !gw_late_is_shape(late, &request);
 }
 
-/* `count` values that are, or at least include, what `read` wants. */
-static struct gw_modbus_request with_count(const struct gw_modbus_request *read,
-                                           unsigned count) {
-    struct gw_modbus_request changed = *read;
-    changed.count = (uint16_t) count;
-    if (read->address + count > 65536) {
-        changed.address = (uint16_t) (65536 - count);
-    }
-    return changed;
-}
-
-struct gw_modbus_request gw_late_fence(const struct gw_late *late,
-                                       const struct gw_modbus_request *read) {
+bool gw_late_fence(const struct gw_late *late, const struct gw_modbus_request *read,
+                   struct gw_modbus_request *ret_fence) {
     unsigned step = gw_point_area_is_bits(read->area) ? 8 : 1;
-    for (unsigned i = 1; i <= GW_LATE_MAX + 1; i++) {
-        unsigned less = read->count > i * step ? read->count - i * step : 0;
-        struct gw_modbus_request fence = with_count(read, less);
-        if (can_be_fence(late, &fence)) {
-            return fence;
-        }
-        fence = with_count(read, read->count + i * step);
-        if (can_be_fence(late, &fence)) {
-            return fence;
+    struct gw_modbus_request fence = *read;
+    for (unsigned less = 0; less < read->count; less += step) {
+        fence.count = (uint16_t) (read->count - less);
+        if ((less == 0 || late->deaf_to_fences < GW_LATE_DEAF) && can_be_fence(late, &fence)) {
+            *ret_fence = fence;
+            return true;
         }
     }
-    return *read; /* not reached: the loop has more shapes than `late` can hold */
+    return false;
 }
 
 size_t gw_late_frame_bytes(const struct gw_late *late, struct gw_bytes start) {

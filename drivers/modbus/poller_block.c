@@ -97,8 +97,13 @@ static bool is_hunted(const struct gw_poller *poller, const struct poller_block 
     return poller->hunt.depth > 0 && &poller->blocks[poller->hunted] == block;
 }
 
+/* What a search in silence has taught so far was confirmed by nothing but silence. */
 static void end_hunt(struct gw_poller *poller, struct poller_block *block) {
     if (is_hunted(poller, block)) {
+        if (poller->hunts_in_silence) {
+            poller->holes = poller->holes_before;
+            poller->must_plan = poller->has_forgotten;
+        }
         poller->hunt.depth = 0;
     }
 }
@@ -150,8 +155,11 @@ static void doubt(struct gw_poller *poller, struct poller_block *block) {
 static void forget_hole(struct gw_poller *poller, const struct gw_modbus_block *read) {
     struct gw_modbus_hole range = gw_modbus_block_range(read);
     if (poller->holes.count > 0 && gw_modbus_holes_subtract(&poller->holes, &range)) {
-        poller->must_plan = true;
-        gw_handover_set_holes(poller->options.handover, &poller->holes);
+        (void) gw_modbus_holes_subtract(&poller->holes_before, &range);
+        bool may_be_undone = poller->hunt.depth > 0 && poller->hunts_in_silence;
+        poller->must_plan = poller->has_forgotten = true;
+        gw_handover_set_holes(poller->options.handover,
+                              may_be_undone ? &poller->holes_before : &poller->holes);
     }
 }
 
@@ -178,13 +186,16 @@ static void clear_fault(struct gw_poller *poller, const struct outcome *outcome)
 /* The block gets no answer, but a point of it alone did: something in it makes the
  * device fall silent where others refuse. */
 static void start_hunt_in_silence(struct gw_poller *poller, struct poller_block *block,
-                                  unsigned silences) {
+                                  const struct gw_modbus_block *answered, unsigned silences) {
     if (poller->hunt.depth > 0) {
         block->silences = silences; /* the same point again, later */
         block->due_mono_ms = poller_now(poller) + HUNT_WAIT_MS;
         return;
     }
     poller->hunted = (size_t) (block - poller->blocks);
+    poller->holes_before = poller->holes;
+    poller->known_good = *answered;
+    poller->checks_unit = poller->has_forgotten = false;
     gw_modbus_hunt_start(&poller->hunt, &block->plan, poller->options.points, poller->order,
                          &poller->holes);
     poller->hunts_in_silence = true;
@@ -204,10 +215,13 @@ static void on_answer(struct gw_poller *poller, const struct outcome *outcome) {
     block->backoff_ms = 0;
     if (is_part) {
         (void) poller_take_words(poller, &outcome->asked);
-        start_hunt_in_silence(poller, block, silences);
+        start_hunt_in_silence(poller, block, &outcome->asked, silences);
     } else if (is_hunted(poller, block)) {
         (void) poller_take_words(poller, &outcome->asked);
-        hunt_on(poller, outcome, false);
+        bool was_check = poller->checks_unit;
+        poller->checks_unit = false;
+        poller->known_good = outcome->asked;
+        hunt_on(poller, outcome, was_check);
     } else {
         block->is_doubted = false;
         schedule_next(poller, block, outcome->began_mono_ms);
@@ -240,6 +254,7 @@ static void start_hunt(struct gw_poller *poller, const struct outcome *outcome) 
     }
     poller->hunted = (size_t) (block - poller->blocks);
     poller->hunts_in_silence = false;
+    poller->checks_unit = false;
     gw_modbus_hunt_start(&poller->hunt, &block->plan, poller->options.points, poller->order,
                          &poller->holes);
     if (poller->hunt.depth > 0) {
@@ -297,11 +312,12 @@ static void on_fault(struct gw_poller *poller, const struct outcome *outcome) {
     poller_publish_unit(poller, outcome->unit);
 }
 
-/* As expected of a part with a hole in it. The unit is not to blame, unless what else
- * is read of it has taken it down meanwhile. */
+/* As expected of a part with a hole in it, or the unit has died meanwhile: what answered
+ * last is asked before anything is learned. */
 static void on_silent_part(struct gw_poller *poller, const struct outcome *outcome) {
     outcome->unit->condition.failures++;
-    hunt_on(poller, outcome, true);
+    poller->checks_unit = true;
+    outcome->block->due_mono_ms = poller_now(poller);
     poller_recover(poller, outcome->err, true);
     poller_charge(poller, poller_now(poller) - outcome->began_mono_ms);
 }
@@ -322,19 +338,21 @@ static void on_silence(struct gw_poller *poller, const struct outcome *outcome) 
     struct poller_block *block = outcome->block;
     struct poller_unit *unit = outcome->unit;
     bool was_suspect = block->silences >= POLLER_FAILURES_TO_DOWN;
-    if (is_hunted_in_silence(poller, block) && !unit->condition.is_down) {
+    bool was_check = is_hunted_in_silence(poller, block) && poller->checks_unit;
+    if (is_hunted_in_silence(poller, block) && !was_check && !unit->condition.is_down) {
         on_silent_part(poller, outcome);
         return;
     }
     end_hunt(poller, block);
     schedule_next(poller, block, outcome->began_mono_ms);
+    unit->silences += was_check; /* the part before was silent for the same reason */
     block->silences++;
     if (block->silences >= POLLER_FAILURES_TO_DOWN) {
         poller_report_block_bad(poller, &block->plan);
         doubt(poller, block);
     }
     poller_unit_silent(poller, unit, outcome->err,
-                       !was_suspect || !has_sound_block(poller, unit));
+                       was_check || !was_suspect || !has_sound_block(poller, unit));
     if (block->silences >= POLLER_FAILURES_TO_DOWN && !block->is_doubted
         && !unit->condition.is_down) {
         name_points(poller, &block->plan, GW_MODBUS_NO_ANSWER);
@@ -384,6 +402,9 @@ static bool is_punctual(const struct poller_block *block, const struct poller_un
 static struct gw_modbus_block what_to_ask(const struct gw_poller *poller,
                                           const struct poller_block *block) {
     struct gw_modbus_block part;
+    if (is_hunted(poller, block) && poller->checks_unit) {
+        return poller->known_good;
+    }
     if (is_hunted(poller, block) && gw_modbus_hunt_next(&poller->hunt, &part)) {
         return part;
     }

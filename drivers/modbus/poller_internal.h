@@ -65,6 +65,10 @@ struct gw_poller {
     struct gw_modbus_hunt hunt;
     size_t hunted;         /* the block, while hunt.depth > 0 */
     bool hunts_in_silence; /* for what is not answered instead of what is refused */
+    bool checks_unit;      /* a part was silent: next a range that is known to answer */
+    struct gw_modbus_block known_good;
+    bool has_forgotten;                  /* a hole, since the hunt began */
+    struct gw_modbus_holes holes_before; /* a hunt in silence, which may teach nothing */
     bool must_plan;
     struct gw_modbus_block *plan; /* room for a plan */
     int64_t *point_due_mono_ms;   /* room for the due times while it is made */

@@ -84,8 +84,9 @@ struct gw_modbus_transport {
  *   RTU throws it away.
  * - An answer counts if it is the right one (frame.h) and nothing follows it.
  * - After a request was given up, TCP connects anew. An RTU unit is asked for
- *   something else first, the fence of late.h; RTU over TCP keeps the connection and
- *   drains it, and connects anew when two requests in a row were given up.
+ *   something else first, or for the same once more, the fence of late.h, also on a new
+ *   connection: the serial side of a device server does not notice that; RTU over TCP keeps the
+ * connection and drains it, and connects anew when two requests in a row were given up.
  * - A connection that the peer closed while nothing was under way is made anew
  *   without a word: PLCs close what is idle.
  *

@@ -282,15 +282,20 @@ static enum gw_err exchange(struct gw_modbus_wire *wire, struct gw_frame_request
 /* Exchange on a wire that is ready, and what follows from how it went. */
 static enum gw_err ask_ready(struct gw_modbus_wire *wire, struct gw_frame_request *request,
                              uint32_t timeout_ms, unsigned *ret_exception) {
+    int64_t sent_us = gw_stream_now_us();
+    uint64_t known_late = wire->figures.late;
     enum gw_err err = exchange(wire, request, timeout_ms, ret_exception);
     bool is_answered = !err || err == GW_ERR_INVALID;
     wire->given_up_in_a_row = is_answered ? 0 : wire->given_up_in_a_row + 1;
     wire->figures.given_up += is_answered ? 0 : 1;
     if (wire->frame_kind == GW_FRAME_RTU) {
         struct gw_late *late = &wire->late[request->unit_id];
+        late->is_proven |= wire->figures.late != known_late;
         if (!is_answered) {
-            gw_late_note(late, request);
-        } else if (!err || !gw_late_needs_fence(late, request)) {
+            gw_late_note(late, request,
+                         sent_us + GW_LATE_TIMEOUTS * (int64_t) timeout_ms * US_PER_MS);
+        } else if (err ? !gw_late_needs_fence(late, request)
+                       : !gw_late_is_shape(late, request)) {
             gw_late_clear(late);
         }
     }
@@ -306,23 +311,39 @@ static enum gw_err ask(struct gw_modbus_wire *wire, struct gw_frame_request *req
     return err ? err : ask_ready(wire, request, timeout_ms, ret_exception);
 }
 
-/* Make sure that nothing older than what is asked next can be taken for its answer. An
- * exception may itself be a late one; then the line must be quiet for as long as an
+/* The same again and again: each answer may be a late one, but not all of them. */
+static enum gw_err repeat(struct gw_modbus_wire *wire, struct gw_frame_request *request,
+                          uint32_t timeout_ms, unsigned times) {
+    for (unsigned i = 0; i < times; i++) {
+        unsigned exception = 0;
+        wire->figures.fences++;
+        enum gw_err err = ask(wire, request, timeout_ms, &exception);
+        if (err && err != GW_ERR_INVALID) {
+            return err;
+        }
+    }
+    return GW_OK;
+}
+
+/* An exception may itself be a late one; then the line must be quiet for as long as an
  * answer may take. */
-static enum gw_err put_fence(struct gw_modbus_wire *wire, const struct gw_modbus_request *read,
-                             uint32_t timeout_ms) {
-    struct gw_late *late = &wire->late[read->unit_id];
-    const struct gw_modbus_request fence = gw_late_fence(late, read);
+static enum gw_err ask_fence(struct gw_modbus_wire *wire, const struct gw_modbus_request *fence,
+                             bool is_shorter, uint32_t timeout_ms) {
+    struct gw_late *late = &wire->late[fence->unit_id];
     struct gw_frame_request request;
-    enum gw_err err = gw_frame_ask_read(&fence, &request);
-    if (err) {
+    if (gw_frame_ask_read(fence, &request)) {
         return GW_ERR_CORRUPT;
     }
     bool is_ambiguous = gw_late_needs_fence(late, &request);
     unsigned exception = 0;
     wire->figures.fences++;
-    err = ask(wire, &request, timeout_ms, &exception);
+    uint64_t known_late = wire->figures.late;
+    enum gw_err err = ask(wire, &request, timeout_ms, &exception);
     if (err != GW_ERR_INVALID) {
+        bool is_deaf = is_shorter && err == GW_ERR_TIMEOUT && wire->figures.late == known_late;
+        late->deaf_to_fences =
+            (uint8_t) (late->deaf_to_fences + (is_deaf && late->deaf_to_fences < GW_LATE_DEAF));
+        late->deaf_to_fences = err ? late->deaf_to_fences : 0;
         return err;
     }
     if (is_ambiguous && drain(wire, (int64_t) timeout_ms * US_PER_MS)) {
@@ -332,14 +353,33 @@ static enum gw_err put_fence(struct gw_modbus_wire *wire, const struct gw_modbus
     return GW_OK;
 }
 
+/* Make sure that nothing older than what is asked next can be taken for its answer, which
+ * is `read` once more, or with `is_write` what is to be written there. */
+static enum gw_err put_fence(struct gw_modbus_wire *wire, const struct gw_modbus_request *read,
+                             bool is_write, uint32_t timeout_ms) {
+    const struct gw_late *late = &wire->late[read->unit_id];
+    struct gw_modbus_request fence;
+    if (gw_late_fence(late, read, &fence)) {
+        return ask_fence(wire, &fence, fence.count < read->count, timeout_ms);
+    }
+    struct gw_frame_request request;
+    if (gw_frame_ask_read(read, &request)) {
+        return GW_ERR_CORRUPT;
+    }
+    return repeat(wire, &request, timeout_ms, gw_late_count(late, &request) + is_write);
+}
+
 static bool is_unit(const struct gw_modbus_wire *wire, uint8_t unit_id) {
     return wire->frame_kind == GW_FRAME_TCP || (unit_id >= 1 && unit_id <= GW_RTU_UNIT_MAX);
 }
 
-static bool needs_fence(const struct gw_modbus_wire *wire,
-                        const struct gw_frame_request *request) {
-    return wire->frame_kind == GW_FRAME_RTU
-           && gw_late_needs_fence(&wire->late[request->unit_id], request);
+static bool needs_fence(struct gw_modbus_wire *wire, const struct gw_frame_request *request) {
+    if (wire->frame_kind != GW_FRAME_RTU) {
+        return false;
+    }
+    struct gw_late *late = &wire->late[request->unit_id];
+    gw_late_forget(late, gw_stream_now_us());
+    return gw_late_needs_fence(late, request);
 }
 
 static enum gw_err wire_read(void *self, const struct gw_modbus_request *read, uint16_t *words,
@@ -351,7 +391,8 @@ static enum gw_err wire_read(void *self, const struct gw_modbus_request *read, u
         return GW_ERR_INVALID;
     }
     uint32_t timeout_ms = read->timeout_ms > 0 ? read->timeout_ms : wire->timeout_ms;
-    enum gw_err err = needs_fence(wire, &request) ? put_fence(wire, read, timeout_ms) : GW_OK;
+    enum gw_err err =
+        needs_fence(wire, &request) ? put_fence(wire, read, false, timeout_ms) : GW_OK;
     if (!err) {
         err = ask(wire, &request, timeout_ms, ret_exception);
     }
@@ -393,8 +434,8 @@ static enum gw_err wire_write(void *self, const struct gw_modbus_write *write,
         const struct gw_modbus_request read = {.unit_id = write->unit_id,
                                                .area = write->area,
                                                .address = write->address,
-                                               .count = 1};
-        err = put_fence(wire, &read, wire->timeout_ms);
+                                               .count = write->count};
+        err = put_fence(wire, &read, true, wire->timeout_ms);
     }
     return err ? err : ask_write(wire, write, began_us, &request, ret_exception);
 }

@@ -151,14 +151,24 @@ find_rule_of_raw(const struct gw_personal *personal, const struct gw_event_draft
     return NULL;
 }
 
+/* What a device sent that is no reading may hold a code anywhere. */
+static bool is_unread(const struct gw_event_draft *draft, struct gw_str string) {
+    struct gw_str before = gw_str_sub(draft->data, 0, (size_t) (string.ptr - draft->data.ptr));
+    return draft->type == GW_EVENT_DEVICE_CONDITION
+           && (gw_str_ends_with(before, GW_STR("\"raw\":"))
+               || gw_str_ends_with(before, GW_STR("\"detail\":")));
+}
+
 static const struct gw_config_personal_rule *find_rule(const struct gw_personal *personal,
                                                        const struct gw_event_draft *draft,
-                                                       struct gw_str text) {
+                                                       struct gw_str text, bool occurs) {
     const struct gw_config_personal *config = personal->options.config;
     bool is_scan = draft->type == GW_EVENT_SCAN_OBSERVED;
     for (size_t i = 0; i < config->rule_count && text.len > 0; i++) {
         const struct gw_config_personal_rule *rule = &config->rules[i];
-        if (holds_for(rule, draft->device) && fits(rule, text, is_scan)) {
+        if (holds_for(rule, draft->device)
+            && (fits(rule, text, is_scan)
+                || (occurs && gw_pattern_occurs(gw_str_from_cstr(rule->pattern), text)))) {
             return rule;
         }
     }
@@ -233,7 +243,7 @@ static const struct gw_config_personal_rule *find_rule_of(struct gw_personal *pe
     if (gw_json_unescape(string, &personal->text)) {
         return NULL;
     }
-    return find_rule(personal, draft, gw_buf_str(&personal->text));
+    return find_rule(personal, draft, gw_buf_str(&personal->text), is_unread(draft, string));
 }
 
 /* What the gateway says of itself holds no codes, and the audit trail is chained by its

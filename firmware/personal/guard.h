@@ -22,7 +22,8 @@
  * Without such a beginning nothing but the whole can be told from other codes: of a
  * scan, the whole of what was sent or of the code in it (draft->code). Where a scan's
  * raw holds bytes that are no text, or lacks the prefix or suffix its profile names,
- * the whole is in doubt: then such a pattern needs only to occur in it.
+ * the whole is in doubt: then such a pattern needs only to occur in it, as in what a
+ * device sent that is no reading (raw and detail of a condition).
  *
  * What this does not reach: a broker the device publishes to, and what
  * `republish` sends there.

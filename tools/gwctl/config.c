@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <unistd.h>
+
+#include "drivers/profile/profile.h"
 #include "firmware/base/cleanup.h"
 #include "tools/gwctl/gwctl.h"
 #include "tools/gwctl/show.h"
@@ -25,6 +29,21 @@ static struct gw_config *load_checked(struct gw_gwctl *ctl, const char *path) {
     return config;
 }
 
+/* No error: the file may be meant for another gateway. */
+static void note_profiles(struct gw_gwctl *ctl, const struct gw_config *config) {
+    struct gw_installed folder = gw_profile_folder();
+    for (size_t i = 0; i < config->feed_count; i++) {
+        char path[1024];
+        const char *name = config->feeds[i].profile;
+        (void) snprintf(path, sizeof path, "%s/%s.json", folder.path, name);
+        if (name[0] != '\0' && strchr(name, '/') == NULL && access(path, F_OK) != 0) {
+            (void) fprintf(ctl->err,
+                           "note: feeds[%zu].profile: there is no \"%s\" in %s here\n", i, name,
+                           folder.path);
+        }
+    }
+}
+
 int gw_gwctl_config_check(struct gw_gwctl *ctl) {
     const struct gw_gwctl_arguments *arguments = &ctl->arguments;
     const char *path =
@@ -33,6 +52,7 @@ int gw_gwctl_config_check(struct gw_gwctl *ctl) {
     if (!config) {
         return GW_EXIT_FAILED;
     }
+    note_profiles(ctl, config);
     if (arguments->json) {
         (void) fprintf(ctl->out, "{\"revision\":%llu,\"hash\":\"%s\"}\n",
                        (unsigned long long) config->revision, config->hash);

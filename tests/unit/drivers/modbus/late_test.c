@@ -24,7 +24,7 @@ static struct gw_frame_request ask(enum gw_modbus_area area, uint16_t address, u
 
 static void give_up(struct gw_late *late, enum gw_modbus_area area, uint16_t count) {
     struct gw_frame_request request = ask(area, 0, count);
-    gw_late_note(late, &request);
+    gw_late_note(late, &request, 1000);
 }
 
 static void a_fence_is_needed_where_a_late_answer_or_exception_would_fit(void **state) {
@@ -66,7 +66,12 @@ static void no_late_answer_fits_the_fence(void **state) {
             given_up[0] = count;
             /* Every fence is given up as well, as long as they can be remembered. */
             for (size_t n = 1; n < GW_LATE_MAX; n++) {
-                struct gw_modbus_request fence = gw_late_fence(&late, &read);
+                struct gw_modbus_request fence;
+                if (!gw_late_fence(&late, &read, &fence)) {
+                    assert_true(count <= (areas[i].area == GW_AREA_COIL ? 8 * n : n));
+                    break;
+                }
+                assert_true(fence.count <= read.count && fence.address == read.address);
                 for (size_t j = 0; j < n; j++) {
                     assert_false(fits(&fence, areas[i].area, given_up[j]));
                 }
@@ -77,14 +82,50 @@ static void no_late_answer_fits_the_fence(void **state) {
     }
 }
 
-static void at_the_end_of_the_addresses_the_fence_starts_earlier(void **state) {
+static void a_fence_never_reads_what_was_not_asked(void **state) {
     (void) state;
     struct gw_late late = {0};
+    struct gw_modbus_request fence;
     give_up(&late, GW_AREA_HOLDING_REGISTER, 1);
-    struct gw_modbus_request read = read_of(GW_AREA_HOLDING_REGISTER, 65535, 1);
-    struct gw_modbus_request fence = gw_late_fence(&late, &read);
+    struct gw_modbus_request one = read_of(GW_AREA_HOLDING_REGISTER, 6, 1),
+                             two = read_of(GW_AREA_HOLDING_REGISTER, 6, 2);
+    assert_false(gw_late_fence(&late, &one, &fence));
+    assert_true(gw_late_fence(&late, &two, &fence)); /* known by its length already */
     assert_int_equal(fence.count, 2);
-    assert_int_equal(fence.address, 65534);
+    give_up(&late, GW_AREA_HOLDING_REGISTER, 2);
+    assert_false(gw_late_fence(&late, &two, &fence));
+}
+
+static void a_unit_that_was_deaf_to_a_fence_is_given_none_that_is_shorter(void **state) {
+    (void) state;
+    struct gw_late late = {.deaf_to_fences = GW_LATE_DEAF};
+    struct gw_modbus_request fence, read = read_of(GW_AREA_HOLDING_REGISTER, 6, 4);
+    give_up(&late, GW_AREA_HOLDING_REGISTER, 4);
+    assert_false(gw_late_fence(&late, &read, &fence));
+    read.count = 3;
+    assert_true(gw_late_fence(&late, &read, &fence));
+    assert_int_equal(fence.count, 3);
+}
+
+static void what_is_old_is_forgotten_and_the_rest_counted(void **state) {
+    (void) state;
+    struct gw_late late = {0};
+    struct gw_frame_request one = ask(GW_AREA_HOLDING_REGISTER, 0, 1),
+                            two = ask(GW_AREA_HOLDING_REGISTER, 0, 2);
+    gw_late_note(&late, &one, 300);
+    gw_late_note(&late, &two, 200);
+    gw_late_forget(&late, 199);
+    assert_int_equal(gw_late_count(&late, &one), 2);
+    gw_late_forget(&late, 200);
+    assert_int_equal(gw_late_count(&late, &one), 1);
+    assert_true(gw_late_is_shape(&late, &one));
+    assert_false(gw_late_is_shape(&late, &two));
+    late.is_proven = true; /* it may be one request behind for ever */
+    gw_late_forget(&late, 300);
+    assert_int_equal(gw_late_count(&late, &one), 1);
+    late.is_proven = false;
+    gw_late_forget(&late, 300);
+    assert_false(gw_late_needs_fence(&late, &one));
 }
 
 static void of_too_many_the_oldest_is_forgotten(void **state) {
@@ -134,7 +175,7 @@ static void a_late_confirmation_is_known_too(void **state) {
                 .unit_id = 1, .area = GW_AREA_HOLDING_REGISTER, .count = 2, .words = words},
             &request),
         GW_OK);
-    gw_late_note(&late, &request);
+    gw_late_note(&late, &request, 1000);
     static const uint8_t start[] = {1, 16, 0, 0};
     assert_int_equal(frame_bytes(&late, start, 2), 8);
     assert_int_equal(frame_bytes(&late, start, 4), 8);
@@ -145,7 +186,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fence_is_needed_where_a_late_answer_or_exception_would_fit),
         cmocka_unit_test(no_late_answer_fits_the_fence),
-        cmocka_unit_test(at_the_end_of_the_addresses_the_fence_starts_earlier),
+        cmocka_unit_test(a_fence_never_reads_what_was_not_asked),
+        cmocka_unit_test(a_unit_that_was_deaf_to_a_fence_is_given_none_that_is_shorter),
+        cmocka_unit_test(what_is_old_is_forgotten_and_the_rest_counted),
         cmocka_unit_test(of_too_many_the_oldest_is_forgotten),
         cmocka_unit_test(a_late_frame_is_known_by_its_start),
         cmocka_unit_test(a_late_confirmation_is_known_too),

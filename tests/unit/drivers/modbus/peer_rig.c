@@ -168,6 +168,15 @@ static bool receive_request(struct peer *peer) {
     return rest == 0 || receive_bytes(peer, bytes + at, rest);
 }
 
+/* Silent where others would answer with an exception. */
+static bool is_mute_about(struct peer *peer) {
+    const uint8_t *asked = peer->last.bytes + (peer->kind == GW_FRAME_TCP ? 6 : 0) + 1;
+    unsigned from = (unsigned) (asked[1] << 8 | asked[2]);
+    unsigned count = (unsigned) (asked[3] << 8 | asked[4]);
+    unsigned only = atomic_load(&peer->only_address), size = atomic_load(&peer->only_count);
+    return size > 0 && asked[0] <= 4 && (from < only || from + count > only + size);
+}
+
 static void serve(struct peer *peer) {
     while (receive_request(peer)) {
         unsigned number = atomic_fetch_add(&peer->requests, 1);
@@ -178,7 +187,7 @@ static void serve(struct peer *peer) {
         if (act == PEER_HANG_UP) {
             return;
         }
-        if (act != PEER_SILENT) {
+        if (act != PEER_SILENT && !is_mute_about(peer)) {
             send_answer(peer, act);
         }
     }

@@ -51,7 +51,8 @@ struct peer {
     int stop_fd;
     pthread_t thread;
     atomic_uint connects, requests;
-    atomic_uint generation; /* part of every value, raised by the test */
+    atomic_uint only_address, only_count; /* silent about all other registers; 0 = none */
+    atomic_uint generation;               /* part of every value, raised by the test */
     struct {
         uint8_t bytes[GW_FRAME_MAX_BYTES];
         size_t len;

@@ -273,7 +273,7 @@ static void a_unit_that_comes_back_reports_everything(void **state) {
     run_for(rig, 1000, 100);
     rig->bus.is_silent[2] = false;
     (void) count_of(rig);
-    run_for(rig, 31000, 100);
+    run_for(rig, 40000, 100);
     assert_false(unit_is_down(rig, 1));
     struct gw_modbus_reading last;
     assert_int_equal(take_all(rig, &last), 1);
@@ -296,7 +296,7 @@ static void a_busy_unit_is_left_alone_for_a_while_and_not_down_at_once(void **st
     gw_handover_get_unit(rig->handover, 1, &condition);
     assert_int_equal(condition.exception, 6);
     rig->bus.exception[2] = 0;
-    run_for(rig, 31000, 100);
+    run_for(rig, 40000, 100);
     assert_false(unit_is_down(rig, 1));
 }
 
@@ -349,7 +349,7 @@ static void an_unreachable_bus_is_tried_with_growing_delay(void **state) {
     assert_true(unit_is_down(rig, 1));
     assert_int_equal(count_of(rig), 4);
     rig->bus.refuses_connections = false;
-    run_for(rig, 31000, 100);
+    run_for(rig, 40000, 100);
     assert_false(unit_is_down(rig, 0));
     assert_int_equal(count_of(rig), 4);
 }
@@ -522,7 +522,7 @@ static void a_unit_that_ends_the_connection_costs_the_others_nothing(void **stat
     assert_true(rig->bus.reads_of[1] - healthy >= 1199);
     assert_int_equal(count_of(rig), 0);
     rig->bus.closes_for[2] = false;
-    run_for(rig, 31000, 100);
+    run_for(rig, 40000, 100);
     assert_false(unit_is_down(rig, 1));
 }
 
@@ -769,6 +769,57 @@ static void a_device_that_is_silent_about_holes_is_searched_too(void **state) {
     assert_true(rig->bus.reads_of[1] - before > 2 * 900);
 }
 
+/* Step until so many reads were answered. */
+static void live_for_answers(struct rig *rig, unsigned answers) {
+    unsigned until = rig->bus.reads - rig->bus.recovers + answers;
+    for (int i = 0; i < 5000 && rig->bus.reads - rig->bus.recovers < until; i++) {
+        int64_t due_mono_ms = gw_poller_step(rig->poller);
+        if (due_mono_ms > rig->fake.mono_ms) {
+            gw_fake_clock_advance(&rig->fake, due_mono_ms - rig->fake.mono_ms);
+        }
+    }
+}
+
+/* The search has begun, then the device is switched off. */
+static void an_outage_in_a_search_teaches_nothing_and_is_told(void **state) {
+    struct rig *rig = *state;
+    for (uint16_t i = 0; i < 20; i++) {
+        rig->points[i] = point_at(1, (uint16_t) (3 * i));
+    }
+    rig->count = 20;
+    rig->bus.silent_at[31] = true; /* between 30 and 33 */
+    let_time_count(rig);
+    struct gw_modbus_holes holes;
+    unsigned searches = 0;
+    for (unsigned answers = 1; answers <= 8; answers++) {
+        rig->bus.is_silent[1] = false;
+        open_poller(rig);
+        live_for_answers(rig, answers);
+        if (gw_handover_take_holes(rig->handover, &holes)) {
+            continue; /* it was over by then */
+        }
+        searches++;
+        rig->bus.is_silent[1] = true;
+        live_for(rig, 8000);
+        assert_true(unit_is_down(rig, 0));
+        assert_false(gw_handover_take_holes(rig->handover, &holes));
+        struct gw_modbus_reading reading;
+        bool is_good[POINTS_MAX] = {false};
+        while (gw_handover_take(rig->handover, &reading)) {
+            is_good[reading.point] = reading.value.good;
+        }
+        for (size_t i = 0; i < 20; i++) {
+            assert_false(is_good[i]);
+        }
+        rig->bus.is_silent[1] = false;
+        live_for(rig, 1500000);
+        assert_true(gw_handover_take_holes(rig->handover, &holes));
+        assert_int_equal(holes.count, 1);
+        assert_int_equal(holes.entries[0].address, 31);
+    }
+    assert_true(searches >= 2);
+}
+
 static void a_unit_that_is_dead_teaches_nothing(void **state) {
     struct rig *rig = *state;
     let_time_count(rig);
@@ -969,6 +1020,7 @@ int main(void) {
         RIG_TEST(a_refusal_that_passes_teaches_nothing),
         RIG_TEST(a_hunt_ends_when_the_unit_falls_silent),
         RIG_TEST(a_device_that_is_silent_about_holes_is_searched_too),
+        RIG_TEST(an_outage_in_a_search_teaches_nothing_and_is_told),
         RIG_TEST(a_unit_that_is_dead_teaches_nothing),
         RIG_TEST(every_table_comes_to_rest_on_every_device),
         RIG_TEST(every_table_comes_to_rest_on_every_silent_device),

@@ -213,6 +213,11 @@ static void a_code_is_found_behind_what_stands_around_it(void **state) {
             fail_msg("%s became %s", doubtful[i], data);
         }
     }
+    const char *data = submit(GW_EVENT_DEVICE_CONDITION, "gate",
+                              "{\"condition\":\"undecodable\",\"detail\":\"/code: found "
+                              "47118151\",\"raw\":\"{\\\"code\\\":47118151}\"}");
+    assert_null(strstr(data, "47118151"));
+    assert_non_null(strstr(data, "{\"condition\":\"undecodable\",\"detail\":\"hmac"));
     const char *other = "{\"raw\":\"~S1~4006381333931#\"}";
     assert_string_equal(scan_of("4006381333931", other), other);
 }
