@@ -51,7 +51,7 @@ def make_gateway(request, make_rig):
 def wait_for_load(gateway, events):
     """Until that many more events were acknowledged."""
     target = gateway.acked_count() + events
-    wait_until(lambda: gateway.acked_count() >= target, 30, "the devices send")
+    wait_until(lambda: gateway.acked_count() >= target, 120, "the devices send")
 
 
 def is_healthy(status):

@@ -86,7 +86,7 @@ def test_what_mosquitto_acknowledged_and_lost_is_counted(gateway, how):
         gateway.rig.wan.cut()
         load = Load(gateway, f"seed{seed}", rate=4000)
         target = gateway.acked_count() + 4000
-        wait_until(lambda: gateway.acked_count() > target, 30, "the devices send")
+        wait_until(lambda: gateway.acked_count() > target, 120, "the devices send")
         gateway.disk.arm(1 + seed % 7)
         gateway.disk.wait_for_cut(2)
         gateway.rig.broker.kill()
