@@ -70,7 +70,7 @@ static void give_up(struct scene *scene, const uint8_t *shapes) {
                                                .count = shapes[i]};
         bool is_asked = !gw_frame_ask_read(&read, &request) && read.unit_id < GW_RTU_UNIT_MAX;
         for (size_t times = 0; is_asked && times < 4; times++) {
-            gw_late_note(&scene->late[read.unit_id + i % 2], &request);
+            gw_late_note(&scene->late[read.unit_id + i % 2], &request, (int64_t) i);
         }
     }
 }
@@ -149,7 +149,12 @@ static void check_fence(const struct scene *scene) {
         return;
     }
     const struct gw_late *late = &scene->late[scene->read.unit_id];
-    const struct gw_modbus_request fence = gw_late_fence(late, &scene->read);
+    struct gw_modbus_request fence;
+    if (!gw_late_fence(late, &scene->read, &fence)) {
+        return;
+    }
+    require(fence.unit_id == scene->read.unit_id && fence.area == scene->read.area);
+    require(fence.address == scene->read.address && fence.count <= scene->read.count);
     struct gw_frame_request request;
     require(gw_frame_ask_read(&fence, &request) == GW_OK);
     for (size_t i = 0; i < late->count; i++) {
