@@ -162,9 +162,28 @@ static void check_fence(const struct scene *scene) {
                 || (late->shapes[i].answer_bytes != request.answer_bytes
                     && gw_late_needs_fence(late, &request)));
     }
+    require(!gw_late_is_shape(late, &request));
     struct gw_late cleared = *late;
     gw_late_clear(&cleared);
     require(!gw_late_needs_fence(&cleared, &request));
+}
+
+/* What is forgotten by time is what was given up first; what is left still counts. */
+static void check_forgetting(const struct scene *scene, uint8_t flags) {
+    if (scene->read.unit_id > GW_RTU_UNIT_MAX) {
+        return;
+    }
+    struct gw_late late = scene->late[scene->read.unit_id];
+    late.is_proven = flags & 1;
+    unsigned before = gw_late_count(&late, &scene->request);
+    require(!gw_late_is_shape(&late, &scene->request) || before > 0);
+    for (int64_t now_us = 0; now_us < 4; now_us++) {
+        gw_late_forget(&late, now_us);
+        unsigned left = gw_late_count(&late, &scene->request);
+        require(left <= before && (!late.is_proven || left == before));
+        before = left;
+    }
+    require(late.is_proven || late.count == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -179,6 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     give_up(&scene, data + 6);
     check_fence(&scene);
+    check_forgetting(&scene, data[0] >> 5);
     put_bytes(&scene, data[0], data + HEAD_BYTES, size - HEAD_BYTES);
     static struct gw_assembly whole, pieces;
     enum gw_err err = feed(&scene, scene.len + 1, &whole), by_byte = feed(&scene, 1, &pieces);

@@ -77,10 +77,12 @@ def test_codings_give_back_the_body_within_the_limit():
 
 
 @pytest.mark.parametrize("coding, body, status", [
-    ("zstd", zstandard.compress(b"a" * 3001), 413), ("gzip", gzip.compress(b"a" * 3001), 413),
+    ("zstd", zstandard.compress(b"a" * 3001), 413),
+    ("gzip", gzip.compress(b"a" * 3001, mtime=0), 413),
     ("", b"a" * 3001, 413), ("zstd", zstandard.compress(b"a" * 100)[:-1], 400),
     ("zstd", b"no frame", 400), ("gzip", b"no stream", 400),
-    ("gzip", gzip.compress(b"a" * 100)[:-9], 400), ("gzip", gzip.compress(b"a") + b"x", 400),
+    ("gzip", gzip.compress(b"a" * 100, mtime=0)[:-9], 400),
+    ("gzip", gzip.compress(b"a", mtime=0) + b"x", 400),
     ("br", b"", 415)])
 def test_codings_refuse(coding, body, status):
     with pytest.raises(Refusal) as refusal:
