@@ -364,6 +364,9 @@ unsigned gw_config_diff(const struct gw_config *a, const struct gw_config *b);
 /* SHA-256 over every value of the bus and its points: the same for two documents that
  * say the same of it, whatever else they say. */
 void gw_config_bus_fingerprint(const struct gw_config_bus *bus, uint8_t ret_digest[static 32]);
+/* The same over every value of a feed. */
+void gw_config_feed_fingerprint(const struct gw_config_feed *feed,
+                                uint8_t ret_digest[static 32]);
 
 /* Generations: <folder>/config.json is the current one, config.last-good.json
  * the newest one that ran. Load current, else last good with the errors of the

@@ -64,12 +64,22 @@ static void add_group(struct gw_sha256 *hash, const struct gw_config_group *grou
     }
 }
 
-void gw_config_bus_fingerprint(const struct gw_config_bus *bus, uint8_t ret_digest[static 32]) {
-    const struct gw_config_row *row = gw_config_find_row(&gw_config_top, GW_STR("buses"));
+/* Of one entry of the document's list `name`. */
+static void take_fingerprint(struct gw_str name, const void *entry, uint8_t digest[static 32]) {
+    const struct gw_config_row *row = gw_config_find_row(&gw_config_top, name);
     struct gw_sha256 hash;
     gw_sha256_start(&hash);
     if (row) {
-        add_group(&hash, row->group, bus);
+        add_group(&hash, row->group, entry);
     }
-    gw_sha256_finish(&hash, ret_digest);
+    gw_sha256_finish(&hash, digest);
+}
+
+void gw_config_bus_fingerprint(const struct gw_config_bus *bus, uint8_t ret_digest[static 32]) {
+    take_fingerprint(GW_STR("buses"), bus, ret_digest);
+}
+
+void gw_config_feed_fingerprint(const struct gw_config_feed *feed,
+                                uint8_t ret_digest[static 32]) {
+    take_fingerprint(GW_STR("feeds"), feed, ret_digest);
 }

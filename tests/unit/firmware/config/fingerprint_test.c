@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a bus says, as a digest. */
+/* What a bus or a feed says, as a digest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,10 +61,36 @@ static void every_word_about_a_bus_makes_another_fingerprint(void **state) {
     }
 }
 
+static void take_feed(const char *feeds, size_t index, uint8_t digest[static 32]) {
+    struct attempt attempt;
+    attempt_changed(&attempt, SMALL, "\"store\":", feeds);
+    assert_string_equal(attempt.error_storage, "");
+    gw_config_feed_fingerprint(&attempt.config->feeds[index], digest);
+    attempt_done(&attempt);
+}
+
+#define LISTENS                                                                                \
+    ",\"profile\":\"p\",\"transport\":\"tcp_server\",\"address\":\"127.0.0.1\",\"port\":"
+#define FEEDS(first)                                                                           \
+    "\"feeds\":[{\"id\":\"a\"" LISTENS first "},{\"id\":\"b\"" LISTENS "4002}],\"store\":"
+
+static void a_feed_has_a_fingerprint_of_its_own(void **state) {
+    (void) state;
+    uint8_t a[32], b[32], other_a[32], other_b[32];
+    take_feed(FEEDS("4001"), 0, a);
+    take_feed(FEEDS("4001"), 1, b);
+    take_feed(FEEDS("4003"), 0, other_a);
+    take_feed(FEEDS("4003"), 1, other_b);
+    assert_memory_not_equal(a, b, sizeof a);
+    assert_memory_not_equal(a, other_a, sizeof a);
+    assert_memory_equal(b, other_b, sizeof b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_that_say_the_same_of_a_bus_have_one_fingerprint),
         cmocka_unit_test(every_word_about_a_bus_makes_another_fingerprint),
+        cmocka_unit_test(a_feed_has_a_fingerprint_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
