@@ -86,6 +86,9 @@ static enum gw_err copy_points(struct gw_modbus_bus *bus, const struct gw_config
             err = copy_text(bus, config->points[i].dead_band, &copy->dead_band);
         }
         if (!err) {
+            err = copy_text(bus, config->points[i].invalid, &copy->invalid);
+        }
+        if (!err) {
             err = name_device(bus, &bus->points[i], copy->name);
         }
         if (err) {
@@ -97,7 +100,7 @@ static enum gw_err copy_points(struct gw_modbus_bus *bus, const struct gw_config
 
 static size_t arena_bytes(const struct gw_config_bus *config) {
     size_t per_text = GW_EVENT_NAME_MAX_BYTES + 32;
-    size_t per_point = sizeof(struct gw_config_point) + sizeof(struct bus_point) + 5 * per_text;
+    size_t per_point = sizeof(struct gw_config_point) + sizeof(struct bus_point) + 6 * per_text;
     return (config->point_count + 1) * per_point + 256 * sizeof(struct bus_unit) + per_text;
 }
 

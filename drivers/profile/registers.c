@@ -153,11 +153,30 @@ static enum gw_err scale_number(const struct gw_config_point *point,
     return err;
 }
 
+/* The device says by these bits that it has no value. */
+static bool means_none(const struct gw_config_point *point, uint64_t bits, size_t count) {
+    struct gw_str rest = gw_str_from_cstr(point->invalid ? point->invalid : ""), part;
+    while (gw_str_split(&rest, ',', &part)) {
+        uint8_t bytes[2 * 4];
+        uint64_t none = 0;
+        if (gw_hex_parse(gw_str_sub(part, 2, SIZE_MAX), bytes, 2 * count)) {
+            continue;
+        }
+        for (size_t i = 0; i < 2 * count; i++) {
+            none = none << 8 | bytes[i];
+        }
+        if (none == bits) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum gw_err decode_number(const struct gw_config_point *point, const uint16_t *words,
                                  size_t count, struct gw_point_value *ret_value) {
     struct gw_point_value value = {0};
     uint64_t bits = assemble(words, count, point->order);
-    value.good = number_of(point->type, bits, &value.number);
+    value.good = !means_none(point, bits, count) && number_of(point->type, bits, &value.number);
     if (value.good) {
         enum gw_err err = scale_number(point, &value.number);
         if (err) {

@@ -4,8 +4,9 @@
  *
  * A value is exact decimal text: the integer (or the shortest text that reads back as
  * the same float) times the point's scale plus its offset; or the text of a string.
- * NaN, infinities, digits above 9 in BCD, unprintable text and a failed read are
- * quality "bad" without a value, never a made-up one.
+ * NaN, infinities, digits above 9 in BCD, unprintable text, the bits by which the
+ * device says that it has no value and a failed read are quality "bad" without a value,
+ * never a made-up one.
  */
 #ifndef GW_PROFILE_REGISTERS_H
 #define GW_PROFILE_REGISTERS_H

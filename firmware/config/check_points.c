@@ -154,6 +154,26 @@ static void dead_band_of_a_number(const struct point_check *check) {
     refuse_on_no_number(check, check->point->dead_band, "0");
 }
 
+/* The rule of the text has seen to it that each is "0x" and digits. */
+static void invalid_of_the_type(const struct point_check *check) {
+    const struct gw_config_point *point = check->point;
+    unsigned digits = 4 * register_count(point);
+    struct gw_str rest = gw_str_from_cstr(point->invalid), part;
+    if (rest.len > 0 && !is_number(point)) {
+        gw_buf_printf(check->finding, "found \"%s\", but a %s is no number: leave it out",
+                      point->invalid, type_name(point));
+        return;
+    }
+    while (rest.len > 0 && gw_str_split(&rest, ',', &part)) {
+        if (part.len != digits + 2) {
+            gw_buf_printf(check->finding,
+                          "found \"%.*s\", allowed for type \"%s\": 0x and %u digits",
+                          GW_STR_ARG(part), type_name(point), digits);
+            return;
+        }
+    }
+}
+
 static void report_of_the_type(const struct point_check *check) {
     const struct gw_config_point *point = check->point;
     if (point->type == GW_POINT_BOOL && point->report == GW_REPORT_COUNTER) {
@@ -206,6 +226,7 @@ static const struct {
     {"scale", scale_of_a_number},
     {"offset", offset_of_a_number},
     {"dead_band", dead_band_of_a_number},
+    {"invalid", invalid_of_the_type},
     {"report", report_of_the_type},
     {"address", address_of_the_end},
     {"max_silence_ms", silence_of_the_period},

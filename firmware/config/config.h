@@ -161,6 +161,7 @@ struct gw_config_point {
     const char *scale;  /* exact decimal factor, "1" */
     const char *offset; /* exact decimal, added after the scale, "0" */
     const char *dead_band; /* decimal, "0"; "2%" = of the last reported value */
+    const char *invalid;   /* bits that mean "no value": "0x8000,0xffff"; empty = none */
     uint32_t period_ms;
     uint32_t min_interval_ms;    /* between two reports, 0 = none */
     uint32_t max_silence_ms;     /* 0 = only on change */

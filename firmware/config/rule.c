@@ -217,6 +217,23 @@ static bool fits_dead_band(struct gw_str text) {
         gw_str_ends_with(text, GW_STR("%")) ? gw_str_sub(text, 0, text.len - 1) : text);
 }
 
+static bool is_bit_pattern(struct gw_str text) {
+    struct gw_str digits = gw_str_sub(text, 2, SIZE_MAX);
+    uint8_t bytes[8];
+    return gw_str_starts_with(text, GW_STR("0x")) && digits.len > 0
+           && digits.len <= 2 * sizeof bytes && digits.len % 4 == 0
+           && gw_hex_parse(digits, bytes, digits.len / 2) == GW_OK;
+}
+
+static bool fits_bit_patterns(struct gw_str text) {
+    struct gw_str part;
+    bool fits = true, is_none = text.len == 0;
+    while (fits && !is_none && gw_str_split(&text, ',', &part)) {
+        fits = is_bit_pattern(part);
+    }
+    return fits;
+}
+
 static bool fits_optional_decimal(struct gw_str text) {
     return text.len == 0 || is_decimal(text);
 }
@@ -272,6 +289,12 @@ const struct gw_config_rule gw_rule_decimal = {is_decimal, "a decimal number suc
 const struct gw_config_rule gw_rule_dead_band = {
     fits_dead_band, "a decimal number without sign such as \"0.5\", or \"2%\"",
     "^[0-9]+(\\.[0-9]+)?%?$"};
+#define BITS_PATTERN "0x([0-9A-Fa-f]{4}){1,4}"
+const struct gw_config_rule gw_rule_bit_patterns = {
+    fits_bit_patterns,
+    "0x and four hexadecimal digits for each register such as 0x8000, several with commas "
+    "between them",
+    "^(" BITS_PATTERN "(," BITS_PATTERN ")*)?$"};
 const struct gw_config_rule gw_rule_optional_decimal = {
     fits_optional_decimal, "a decimal number such as \"-0.5\", or empty for none",
     "^(-?[0-9]+(\\.[0-9]+)?)?$"};

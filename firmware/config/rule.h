@@ -25,6 +25,7 @@ extern const struct gw_config_rule gw_rule_optional_pin;
 extern const struct gw_config_rule gw_rule_factor;
 extern const struct gw_config_rule gw_rule_decimal;
 extern const struct gw_config_rule gw_rule_dead_band;
+extern const struct gw_config_rule gw_rule_bit_patterns;
 extern const struct gw_config_rule gw_rule_optional_decimal;
 
 /* Whether every topic that `inner` matches is matched by `outer` too; both must

@@ -356,6 +356,10 @@ static const struct gw_config_row point_rows[] = {
      .help = "A change up to this much against the last reported value is not reported: a "
              "number, after scale and offset, or a share of the last reported value such as "
              "2%."},
+    {TEXT(T, invalid, 0, 80, gw_rule_bit_patterns), LOCAL, RESTARTS(BUS), .initial = "",
+     .help = "What the registers hold when the device has no value, in hexadecimal as the "
+             "manual gives it, four digits for each register: 0x8000, or 0x7fffffff. Several "
+             "with commas between them. Reported with quality bad and without a value."},
     {NUMBER(T, period_ms, 10, 86400000), CENTRAL, RESTARTS(BUS), .initial = "1000",
      .help = "How often the point is read."},
     {NUMBER(T, min_interval_ms, 0, 86400000), CENTRAL, RESTARTS(BUS), .initial = "0",

@@ -26,6 +26,8 @@ static struct gw_config_point point_of(const uint8_t *choices) {
     static const char *const offsets[] = {"0", "-40", "0.5",
                                           "99999999999999999999999999999999"};
     static const char *const bands[] = {"0", "2%", "0.5", "100%"};
+    static const char *const invalids[] = {"", "0x8000", "0xffff,0x7fffffff",
+                                           "0xffffffffffffffff"};
     struct gw_config_point point = {
         .name = "p",
         .unit_id = choices[6],
@@ -37,6 +39,7 @@ static struct gw_config_point point_of(const uint8_t *choices) {
         .scale = scales[choices[5] % 4],
         .offset = offsets[choices[5] / 4 % 4],
         .dead_band = bands[choices[5] / 16 % 4],
+        .invalid = invalids[choices[6] / 16 % 4],
         .report = (enum gw_point_report)(choices[6] % 3),
         .class = GW_CLASS_STATE,
     };

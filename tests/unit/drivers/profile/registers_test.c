@@ -132,6 +132,35 @@ static void a_bit_area_is_a_bool_whatever_the_type(void **state) {
     assert_number(&value, "0");
 }
 
+static void what_the_device_has_no_value_for_is_bad(void **state) {
+    (void) state;
+    struct gw_config_point point = point_of(GW_POINT_INT16);
+    point.invalid = "0x8000";
+    assert_false(decoded(&point, 0x8000, 0).good);
+    struct gw_point_value value = decoded(&point, 0x8001, 0);
+    assert_number(&value, "-32767");
+    point.type = GW_POINT_UINT16;
+    point.scale = "0.1";
+    point.invalid = "0xFFFF,0xfffe";
+    assert_false(decoded(&point, 0xffff, 0).good);
+    assert_false(decoded(&point, 0xfffe, 0).good);
+    value = decoded(&point, 0xfffd, 0);
+    assert_number(&value, "6553.3");
+    point.invalid = "";
+    value = decoded(&point, 0xffff, 0);
+    assert_number(&value, "6553.5");
+}
+
+static void what_means_no_value_is_compared_after_the_order(void **state) {
+    (void) state;
+    struct gw_config_point point = point_of(GW_POINT_INT32);
+    point.invalid = "0x80000000";
+    point.order = GW_ORDER_CDAB;
+    assert_false(decoded(&point, 0, 0x8000).good);
+    struct gw_point_value value = decoded(&point, 0x8000, 0);
+    assert_number(&value, "32768");
+}
+
 static void what_is_no_number_is_bad_and_has_no_value(void **state) {
     (void) state;
     struct gw_config_point point = point_of(GW_POINT_FLOAT32);
@@ -444,6 +473,8 @@ int main(void) {
         cmocka_unit_test(signs_and_limits_of_each_type_are_exact),
         cmocka_unit_test(scales_are_exact_and_do_not_touch_bools),
         cmocka_unit_test(a_bit_area_is_a_bool_whatever_the_type),
+        cmocka_unit_test(what_the_device_has_no_value_for_is_bad),
+        cmocka_unit_test(what_means_no_value_is_compared_after_the_order),
         cmocka_unit_test(what_is_no_number_is_bad_and_has_no_value),
         cmocka_unit_test(wrong_counts_and_scales_are_the_callers_fault),
         cmocka_unit_test(the_six_orders_of_four_registers),
