@@ -36,8 +36,9 @@
 /* Larger payloads are refused. A JSON string may grow sixfold by escapes, so a
  * payload below this may still be refused for the size of its `data`. */
 #define GW_OBSERVE_PAYLOAD_MAX_BYTES 65536
-/* Room in `storage` that is enough for any payload: data, unescaped texts and codes. */
-#define GW_OBSERVE_STORAGE_BYTES (3 * GW_OBSERVE_PAYLOAD_MAX_BYTES)
+/* Room in `storage` that is enough for any payload, alone in it: every byte may need six,
+ * codes and unescaped texts are kept beside, and what GS1 makes of each of 64 codes. */
+#define GW_OBSERVE_STORAGE_BYTES (9 * GW_OBSERVE_PAYLOAD_MAX_BYTES + 64 * 4096)
 /* Room in `reason` that is enough for any reason. */
 #define GW_OBSERVE_REASON_BYTES 512
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -200,6 +201,32 @@ static void without_room_it_is_full_and_nothing_is_left(void **state) {
     assert_int_equal(observe("A;B;C;D"), GW_OK);
 }
 
+/* 64 codes that fill the message, every byte of them one that grows sixfold. */
+static void the_largest_message_of_many_codes_has_room(void **state) {
+    (void) state;
+    static uint8_t payload[GW_OBSERVE_PAYLOAD_MAX_BYTES];
+    char path[] = "/tmp/gw-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_true(dprintf(fd, "{\"name\":\"long\",\"title\":\"long\",\"kind\":\"scanner\","
+                            "\"decode\":\"text\",\"sources\":[\"a test\"],\"framing\":{"
+                            "\"mode\":\"crlf\",\"max_bytes\":65536},"
+                            "\"scan\":{\"code_separator\":\";\"}}")
+                > 0);
+    (void) close(fd);
+    use(path);
+    (void) unlink(path);
+    memset(payload, 0x01, sizeof payload);
+    for (size_t i = 1023; i < sizeof payload; i += 1024) {
+        payload[i] = ';';
+    }
+    payload[sizeof payload - 1] = 0x01;
+    assert_int_equal(observe_bytes((struct gw_bytes){payload, sizeof payload}), GW_OK);
+    assert_string_equal(bench.text, "");
+    assert_int_equal(bench.observation.count, 64);
+    assert_true(bench.observation.drafts[63].data.len > 6 * 1023);
+}
+
 static void a_profile_that_cannot_be_used_refuses_everything_with_the_reason(void **state) {
     (void) state;
     use("no-such-profile");
@@ -226,6 +253,7 @@ int main(void) {
         TEST(bytes_that_are_no_text_are_kept_by_a_profile),
         TEST(an_empty_payload_and_one_that_is_too_large_are_refused),
         TEST(without_room_it_is_full_and_nothing_is_left),
+        TEST(the_largest_message_of_many_codes_has_room),
         TEST(a_profile_that_cannot_be_used_refuses_everything_with_the_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
