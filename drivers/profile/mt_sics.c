@@ -7,11 +7,15 @@
  *   S +                     overload        ES ET EL   syntax, transmission, logic error
  *   S -                     underload       I4 A "..." unasked: switched on or restarted
  *
+ *   Z A, T S ... g, TAC A          zeroed, tared      Z I, T +, ...   refused
+ *
  * One blank between the fields, the weight right-aligned in ten characters, lines
  * end with CR LF. SI, SIR, SR, SNR and the ...U commands answer with the letter S
  * too. (MT-SICS reference manual 11780711, 3.2 Response formats and 4.1.)
  */
 #include "drivers/profile/protocol.h"
+
+#include "firmware/base/cleanup.h"
 
 static void sics_rule(const struct gw_profile *profile, struct gw_frame_rule *ret_rule) {
     (void) profile;
@@ -78,6 +82,24 @@ static bool is_answer(struct gw_str command, struct gw_str status) {
     return gw_str_find(GW_STR("ABDILS+-"), status.ptr[0], 0) < 8;
 }
 
+/* Zero and tare, at once (...I) or when stable, and the tare by a number or none. */
+static bool changes_the_scale(struct gw_str command) {
+    static const char *const commands[] = {"Z", "ZI", "T", "TI", "TA", "TAC"};
+    bool is_one = false;
+    for (size_t i = 0; i < GW_ARRAY_LEN(commands); i++) {
+        is_one |= gw_str_eq(command, gw_str_from_cstr(commands[i]));
+    }
+    return is_one;
+}
+
+/* A, S and D: done; I, L, + and -: not at this moment, not like this, out of range. */
+static void tell_of_command(const struct gw_scale_frame *frame, struct gw_str status,
+                            struct gw_scale_reading *reading) {
+    bool is_done = gw_str_find(GW_STR("ASD"), status.ptr[0], 0) < 3;
+    gw_scale_tell(reading, is_done ? "command_done" : "command_refused",
+                  gw_str_trim(frame->content));
+}
+
 static bool is_error(struct gw_str command) {
     return gw_str_eq(command, GW_STR("ES")) || gw_str_eq(command, GW_STR("ET"))
            || gw_str_eq(command, GW_STR("EL"));
@@ -97,6 +119,8 @@ static void sics_decode(const struct gw_profile *profile, const struct gw_scale_
         decode_status(status, rest, ret_reading);
     } else if (gw_str_eq(command, GW_STR("I4")) && gw_str_eq(status, GW_STR("A"))) {
         gw_scale_tell(ret_reading, "restarted", rest);
+    } else if (is_answer(command, status) && changes_the_scale(command)) {
+        tell_of_command(frame, status, ret_reading);
     } else if (is_answer(command, status)) {
         ret_reading->kind = GW_READING_NOTHING;
     } else {

@@ -171,10 +171,15 @@ static void what_a_scale_answers_to_tare_and_zero_is_no_weight(void **state) {
     struct feed_rig rig;
     feed_rig_open_text(&rig, SCALE("\"report\":\"all\""));
     feed_rig_push(&rig,
-                  "T S     100.00 kg\r\nT D 1.00 kg\r\nT I\r\nT +\r\nT -\r\nTI S 1.00 kg\r\n"
-                  "Z A\r\nZ I\r\nZ +\r\nZ -\r\nTAC A\r\nTA A 100.00 kg\r\n",
+                  "T S     100.00 kg\r\nT D 1.00 kg\r\nTI S 1.00 kg\r\nZ A\r\nTAC A\r\n"
+                  "TA A 100.00 kg\r\n",
                   0);
-    assert_int_equal(rig.taken, 0);
+    assert_int_equal(feed_rig_count(&rig, "command_done"), 6);
+    feed_rig_push(&rig, "T I\r\nT +\r\nT -\r\nZ I\r\nZ +\r\nZ -\r\nTA L\r\n", 0);
+    assert_int_equal(feed_rig_count(&rig, "command_refused"), 7);
+    assert_int_equal(rig.taken, 13);
+    feed_rig_push(&rig, "I2 A \"X\"\r\nSR A\r\n", 0);
+    assert_int_equal(rig.taken, 13);
     feed_rig_close(&rig);
 }
 
