@@ -40,7 +40,7 @@ struct rig {
         uint64_t token;
         int64_t deadline_mono_ms;
     } posted;
-    bool has_posted;
+    bool has_posted, is_reopening;
     enum gw_err refuse_post;
     uint16_t memory[64];
     unsigned wire_writes, wire_reads;
@@ -69,10 +69,16 @@ static enum gw_err commit(void *context, const struct gw_modbus_write_audit *aud
     return err;
 }
 
-static enum gw_err post(void *context, size_t bus, const struct gw_modbus_job *job,
+static bool takes_jobs(void *context, const char *bus) {
+    struct rig *rig = context;
+    assert_string_equal(bus, "plc1");
+    return !rig->is_reopening;
+}
+
+static enum gw_err post(void *context, const char *bus, const struct gw_modbus_job *job,
                         int64_t deadline_mono_ms, gw_modbus_job_done *done, uint64_t token) {
     struct rig *rig = context;
-    assert_int_equal(bus, 0);
+    assert_string_equal(bus, "plc1");
     if (rig->refuse_post) {
         return rig->refuse_post;
     }
@@ -122,6 +128,7 @@ static void on_done(void *context, uint64_t token,
 static void start(struct rig *rig) {
     struct gw_modbus_writes_options options = {.intake = gw_fake_intake(rig->intake),
                                                .commit = commit,
+                                               .takes_jobs = takes_jobs,
                                                .post = post,
                                                .context = rig,
                                                .clock = &rig->clock,
@@ -424,6 +431,47 @@ static void nothing_is_taken_while_the_buses_are_closed(void **state) {
 }
 
 /* ---- time ---- */
+
+static void a_bus_that_is_being_reopened_turns_its_commands_away(void **state) {
+    struct rig *rig = *state;
+    rig->is_reopening = true;
+    assert_int_equal(write_value(rig, "c1", "speed", "1"), GW_ERR_BUSY);
+    assert_string_equal(rig->reason, "the bus is being reopened: ask again");
+    assert_int_equal(rig->commits, 0);
+    assert_int_equal(write_value(rig, "c2", "speed", "101"), GW_OK); /* never allowed */
+    assert_int_equal(rig->last.outcome, GW_MODBUS_WRITE_REFUSED);
+    rig->is_reopening = false;
+    assert_int_equal(write_value(rig, "c1", "speed", "1"), GW_OK);
+    obey(rig);
+    assert_int_equal(rig->last.outcome, GW_MODBUS_WRITE_DONE);
+    rig->is_reopening = true;
+    assert_int_equal(write_value(rig, "c1", "speed", "1"), GW_OK); /* its id is known */
+    assert_true(rig->last.is_repeated);
+    assert_int_equal(rig->wire_writes, 1);
+}
+
+/* The bus is now the second, the entry has another scale and is not read back. */
+static void a_write_under_way_is_judged_by_the_entry_it_was_taken_under(void **state) {
+    struct rig *rig = *state;
+    assert_int_equal(write_value(rig, "c1", "speed", "1.5"), GW_OK);
+    struct gw_config_write rules[] = {rig->rules[0]};
+    rules[0].scale = "100";
+    rules[0].read_back = false;
+    rig->rules[0].scale = "gone"; /* as the document it was in */
+    const struct gw_config_bus buses[] = {{.name = "plc2"},
+                                          {.name = "plc1", .writes = rules, .write_count = 1}};
+    gw_modbus_writes_set_buses(rig->writes, buses, 2);
+    struct gw_modbus_answer answered = {.was_sent = true, .words = {14}};
+    answer(rig, &answered);
+    assert_int_equal(rig->last.outcome, GW_MODBUS_WRITE_UNKNOWN);
+    assert_non_null(strstr(rig->data, "\"readback\":\"1.4\""));
+    pass(rig, 1000);
+    assert_int_equal(write_value(rig, "c2", "speed", "100"), GW_OK); /* posted to "plc1" */
+    obey(rig);
+    assert_int_equal(rig->last.outcome, GW_MODBUS_WRITE_DONE);
+    assert_int_equal(rig->memory[10], 1);
+    gw_modbus_writes_set_buses(rig->writes, rig->buses, 2);
+}
 
 static void an_expired_command_is_told_and_never_sent(void **state) {
     struct rig *rig = *state;
@@ -910,6 +958,8 @@ int main(void) {
         TEST(a_name_and_a_place_that_disagree_are_refused),
         TEST(what_is_no_command_is_turned_away_without_a_trace),
         TEST(nothing_is_taken_while_the_buses_are_closed),
+        TEST(a_bus_that_is_being_reopened_turns_its_commands_away),
+        TEST(a_write_under_way_is_judged_by_the_entry_it_was_taken_under),
         TEST(an_expired_command_is_told_and_never_sent),
         TEST(expires_counts_from_wall_time),
         TEST(without_a_clock_expires_is_turned_away_and_valid_ms_is_not),
