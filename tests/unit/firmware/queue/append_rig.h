@@ -10,6 +10,7 @@
 int append_setup(void **state);
 int append_teardown(void **state);
 
+/* Of that class, now. */
 struct gw_queue_class_figures append_figures(struct gw_queue_fixture *f,
                                              enum gw_flow_class class);
 /* Read `count` entries of a class beside the writer, all sound. */
@@ -27,6 +28,7 @@ struct append_failing {
 void append_open_failing(struct gw_queue_fixture *f, struct append_failing *failing,
                          struct gw_store_probe *probe);
 
+/* The text without its NUL; as long as the text lives. */
 struct gw_bytes append_bytes(const char *s);
 
 #endif
