@@ -34,9 +34,11 @@ void feeds_rig_profile(struct feeds_rig *rig, const char *name, const char *json
 /* One more feed, with all texts set and no limits. */
 struct gw_config_feed *feeds_rig_add(struct feeds_rig *rig, const char *id,
                                      enum gw_feed_transport transport);
+/* Open what was added. */
 void feeds_rig_open(struct feeds_rig *rig);
 /* Go over to what `configs` and `count` say now. */
 enum gw_err feeds_rig_change(struct feeds_rig *rig);
+/* Stop, commit, close, whatever was opened. */
 void feeds_rig_end(struct feeds_rig *rig);
 
 /* One round: what is ready now, then the tick. */
