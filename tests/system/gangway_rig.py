@@ -236,6 +236,13 @@ class Rig:
         """Any verb of a daemon's control socket."""
         return ask(self.folder / "run" / daemon / "control.sock", verb, body)
 
+    def reload(self):
+        """Have gw-collectd take the configuration; until its buses run as it says."""
+        answer = self.ask_daemon("collectd", "reload", actor="test")
+        wait_until(lambda: all(bus["state"] not in ("stopping", "waiting")
+                               for bus in self.status()["buses"]), 60, "the buses run")
+        return answer
+
     def counter(self, name, daemon="collectd"):
         """A counter of a daemon."""
         return self.status(daemon)["counters"].get(name, 0)
