@@ -319,7 +319,9 @@ struct gw_modbus_bus *gw_bus_set_find(const struct gw_bus_set *set, struct gw_st
     return entry ? entry->bus : NULL;
 }
 
-static void view(const struct entry *entry, struct gw_bus_view *ret_view) {
+static void view(const struct gw_bus_set *set, const struct entry *entry,
+                 struct gw_bus_view *ret_view) {
+    const struct entry *obstacle = entry->bus ? NULL : find_obstacle(set, entry);
     *ret_view = (struct gw_bus_view){
         .name = entry->name,
         .state = !entry->config ? GW_BUS_STOPPING
@@ -327,6 +329,8 @@ static void view(const struct entry *entry, struct gw_bus_view *ret_view) {
                                 : GW_BUS_WAITING,
         .since_wall_ms = entry->since_wall_ms,
         .bus = entry->bus,
+        .waits_for = obstacle ? obstacle->name : NULL,
+        .opening = entry->opening,
     };
 }
 
@@ -337,13 +341,13 @@ bool gw_bus_set_look(const struct gw_bus_set *set, size_t index, struct gw_bus_v
     if (index < set->count) {
         const struct entry *entry = set->entries[index];
         const struct entry *before = find_leaving(set, gw_str_from_cstr(entry->name));
-        view(before ? before : entry, ret_view);
+        view(set, before ? before : entry, ret_view);
         return true;
     }
     size_t at = set->count;
     for (const struct entry *entry = set->leaving; entry; entry = entry->next) {
         if (!find_entry(set, gw_str_from_cstr(entry->name)) && at++ == index) {
-            view(entry, ret_view);
+            view(set, entry, ret_view);
             return true;
         }
     }

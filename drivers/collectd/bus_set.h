@@ -65,6 +65,8 @@ struct gw_bus_view {
     enum gw_bus_state state;
     int64_t since_wall_ms;     /* of the state */
     struct gw_modbus_bus *bus; /* for its figures; NULL while it waits */
+    const char *waits_for;     /* name of a bus that stops, else NULL */
+    enum gw_err opening;       /* why it could not be opened last time */
 };
 /* Bus number `index`: those of the configuration in their order, each as the one of its name
  * that is still stopping if there is one, then those that are gone from it. False behind the

@@ -81,6 +81,18 @@ static const char *state_name(const struct gw_bus_view *view, bool is_connected)
     }
 }
 
+/* What keeps it from running as it is configured. */
+static void put_detail(const struct gw_bus_view *view, struct gw_buf *buf) {
+    if (view->state == GW_BUS_STOPPING) {
+        gw_buf_put_str(buf, GW_STR(",\"detail\":\"it ends what it has under way\""));
+    } else if (view->state == GW_BUS_WAITING && view->waits_for) {
+        gw_buf_printf(buf, ",\"detail\":\"until bus %s has stopped\"", view->waits_for);
+    } else if (view->state == GW_BUS_WAITING && view->opening) {
+        gw_buf_printf(buf, ",\"detail\":\"it cannot be opened: %s\"",
+                      gw_err_name(view->opening));
+    }
+}
+
 static void put_bus(const struct gw_bus_view *view, struct gw_buf *buf) {
     static const struct gw_modbus_holes no_holes;
     struct gw_modbus_bus_figures figures = {.holes = &no_holes};
@@ -97,6 +109,7 @@ static void put_bus(const struct gw_bus_view *view, struct gw_buf *buf) {
                   "\"units_down\":%zu,\"load_percent\":%u,\"dead_percent\":%u",
                   ull(figures.polls), ull(figures.overruns), ull(figures.events), figures.units,
                   figures.units_down, figures.load_percent, figures.dead_percent);
+    put_detail(view, buf);
     put_wire(buf, &figures.wire);
     put_units(view->bus, buf);
     put_holes(buf, figures.holes);

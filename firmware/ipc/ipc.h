@@ -40,9 +40,10 @@
  *   collectd: "brokers":[{"name","state":"connected|connecting|refused"
  *     (connected: our subscriptions are answered too), "since":time,"received":N}],
  *     "buses":[{"name","state":"connected|connecting|stopping|waiting" (stopping: told
- *       to, still ending a write or a look-up of its host; its figures are those of
- *       before. waiting: opened when what stops is off its wire, or again in a second
- *       if it could not be),"since","polls":N,"overruns":N,"events":N,
+ *       to, and still ending a write or a look-up of its host; its figures are those of
+ *       before. waiting: to be opened when what stops is off its wire, or again in a
+ *       second if it could not be),"detail":text? (of these two),"since",
+ *       "polls":N,"overruns":N,"events":N,
  *       "units":N,"units_down":N,"load_percent":N,"dead_percent":N (of the last
  *       ten seconds; dead: spent on units that do not answer),
  *       "wire":{"requests":N,"given_up":N,"fences":N,"late":N (answers that came late

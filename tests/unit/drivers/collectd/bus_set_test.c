@@ -405,6 +405,9 @@ static void one_wire_is_never_spoken_on_by_two(void **state) {
     assert_true(is_at(rig, 0, "c", GW_BUS_WAITING));
     assert_true(is_at(rig, 1, "b", GW_BUS_RUNS));
     assert_true(is_at(rig, 2, "a", GW_BUS_STOPPING));
+    struct gw_bus_view view;
+    assert_true(gw_bus_set_look(rig->set, 0, &view));
+    assert_string_equal(view.waits_for, "a");
     atomic_fetch_add(&test_mono_ms, GW_MODBUS_STOP_WAIT_MS);
     turn_until_runs(rig, "c");
     assert_int_equal(count_buses(rig), 2);
@@ -485,6 +488,9 @@ static void a_bus_that_cannot_be_opened_costs_no_other_and_is_tried_again(void *
     assert_true(is_at(rig, 0, "a", GW_BUS_WAITING));
     turn_until_read(rig, "b.x", 1);
     assert_int_equal(gw_bus_set_next_mono_ms(rig->set), gw_clock_mono_ms(&rig->clock) + 1000);
+    struct gw_bus_view view;
+    assert_true(gw_bus_set_look(rig->set, 0, &view));
+    assert_int_equal(view.opening, GW_ERR_INVALID);
     document.points[0].name = "x"; /* what was in its way is gone */
     turn(rig);
     assert_true(is_at(rig, 0, "a", GW_BUS_WAITING));
