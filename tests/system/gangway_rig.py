@@ -162,7 +162,9 @@ class Rig:
     def configure(self, **changes):
         """Merge further changes (lists replace) and write the document."""
         self._changes = merge(self._changes, changes)
-        self.config_path.write_text(json.dumps(self.configuration(), indent=1))
+        fresh = self.config_path.with_suffix(".new")
+        fresh.write_text(json.dumps(self.configuration(), indent=1))
+        fresh.replace(self.config_path)  # a daemon may be about to read it
 
     # -- starting
 
