@@ -342,19 +342,36 @@ static void a_bus_that_is_gone_is_shown_until_it_has_left(void **state) {
     assert_int_equal(count_events(rig, "a.x"), 1);
 }
 
-static void what_it_still_had_is_committed(void **state) {
-    struct rig *rig = *state;
+/* Its first value was read, and the queue refused it. */
+static void read_and_refuse(struct rig *rig, struct document *document) {
     rig->fake->accept = 0;
     rig->fake->submit_err = GW_ERR_FULL;
-    struct document document = document_of(rig, "a");
-    configure(rig, &document, 1);
+    configure(rig, document, 1);
     struct gw_modbus_bus_figures figures = {0};
     for (int turns = 0; figures.polls == 0; turns++) {
         assert_true(turns < TURNS_MAX);
         turn(rig);
         gw_modbus_bus_get_figures(find(rig, "a"), &figures);
     }
+    turn(rig);
     rig->fake->accept = -1;
+}
+
+static void a_bus_that_runs_gets_its_turns(void **state) {
+    struct rig *rig = *state;
+    struct document document = document_of(rig, "a");
+    read_and_refuse(rig, &document);
+    assert_int_equal(count_events(rig, "a.x"), 0);
+    assert_true(gw_bus_set_next_mono_ms(rig->set) < GW_NEVER_MS);
+    atomic_store(&test_mono_ms, gw_bus_set_next_mono_ms(rig->set));
+    gw_bus_set_tick(rig->set);
+    assert_int_equal(count_events(rig, "a.x"), 1);
+}
+
+static void what_it_still_had_is_committed(void **state) {
+    struct rig *rig = *state;
+    struct document document = document_of(rig, "a");
+    read_and_refuse(rig, &document);
     configure(rig, &document, 0);
     for (int turns = 0; count_buses(rig) > 0; turns++) {
         assert_true(turns < TURNS_MAX);
@@ -408,6 +425,9 @@ static void one_wire_is_never_spoken_on_by_two(void **state) {
     struct gw_bus_view view;
     assert_true(gw_bus_set_look(rig->set, 0, &view));
     assert_string_equal(view.waits_for, "a");
+    struct document again = document;
+    configure(rig, &again, 2);
+    memset(&document, 0, sizeof document); /* as a document that is not current any more */
     atomic_fetch_add(&test_mono_ms, GW_MODBUS_STOP_WAIT_MS);
     turn_until_runs(rig, "c");
     assert_int_equal(count_buses(rig), 2);
@@ -546,7 +566,66 @@ static void a_scale_that_moves_to_another_bus_waits_for_the_one_it_leaves(void *
     assert_true(gw_health_is_raised(rig->health, GW_ISSUE_FEED_PROFILE, GW_STR("scale-1")));
 }
 
+/* A weight of each of three scales waits: one comes after the commit of the other. */
+static void what_its_scales_still_had_is_committed(void **state) {
+    struct rig *rig = *state;
+    struct document document = document_of(rig, "a");
+    static const char *const ids[] = {"scale-1", "scale-2", "scale-3"};
+    struct gw_config_scale scales[3];
+    struct gw_config_point points[2] = {document.points[0], document.points[0]};
+    points[0].name = "status";
+    points[0].bit = GW_POINT_ALL_BITS;
+    points[1].name = "gross";
+    points[1].address = 1;
+    for (size_t i = 0; i < 3; i++) {
+        scales[i] = (struct gw_config_scale){
+            .id = ids[i],
+            .profile = GW_SOURCE_DIR "/drivers/profile/profiles/modbus-dgt4x-multi.json",
+            .points_prefix = "",
+            .class = GW_CLASS_BUSINESS};
+    }
+    document.buses[0].points = points;
+    document.buses[0].point_count = 2;
+    document.buses[0].scales = scales;
+    document.buses[0].scale_count = 3;
+    atomic_store(&rig->plcs[0].registers[0], 2); /* stable */
+    atomic_store(&rig->plcs[0].registers[1], 7215);
+    rig->fake->accept = 0;
+    rig->fake->submit_err = GW_ERR_FULL;
+    assert_int_equal(gw_bus_set_configure(rig->set, document.buses, 1), GW_OK);
+    struct gw_modbus_bus_figures figures = {0};
+    for (int turns = 0; figures.polls < 2; turns++) {
+        assert_true(turns < TURNS_MAX);
+        atomic_fetch_add(&test_mono_ms, 10);
+        turn(rig);
+        gw_modbus_bus_get_figures(find(rig, "a"), &figures);
+    }
+    rig->fake->accept = -1;
+    assert_int_equal(gw_bus_set_configure(rig->set, NULL, 0), GW_OK);
+    for (int turns = 0; count_buses(rig) > 0; turns++) {
+        assert_true(turns < TURNS_MAX);
+        turn(rig);
+        assert_true(rig->fake->pending == 0 || gw_bus_set_next_mono_ms(rig->set) == 0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(count_events(rig, ids[i]), 1);
+    }
+    assert_int_equal(rig->fake->pending, 0);
+    assert_int_equal(rig->refused, 0);
+}
+
 /* ---- the end ---- */
+
+static void the_end_commits_what_a_bus_still_had(void **state) {
+    struct rig *rig = *state;
+    struct document document = document_of(rig, "a");
+    read_and_refuse(rig, &document);
+    gw_bus_set_close(rig->set);
+    rig->set = NULL;
+    assert_int_equal(count_events(rig, "a.x"), 1);
+    assert_int_equal(rig->fake->pending, 0);
+    assert_int_equal(rig->refused, 0);
+}
 
 static void the_end_waits_for_everybody(void **state) {
     struct rig *rig = *state;
@@ -573,6 +652,7 @@ int main(void) {
         RIG_TEST(the_same_again_and_again_changes_nothing),
         RIG_TEST(a_write_under_way_ends_while_the_others_go_on),
         RIG_TEST(a_bus_that_is_gone_is_shown_until_it_has_left),
+        RIG_TEST(a_bus_that_runs_gets_its_turns),
         RIG_TEST(what_it_still_had_is_committed),
         RIG_TEST(a_host_that_is_being_looked_up_holds_nobody_up),
         RIG_TEST(one_wire_is_never_spoken_on_by_two),
@@ -582,6 +662,8 @@ int main(void) {
         RIG_TEST(a_bus_that_cannot_be_opened_costs_no_other_and_is_tried_again),
         RIG_TEST(another_profile_of_a_scale_reopens_its_bus_alone),
         RIG_TEST(a_scale_that_moves_to_another_bus_waits_for_the_one_it_leaves),
+        RIG_TEST(what_its_scales_still_had_is_committed),
+        RIG_TEST(the_end_commits_what_a_bus_still_had),
         RIG_TEST(the_end_waits_for_everybody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
