@@ -121,7 +121,7 @@ struct gw_feed_options {
 };
 
 /* One heap block of about three times the profile's framing.max_bytes. NOMEM; INVALID
- * without a sink. */
+ * without a sink, and for a weight.rearm_below that gw_profile_parse would refuse. */
 enum gw_err gw_feed_open(const struct gw_feed_options *options, struct gw_feed **ret_feed);
 /* NULL is allowed. Nothing is emitted: gw_feed_end comes before. */
 void gw_feed_close(struct gw_feed *feed);

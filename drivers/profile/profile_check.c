@@ -5,6 +5,7 @@
  * nothing to ask. */
 #include "drivers/profile/profile_table.h"
 #include "firmware/base/cleanup.h"
+#include "firmware/config/speed.h"
 
 struct checking {
     struct gw_config_report *report;
@@ -209,6 +210,15 @@ static void check_poll(const struct checking *checking) {
     }
 }
 
+/* 0: what was written was no number, which was said already. */
+static void check_serial(const struct checking *checking) {
+    uint32_t baud = checking->profile->serial.baud;
+    if (baud != 0 && !gw_config_is_speed(baud)) {
+        find_fault(checking, "serial", "baud",
+                   "no serial line has this speed, allowed: " GW_CONFIG_SPEEDS_TEXT);
+    }
+}
+
 static void check_keys(const struct checking *checking) {
     const struct gw_profile_keyboard *keyboard = &checking->profile->keyboard;
     if (keyboard->layout == GW_LAYOUT_NONE && is_written(checking, "keyboard", NULL)) {
@@ -274,8 +284,8 @@ static void check_modbus(const struct checking *checking) {
 typedef void profile_rule(const struct checking *checking);
 
 static profile_rule *const rules[] = {
-    check_decode, check_groups, check_framing, check_scan_texts, check_substitutes,
-    check_json,   check_weight, check_poll,    check_keys,       check_modbus,
+    check_decode, check_groups, check_framing, check_scan_texts, check_substitutes, check_json,
+    check_weight, check_poll,   check_serial,  check_keys,       check_modbus,
 };
 
 void gw_profile_check(struct gw_config_report *report, const struct gw_json *root,

@@ -17,6 +17,7 @@
 #include "drivers/serial/transport.h"
 #include "drivers/serial/usb.h"
 #include "firmware/base/cleanup.h"
+#include "firmware/config/speed.h"
 
 #define RETRY_MS 1000
 #define PATH_BYTES 512
@@ -248,16 +249,13 @@ static const struct gw_transport_ops ops = {.tick = tick,
 
 /* ---- life ---- */
 
+#define SPEED(number) {number, B##number},
+
 static enum gw_err choose_speed(struct port *port, uint32_t baud) {
     static const struct {
         uint32_t baud;
         speed_t speed;
-    } speeds[] = {
-        {300, B300},       {600, B600},       {1200, B1200},     {2400, B2400},
-        {4800, B4800},     {9600, B9600},     {19200, B19200},   {38400, B38400},
-        {57600, B57600},   {115200, B115200}, {230400, B230400}, {460800, B460800},
-        {921600, B921600},
-    };
+    } speeds[] = {GW_CONFIG_SPEEDS(SPEED, SPEED)};
     for (size_t i = 0; i < GW_ARRAY_LEN(speeds); i++) {
         if (speeds[i].baud == baud) {
             port->speed = speeds[i].speed;

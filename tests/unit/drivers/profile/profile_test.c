@@ -98,6 +98,14 @@ static void every_fault_is_named_with_what_is_allowed(void **state) {
         {"{" SCALE "\"nci\",\"weight\":{\"checksum\":true}}",
          "weight: checksum and tare_field"},
         {"{" SCALE "\"nci\",\"weight\":{\"rearm_below\":\"-1\"}}", "weight.rearm_below: found"},
+        {"{" SCALE "\"nci\",\"weight\":{\"rearm_below\":\"2%\"}}",
+         "weight.rearm_below: found text \"2%\""},
+        {"{" SCANNER "\"text\",\"serial\":{\"baud\":14400}}",
+         "serial.baud: no serial line has this speed, allowed: 300, 600, 1200, 2400, 4800, "
+         "9600, "
+         "19200, 38400, 57600, 115200, 230400, 460800, 500000, 576000, 921600"},
+        {"{" SCANNER "\"text\",\"serial\":{\"baud\":110}}",
+         "serial.baud: found number 110, allowed: a whole number from 300 to 921600"},
         {"{" SCALE "\"nci\",\"poll\":{\"period_ms\":100}}", "poll.request: found nothing"},
         {"{" SCALE "\"nci\",\"poll\":{\"request\":\"W\",\"silent_after_ms\":10}}",
          "poll.silent_after_ms: is shorter"},
