@@ -132,7 +132,8 @@ static const struct gw_config_row json_rows[] = {
                   "seconds since 1970."),
     POINTER(event_id, "Where the device's own id of the reading is; for de-duplication."),
     POINTER(weight, "Where the weight is: a number or decimal text."),
-    POINTER(unit, "Where its unit is."),
+    POINTER(unit, "Where its unit is. Empty = weight.unit says it; a weight that comes without "
+                  "any is an error, not a number."),
     POINTER(state, "Where the scale says its state. Empty = it sends stable weights only."),
     {LIST(J, words, word_count, 16, word_group),
      .help = "Words at state. Those not listed mean dynamic: never a weight."},

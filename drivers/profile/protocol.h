@@ -50,6 +50,8 @@ struct gw_protocol {
     /* `ret_reading` is zeroed before: a weight, stable, and nothing else. */
     void (*decode)(const struct gw_profile *profile, const struct gw_scale_frame *frame,
                    struct gw_scale_reading *ret_reading);
+    /* Content of the longest frame with a weight: no profile may allow less. */
+    size_t frame_bytes;
 };
 
 /* The protocol behind a `decode`, NULL for text and json. */
