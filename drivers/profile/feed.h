@@ -79,6 +79,7 @@ struct gw_observed_item {
                                JSON the code's text, of a weight by JSON the record */
     int64_t time_wall_ms;   /* as the device says, 0 = it does not */
     struct gw_str event_id; /* the device's own key of the reading; for de-duplication */
+    struct gw_str record;   /* its text in the frame, if the message is a list; else empty */
     uint32_t repeat;        /* 1 = second reading within the window, ...; 0 = first */
     /* scan */
     struct gw_str aim;       /* "]C1", or empty */

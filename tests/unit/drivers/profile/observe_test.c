@@ -134,7 +134,7 @@ static void a_plain_scan_is_kept_as_sent_but_for_its_line_end(void **state) {
     assert_int_equal(draft->class, GW_CLASS_BUSINESS);
     assert_int_equal(draft->time_wall_ms, RECEIVED_MS);
     assert_str(draft->device, "dock1");
-    assert_int_equal(bench->observation.device_event_id.len, 0);
+    assert_int_equal(bench->observation.ids[0].event_id.len, 0);
 }
 
 static void an_aim_identifier_is_named_and_stays_in_the_raw_text(void **state) {
@@ -234,7 +234,7 @@ static void a_json_scan_is_found_by_the_devices_pointers(void **state) {
                "\"scan_code_symbology\":\"CODE128\"}\n"),
         "{\"aim\":\"]C1\",\"deviceeventid\":\"02114da8\",\"raw\":\"]C1003\\u001d7\","
         "\"symbology\":\"CODE128\"}");
-    assert_str(bench->observation.device_event_id, "02114da8");
+    assert_str(bench->observation.ids[0].event_id, "02114da8");
     assert_int_equal(bench->observation.draft.time_wall_ms, INT64_C(1795418040001));
     assert_observed(bench, &device, GW_STR("{ \"scan_code\" : \"\\u00e4\\ud83d\\ude00\" }"),
                     "{\"raw\":\"ä😀\"}");
@@ -247,7 +247,7 @@ static void the_event_id_may_be_a_number_and_keeps_its_digits(void **state) {
     assert_observed(bench, &device,
                     GW_STR("{\"scan_code\":\"1\",\"event_id\":0,\"time_created\":null}"),
                     "{\"deviceeventid\":\"0\",\"raw\":\"1\"}");
-    assert_str(bench->observation.device_event_id, "0");
+    assert_str(bench->observation.ids[0].event_id, "0");
     assert_observed(bench, &device,
                     GW_STR("{\"scan_code\":\"1\",\"event_id\":12345678901234567890}"),
                     "{\"deviceeventid\":\"12345678901234567890\",\"raw\":\"1\"}");
@@ -264,9 +264,9 @@ static void observations_can_share_one_storage(void **state) {
     payload = GW_STR("{\"scan_code\":\"B\",\"event_id\":\"two\"}");
     assert_int_equal(observe(bench, &device, payload), GW_OK);
     assert_str(first.draft.data, "{\"deviceeventid\":\"one\",\"raw\":\"A\"}");
-    assert_str(first.device_event_id, "one");
+    assert_str(first.ids[0].event_id, "one");
     assert_str(bench->observation.draft.data, "{\"deviceeventid\":\"two\",\"raw\":\"B\"}");
-    assert_str(bench->observation.device_event_id, "two");
+    assert_str(bench->observation.ids[0].event_id, "two");
     /* nothing but the two ids and the two objects is left in it */
     assert_int_equal(bench->storage.len, 2 * (3 + first.draft.data.len));
 }
