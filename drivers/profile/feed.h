@@ -96,7 +96,8 @@ struct gw_observed_item {
     struct gw_str value, unit, tare;
     struct gw_str unit_code; /* UN/ECE Recommendation 20, empty if unknown */
     /* condition: "no_read", "restarted", "busy", "device_error", "command_done",
-     * "command_refused", "silent", "answering", "babbling", "other_message"; static storage */
+     * "command_refused", "silent", "answering", "babbling", "other_message",
+     * "wrong_setup", "load_not_removed"; static storage */
     struct gw_str condition;
     /* condition: what the device said of it; undecodable: why, one line of UTF-8 */
     struct gw_str detail;

@@ -35,7 +35,8 @@ struct gw_scale_reading {
     unsigned remarks;
     struct gw_scale_number number, tare;
     struct gw_str unit;    /* in the frame, or the profile's */
-    const char *condition; /* static storage */
+    const char *condition; /* static storage; of a refused frame: what is wrong with the
+                              device, NULL = nothing that can be told */
     struct gw_str detail;  /* of a condition or an error state; in the frame or static */
     const char *reason;    /* refused: why; static storage */
 };

@@ -209,6 +209,10 @@ void gw_feed_weigh(struct gw_feed *feed, const struct gw_scale_reading *reading,
     case GW_READING_NOTHING:
         break;
     case GW_READING_REFUSED:
+        if (reading->condition) {
+            struct gw_observed_item condition = {.raw = item->raw};
+            take_condition(feed, reading, &condition);
+        }
         gw_feed_refuse(feed, gw_str_from_bytes(item->raw), reading->reason);
         break;
     }

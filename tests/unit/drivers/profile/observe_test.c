@@ -366,9 +366,11 @@ static void a_stable_weight_keeps_its_digits_and_gets_a_unit_code(void **state) 
                     "\\\"state\\\":\\\"S\\\"}\",\"state\":\"stable\",\"unit\":\"kg\","
                     "\"unitcode\":\"KGM\",\"value\":\"12.340\"}");
     assert_int_equal(bench->observation.draft.type, GW_EVENT_WEIGHT_MEASURED);
-    assert_observed(bench, &device, GW_STR("{\"state\":\"S\",\"w\":{\"value\":\"  -0.50 \"}}"),
+    assert_observed(bench, &device,
+                    GW_STR("{\"state\":\"S\",\"w\":{\"value\":\"  -0.50 \",\"unit\":\"x\"}}"),
                     "{\"raw\":\"{\\\"state\\\":\\\"S\\\",\\\"w\\\":{\\\"value\\\":\\\"  -0.50 "
-                    "\\\"}}\",\"state\":\"stable\",\"value\":\"-0.50\"}");
+                    "\\\",\\\"unit\\\":\\\"x\\\"}}\",\"state\":\"stable\",\"unit\":\"x\","
+                    "\"value\":\"-0.50\"}");
     assert_observed(bench, &device,
                     GW_STR("{\"state\":\"S\",\"w\":{\"value\":1,\"unit\":\"stone\"}}"),
                     "{\"raw\":\"{\\\"state\\\":\\\"S\\\",\\\"w\\\":{\\\"value\\\":1,"
@@ -398,20 +400,40 @@ static void the_stable_word_may_be_a_json_true_or_a_number(void **state) {
     struct bench *bench = *state;
     struct gw_config_device device = scale();
     device.stable_word = "true";
-    assert_observed(bench, &device, GW_STR("{\"state\":true,\"w\":{\"value\":7}}"),
-                    "{\"raw\":\"{\\\"state\\\":true,\\\"w\\\":{\\\"value\\\":7}}\","
-                    "\"state\":\"stable\",\"value\":\"7\"}");
+    device.unit_pointer = "/u";
+    assert_observed(
+        bench, &device, GW_STR("{\"state\":true,\"u\":\"x\",\"w\":{\"value\":7}}"),
+        "{\"raw\":\"{\\\"state\\\":true,\\\"u\\\":\\\"x\\\",\\\"w\\\":{\\\"value\\\":7}}\","
+        "\"state\":\"stable\",\"unit\":\"x\",\"value\":\"7\"}");
     assert_observed(bench, &device, GW_STR("{\"state\":false,\"w\":{\"value\":7}}"),
                     "{\"raw\":\"{\\\"state\\\":false,\\\"w\\\":{\\\"value\\\":7}}\","
                     "\"state\":\"dynamic\"}");
     device.stable_word = "1";
-    assert_observed(bench, &device, GW_STR("{\"state\":1,\"w\":{\"value\":7}}"),
-                    "{\"raw\":\"{\\\"state\\\":1,\\\"w\\\":{\\\"value\\\":7}}\","
-                    "\"state\":\"stable\",\"value\":\"7\"}");
+    assert_observed(
+        bench, &device, GW_STR("{\"state\":1,\"u\":\"x\",\"w\":{\"value\":7}}"),
+        "{\"raw\":\"{\\\"state\\\":1,\\\"u\\\":\\\"x\\\",\\\"w\\\":{\\\"value\\\":7}}\","
+        "\"state\":\"stable\",\"unit\":\"x\",\"value\":\"7\"}");
     device.state_pointer = "";
-    assert_observed(bench, &device, GW_STR("{\"w\":{\"value\":7}}"),
-                    "{\"raw\":\"{\\\"w\\\":{\\\"value\\\":7}}\",\"state\":\"stable\","
-                    "\"value\":\"7\"}");
+    assert_observed(
+        bench, &device, GW_STR("{\"u\":\"x\",\"w\":{\"value\":7}}"),
+        "{\"raw\":\"{\\\"u\\\":\\\"x\\\",\\\"w\\\":{\\\"value\\\":7}}\",\"state\":\"stable\","
+        "\"unit\":\"x\",\"value\":\"7\"}");
+}
+
+static void a_number_without_a_unit_is_an_error_and_no_weight(void **state) {
+    struct bench *bench = *state;
+    struct gw_config_device device = scale();
+    const char *const units[] = {"", ",\"unit\":\"\"", ",\"unit\":\" \"", ",\"unit\":null"};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        char payload[128];
+        int len = snprintf(payload, sizeof payload, "{\"state\":\"S\",\"w\":{\"value\":7%s}}",
+                           units[i]);
+        assert_int_equal(observe(bench, &device, (struct gw_str){payload, (size_t) len}),
+                         GW_OK);
+        struct gw_str data = bench->observation.draft.data;
+        assert_true(gw_str_starts_with(data, GW_STR("{\"detail\":\"no unit was sent where ")));
+        assert_true(gw_str_ends_with(data, GW_STR(",\"state\":\"error\"}")));
+    }
 }
 
 static void a_stable_weight_that_is_no_decimal_is_refused(void **state) {
@@ -485,6 +507,7 @@ int main(void) {
         TEST(a_stable_weight_keeps_its_digits_and_gets_a_unit_code),
         TEST(a_weight_is_a_number_only_when_the_scale_says_stable),
         TEST(the_stable_word_may_be_a_json_true_or_a_number),
+        TEST(a_number_without_a_unit_is_an_error_and_no_weight),
         TEST(a_stable_weight_that_is_no_decimal_is_refused),
         TEST(units_have_their_unece_codes_in_any_case),
         TEST(other_devices_become_samples_with_a_value_only_if_decimal),
