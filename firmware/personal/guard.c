@@ -21,6 +21,7 @@
 #define GROWTH_BYTES 1024
 #define DATA_BYTES ((size_t) GW_PERSONAL_EVENTS_MAX * (GW_EVENT_DATA_MAX_BYTES + GROWTH_BYTES))
 #define WITHHELD "withheld: it may hold a personal code"
+#define WITHHELD_TOPIC "(withheld)"
 
 struct gw_personal {
     struct gw_personal_options options;
@@ -328,6 +329,12 @@ static bool is_personal_scan(struct gw_personal *personal, const struct gw_event
     return false;
 }
 
+/* Subject, keys: names that a device or its codes gave. */
+static bool is_secret_name(struct gw_personal *personal, const struct gw_event_draft *draft,
+                           struct gw_str name) {
+    return name.len > 0 && find_rule_of_text(personal, draft, name, false);
+}
+
 static bool is_personal_data(struct gw_personal *personal, const struct gw_event_draft *draft) {
     for (size_t at = 0; at < draft->data.len; at++) {
         bool is_name = false;
@@ -344,8 +351,11 @@ static bool is_personal(struct gw_personal *personal, const struct gw_event_draf
     if (!is_of_the_floor(draft)) {
         return false;
     }
-    return draft->type == GW_EVENT_SCAN_OBSERVED ? is_personal_scan(personal, draft)
-                                                 : is_personal_data(personal, draft);
+    return is_secret_name(personal, draft, draft->subject)
+           || is_secret_name(personal, draft, draft->partition_key)
+           || is_secret_name(personal, draft, draft->correlation_id)
+           || (draft->type == GW_EVENT_SCAN_OBSERVED ? is_personal_scan(personal, draft)
+                                                     : is_personal_data(personal, draft));
 }
 
 /* Canonical JSON with every string replaced that is personal: the order of members
@@ -432,6 +442,9 @@ static void rewrite(struct gw_personal *personal, size_t index) {
     }
     draft->data = gw_str_sub(gw_buf_str(&personal->data), before, SIZE_MAX);
     draft->subject = draft->partition_key = draft->code = (struct gw_str){0};
+    if (is_secret_name(personal, draft, draft->correlation_id)) {
+        draft->correlation_id = (struct gw_str){0};
+    }
     draft->origin = scrub(personal, draft->origin, personal->origins[index]);
 }
 
@@ -466,10 +479,24 @@ static bool may_hold(struct gw_personal *personal, struct gw_str device,
     return find_rule_in_bytes(personal, device, &reading) != NULL;
 }
 
+static bool is_secret_topic(struct gw_personal *personal,
+                            const struct gw_quarantine_entry *entry) {
+    const struct gw_config_personal *config = personal->options.config;
+    struct gw_reading reading = read_text(personal, entry->topic, false);
+    for (size_t i = 0; i < config->rule_count; i++) {
+        if (gw_rule_holds_for(&config->rules[i], entry->device)
+            && gw_rule_fits_topic(&config->rules[i], &reading)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_secret_entry(struct gw_personal *personal,
                             const struct gw_quarantine_entry *entry) {
     return may_hold(personal, entry->device, entry->raw)
-           || may_hold(personal, entry->device, gw_bytes_from_str(entry->reason));
+           || may_hold(personal, entry->device, gw_bytes_from_str(entry->reason))
+           || is_secret_topic(personal, entry);
 }
 
 static void withhold(struct gw_personal *personal, size_t index) {
@@ -479,6 +506,7 @@ static void withhold(struct gw_personal *personal, size_t index) {
     entry->origin =
         scrub(personal, entry->origin, personal->origins[GW_PERSONAL_EVENTS_MAX + index]);
     entry->reason = GW_STR(WITHHELD);
+    entry->topic = is_secret_topic(personal, entry) ? GW_STR(WITHHELD_TOPIC) : entry->topic;
 }
 
 static enum gw_err guard_quarantine(struct gw_personal *personal, struct gw_unit *unit) {

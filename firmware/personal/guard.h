@@ -16,10 +16,13 @@
  *   members of that scan which   left out
  *   were derived from the code
  *   subject, partition key       left out of an event that holds a code
+ *   correlation id               left out if it is one
  *   origin of that event         without what tells of the payload
  *   quarantined bytes that may   left out, with their reason; their length stays
  *   hold a code in any form
- *   details of issues            left out (gw_personal_is_secret)
+ *   topic of quarantined bytes   left out if it holds a code, and the bytes with it
+ *   details of issues, topics    left out (gw_personal_is_secret)
+ *   that issues are about
  *
  * A text is personal when a rule's pattern fits it as a whole; where the pattern
  * begins with two or more literal characters (its head) also when it occurs in the text

@@ -61,6 +61,21 @@ bool gw_rule_fits(const struct gw_config_personal_rule *rule, const struct gw_re
                || (reading->is_changed && fits_meant(pattern, reading->meant, scope)));
 }
 
+bool gw_rule_fits_topic(const struct gw_config_personal_rule *rule,
+                        const struct gw_reading *reading) {
+    struct gw_str pattern = gw_str_from_cstr(rule->pattern);
+    if (gw_rule_fits(rule, reading, GW_RULE_PIECES)) {
+        return true;
+    }
+    struct gw_str rest = reading->meant, level;
+    while (gw_pattern_has_head(pattern) && gw_str_split(&rest, '/', &level)) {
+        if (may_begin(pattern, level)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- bytes nobody took apart ---- */
 
 /* Every character of the head as itself. */

@@ -25,6 +25,10 @@ bool gw_rule_holds_for(const struct gw_config_personal_rule *rule, struct gw_str
 /* The text holds a code of the rule, whole, cut off, run together or damaged. */
 bool gw_rule_fits(const struct gw_config_personal_rule *rule, const struct gw_reading *reading,
                   enum gw_rule_scope scope);
+/* So does a topic: `reading` is of all of it, and each level may be a code that was cut
+ * off. */
+bool gw_rule_fits_topic(const struct gw_config_personal_rule *rule,
+                        const struct gw_reading *reading);
 /* Bytes nobody took apart may hold one, or a piece of one: anything may for a pattern
  * without a head. */
 bool gw_rule_may_be_in(const struct gw_config_personal_rule *rule,

@@ -312,6 +312,67 @@ static void a_will_in_base64_is_read(void **state) {
     assert_non_null(strstr(stored, "base64 R3L2"));
 }
 
+/* ---- other places ---- */
+
+static void the_topic_of_a_quarantined_message_is_guarded(void **state) {
+    (void) state;
+    static const struct {
+        const char *device, *topic;
+        bool is_kept;
+    } table[] = {
+        {"door", "floor/glove-1/EMP4711815", false},
+        {"door", "EMP4711815/floor", false},
+        {"door", "floor/glove-1/EMP47", false},
+        {"door",
+         "floor/glove-1/EM\xef\xbf\xbd"
+         "4711815/x",
+         false},
+        {"", "floor/nobody/47118151", false},
+        {"gate", "floor/gate/47118151/x", false},
+        {"door", "floor/glove-1/47118151", true},
+        {"door", "floor/EMPFANG/glove-1", true},
+        {"door", "serial:EMPTY-line", true},
+    };
+    for (size_t i = 0; i < GW_ARRAY_LEN(table); i++) {
+        const struct gw_quarantine_entry entry = {.reason = GW_STR("empty payload"),
+                                                  .topic = gw_str_from_cstr(table[i].topic),
+                                                  .device = gw_str_from_cstr(table[i].device)};
+        char wanted[128];
+        (void) snprintf(wanted, sizeof wanted, "empty payload|%s|\n", table[i].topic);
+        assert_string_equal(
+            gw_guard_rig_entry(&rig, &entry),
+            table[i].is_kept ? wanted : "withheld: it may hold a personal code|(withheld)|\n");
+    }
+}
+
+static void subject_keys_and_correlation_are_guarded(void **state) {
+    (void) state;
+    const struct gw_event_draft plain = {.type = GW_EVENT_SCAN_OBSERVED,
+                                         .device = GW_STR("gate"),
+                                         .subject = GW_STR("https://id.gs1.org/01/1"),
+                                         .partition_key = GW_STR("004"),
+                                         .correlation_id = GW_STR("47118151"),
+                                         .data = GW_STR("{\"raw\":\"4006381333931\"}")};
+    assert_string_equal(gw_guard_rig_event(&rig, &plain),
+                        "https://id.gs1.org/01/1|004|47118151|{\"raw\":\"4006381333931\"}\n");
+    static const char *const names[] = {"EMP4711815", "x/EMP4711815", "\\u0045MP4711815",
+                                        "EMP47\xef\xbf\xbd"
+                                        "11815",
+                                        "EMP47"};
+    for (size_t i = 0; i < GW_ARRAY_LEN(names); i++) {
+        struct gw_event_draft drafts[3] = {plain, plain, plain};
+        drafts[0].subject = gw_str_from_cstr(names[i]);
+        drafts[1].partition_key = gw_str_from_cstr(names[i]);
+        drafts[2].correlation_id = gw_str_from_cstr(names[i]);
+        for (size_t k = 0; k < GW_ARRAY_LEN(drafts); k++) {
+            const char *stored = gw_guard_rig_event(&rig, &drafts[k]);
+            assert_null(strstr(stored, "EMP"));
+            assert_null(strstr(stored, "MP47"));
+            assert_non_null(strstr(stored, "{\"raw\":\"4006381333931\"}"));
+        }
+    }
+}
+
 static void details_of_issues_are_read_as_well(void **state) {
     (void) state;
     static const struct {
@@ -452,6 +513,8 @@ int main(void) {
         TEST(escapes_are_read_in_the_quarantine),
         TEST(damaged_codes_are_found_in_the_quarantine),
         TEST(a_will_in_base64_is_read),
+        TEST(the_topic_of_a_quarantined_message_is_guarded),
+        TEST(subject_keys_and_correlation_are_guarded),
         TEST(details_of_issues_are_read_as_well),
         TEST(patterns_and_marks),
         TEST(readings),
