@@ -101,6 +101,9 @@ void gw_health_raise(struct gw_health *health, enum gw_issue_code code, struct g
  * so instead. NULL = every detail is kept. */
 void gw_health_set_redactor(struct gw_health *health,
                             bool (*is_secret)(void *self, struct gw_str detail), void *self);
+/* What that function says of a text; false without one. For subjects that come from the
+ * floor: a subject is what an issue is found by, so it is not exchanged here. */
+bool gw_health_is_secret(const struct gw_health *health, struct gw_str text);
 /* It is over; harmless if it was not raised. */
 void gw_health_clear(struct gw_health *health, enum gw_issue_code code, struct gw_str subject);
 bool gw_health_is_raised(const struct gw_health *health, enum gw_issue_code code,
