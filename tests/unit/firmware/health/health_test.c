@@ -269,6 +269,7 @@ static const enum gw_issue_code all_codes[] = {
     GW_ISSUE_FEED_PROFILE,
     GW_ISSUE_PERSONAL_KEY,
     GW_ISSUE_MODBUS_DEVICE_FAULT,
+    GW_ISSUE_MODBUS_SHIFTED,
     GW_ISSUE_MODBUS_WRITE_UNCERTAIN,
 };
 
