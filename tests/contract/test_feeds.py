@@ -180,7 +180,7 @@ def test_every_key_of_every_profile_is_explained():
             for member in value if isinstance(value, dict) else ():
                 assert re.search(rf"^{key}\.{member}(\[\])?$", told, re.M), (key, member)
     one = gwctl("profile", "explain", "weight.rearm_below").stdout.decode()
-    assert "nothing lies on it" in one and 'default: "0"' in one and "scope" not in one
+    assert "nothing lies on it" in one and 'default: "20d"' in one and "scope" not in one
     assert gwctl("profile", "explain", "weight.rearm").returncode == 1
 
 
