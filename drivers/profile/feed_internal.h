@@ -63,6 +63,7 @@ struct gw_feed {
     struct gw_recent_code recent[GW_RECENT_CODES];
     struct gw_weighing weighing;
     struct gw_polling polling;
+    bool is_held;   /* nobody reads what the device sends */
     bool must_stop; /* the sink said so */
 };
 

@@ -23,6 +23,9 @@ static int64_t now_of(const struct source *source) {
 
 static void hold(struct source *source, bool is_held) {
     source->is_held = is_held;
+    if (source->feed) {
+        gw_feed_hold(source->feed, is_held, now_of(source));
+    }
     if (source->transport.self) {
         (void) source->transport.ops->hold(source->transport.self, is_held);
     }
