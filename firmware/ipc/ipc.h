@@ -49,10 +49,11 @@
  *       "wire":{"requests":N,"given_up":N,"fences":N,"late":N (answers that came late
  *         and were thrown away),"stray_bytes":N,"slips":N (rests of a busy RTU line in
  *         which something came: values since the rest before may be those of other
- *         registers),"connects":N},
+ *         registers),"connects":N,"wrong":{"crc":N,...} (what came instead of answers, by
+ *         kind: drivers/modbus/wrong.h; those that there were)},
  *       "unit_states":[{"unit":N,"state":"ok|down|faulty","polls":N,
  *         "failures":N,"late_p50_ms","late_p99_ms","late_max_ms" (how late its
- *         reads begin)}],"unit_states_omitted":N,
+ *         reads begin),"detail":text? (why it is down)}],"unit_states_omitted":N,
  *       "holes":[{"unit":N,"area","first":N,"last":N,"gap":bool} or
  *         {"unit","area","seam_before":N}] (wire addresses that are not read, or
  *         not read across),"holes_omitted":N}],
