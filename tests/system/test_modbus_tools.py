@@ -127,6 +127,16 @@ def test_decode_shows_every_type_and_order(floor):
                                                config=False)
 
 
+def test_decode_of_bits_shows_bits_and_nothing_else(floor):
+    for area, count in (("coil", 2), ("discrete", 4)):
+        lines = floor.gwctl("modbus", "decode", "plc1", "1", area, "0", str(count)).splitlines()
+        assert len(lines) == 1 + count and lines[0].startswith("bus plc1, unit 1, ")
+        assert all(line in (f"bit +{number}: 0", f"bit +{number}: 1")
+                   for number, line in enumerate(lines[1:]))
+    answer = json.loads(floor.gwctl("modbus", "decode", "plc1", "1", "coil", "0", "2", "--json"))
+    assert len(answer["bits"]) == 2 and {value["type"] for value in answer["values"]} == {"bool"}
+
+
 def test_a_request_on_demand_costs_the_polls_little(floor):
     polls = floor.rig.status()["buses"][0]["polls"]
     for _ in range(30):
@@ -291,17 +301,47 @@ def test_maps_are_listed_shown_and_chosen_from(make_rig):
     points = expand(floor, "eastron-sdm630", "--points", "power,energy_import", "--prefix", "m1")
     assert [point["name"] for point in points] == ["m1.power", "m1.energy_import"]
     assert all(point["unit_id"] == UNIT for point in points)
-    assert "no point" in floor.gwctl("modbus", "map", "expand", "abb-a43", "--unit", "1",
-                                     "--points", "powr", "--maps", str(MAPS), status=1,
-                                     config=False)
     assert "there is no map" in floor.gwctl("modbus", "map", "show", "nothing", "--maps",
                                             str(MAPS), status=1, config=False)
+
+
+def expand_by_hand(*arguments, status=0):
+    return run_gwctl("modbus", "map", "expand", *arguments, "--maps", MAPS, status=status)
+
+
+def test_an_expansion_is_what_a_bus_takes_or_it_is_refused():
+    out, err = expand_by_hand("abb-a43", "--unit", "1", "--points", "powr,power,energi", status=1)
+    assert out == "" and '--points: found "powr", allowed: names of points of the map' in err
+    assert 'found "energi"' in err and 'found "power"' not in err
+    for prefix in ("line 1", "halle/1", "x" * 70):
+        out, err = expand_by_hand("abb-a43", "--unit", "1", "--prefix", prefix, status=1)
+        assert out == "" and f'--prefix "{prefix}"' in err, err
+        assert f'points[0].name: found text "{prefix[:50]}' in err and "allowed: " in err
+    out, err = expand_by_hand("abb-a43", "--unit", "1", "--prefix", "")
+    assert json.loads(out)[0]["name"] == read_map("abb-a43")["points"][0]["name"]
+
+
+def test_max_registers_of_a_map_is_told_beside_the_points(tmp_path):
+    document = {**read_map("abb-a43"), "name": "x", "max_registers": 60}
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(document))
+    out, err = expand_by_hand(path, "--unit", "1")
+    assert len(json.loads(out)) == len(document["points"])
+    assert err.startswith('note: give the bus "max_registers": 60')
+    assert "max_registers: 60" in run_gwctl("modbus", "map", "show", path)[0]
+    del document["max_registers"]
+    path.write_text(json.dumps(document))
+    assert expand_by_hand(path, "--unit", "1")[1] == ""
 
 
 @pytest.mark.parametrize("change, finding", [
     ({"points": []}, "points: allowed"),
     ({"sources": []}, "sources: allowed"),
     ({"colour": "red"}, "colour: unknown"),
+    ({"sources": [{"document": "d", "section": "1"}]}, "sources[0].revision: found none"),
+    ({"sources": [{"document": "d", "revision": "1"}]}, "sources[0].section: found none"),
+    ({"max_registers": "many"}, 'max_registers: found text "many", allowed: '),
+    ({"max_registers": 126}, "max_registers: found number 126"),
     ({"points": [{"name": "a", "area": "holding", "address": 1}]}, "points[0].area"),
     ({"points": [{"name": "a", "area": "coil", "address": 1, "typ": "bool"}]}, "typ"),
     ({"points": [{"name": "a", "area": "input_register", "address": 0, "type": "float32",
