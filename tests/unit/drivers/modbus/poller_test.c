@@ -411,6 +411,24 @@ static void a_job_that_is_answered_wrong_says_what_came(void **state) {
     assert_int_equal(answer.wrong.kind, GW_WRONG_CRC);
 }
 
+static void a_job_without_answer_for_a_dead_unit_comes_out_of_its_share(void **state) {
+    struct poller_rig *rig = *state;
+    poller_let_time_count(rig);
+    rig->bus.is_silent[2] = true;
+    poller_live_for(rig, 30000);
+    struct gw_modbus_answer answer;
+    struct gw_modbus_job job = read_job(2);
+    job.asks_dead_units = true;
+    gw_poller_execute(rig->poller, &job, &answer);
+    assert_int_equal(answer.err, GW_ERR_TIMEOUT);
+    assert_true(answer.took_ms > 0);
+    unsigned asked = rig->bus.reads_of[2];
+    poller_live_for(rig, 18 * answer.took_ms);
+    assert_int_equal(rig->bus.reads_of[2], asked);
+    poller_live_for(rig, 60000);
+    assert_true(rig->bus.reads_of[2] > asked);
+}
+
 static void a_job_for_a_dead_unit_is_refused_unless_it_insists(void **state) {
     struct poller_rig *rig = *state;
     rig->bus.is_silent[2] = true;
@@ -552,6 +570,7 @@ int main(void) {
         RIG_TEST(what_is_too_large_is_bad_and_says_so_until_it_is_not),
         RIG_TEST(a_job_connects_and_reads),
         RIG_TEST(a_job_that_is_answered_wrong_says_what_came),
+        RIG_TEST(a_job_without_answer_for_a_dead_unit_comes_out_of_its_share),
         RIG_TEST(a_job_for_a_dead_unit_is_refused_unless_it_insists),
         RIG_TEST(a_job_without_answer_leaves_a_safe_connection),
         RIG_TEST(a_scan_that_is_hung_up_on_costs_the_polled_nothing),
