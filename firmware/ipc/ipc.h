@@ -112,12 +112,15 @@
  * MODBUS_READ {"bus","unit":N,"area","address","count"?:N} -> {"bus","unit","area",
  *   "address":N,"notation","words":[N,...],"took_ms":N}: read now, between two polls. count: 1
  *   (default) to 125. NOENT (no such bus: the answer lists them), TIMEOUT, NOCONN, CORRUPT,
- *   INVALID (the unit's exception, named), BUSY.
+ *   INVALID (the unit's exception, named), BUSY. Also a unit that does not answer polls is
+ *   asked; one request to such units at a time on a bus (BUSY).
  * MODBUS_SCAN {"bus","from"?:N,"to"?:N,"area"?,"address"?,"actor"} -> {"bus","units":[{
- *   "unit":N,"state":"answers|exception|absent|silent","exception"?:N,"took_ms":N}],"next":N}:
+ *   "unit":N,"state":"answers|exception|absent|closes|wrong_answer|silent",
+ *   "exception"?:N,"detail":text? (of a wrong answer),"took_ms":N}],"next":N}:
  * one read of each unit id, one after the other, with a pause as long as each took; absent: a
- * gateway says that it gets no answer (exception 10, 11). An answer covers a part of the range;
- * next = the `from` of the next part, 0 = that was all. MODBUS_WRITE
+ * gateway says that it gets no answer (exception 10, 11); closes: it hung up. An answer
+ * covers a part of the range; next = the `from` of the next part, 0 = that was all.
+ * MODBUS_WRITE
  * {"id","bus","name"?,"unit"?:N,"area"?,"address"?,"value":text,"expires"?:time,
  *   "valid_ms"?:N,"actor"} -> {"repeated":bool,"stored":bool,"result":{data of the
  *   command.result event}}: see drivers/modbus/write.h. Answered when the outcome is known.

@@ -200,7 +200,7 @@ int gw_gwctl_modbus_read(struct gw_gwctl *ctl) {
 /* ---- scan ---- */
 
 struct tally {
-    unsigned asked, answered, refused, absent;
+    unsigned asked, answered, refused, absent, closing, wrong;
 };
 
 static void show_found(struct gw_gwctl *ctl, const struct gw_json *units, struct tally *tally) {
@@ -209,11 +209,14 @@ static void show_found(struct gw_gwctl *ctl, const struct gw_json *units, struct
         struct gw_str state = gw_gwctl_text_of(unit, "state");
         bool answers = gw_str_eq(state, GW_STR("answers"));
         bool refuses = gw_str_eq(state, GW_STR("exception"));
+        bool is_wrong = gw_str_eq(state, GW_STR("wrong_answer"));
         tally->absent += gw_str_eq(state, GW_STR("absent"));
+        tally->closing += gw_str_eq(state, GW_STR("closes"));
+        tally->wrong += is_wrong;
         tally->asked++;
         tally->answered += answers;
         tally->refused += refuses;
-        if (!answers && !refuses) {
+        if (!answers && !refuses && !is_wrong) {
             continue;
         }
         (void) fprintf(ctl->out, "  unit %3llu  ",
@@ -221,6 +224,9 @@ static void show_found(struct gw_gwctl *ctl, const struct gw_json *units, struct
         if (refuses) {
             (void) fprintf(ctl->out, "is there, but refuses this address: exception %llu",
                            (unsigned long long) gw_gwctl_number_of(unit, "exception"));
+        } else if (is_wrong) {
+            (void) fprintf(ctl->out, "wrong answer: ");
+            gw_gwctl_show_text(ctl->out, gw_gwctl_text_of(unit, "detail"));
         } else {
             (void) fprintf(ctl->out, "answers");
         }
@@ -302,9 +308,19 @@ int gw_gwctl_modbus_scan(struct gw_gwctl *ctl) {
         return GW_EXIT_FAILED;
     }
     if (!arguments->json) {
-        unsigned silent = tally.asked - tally.answered - tally.refused - tally.absent;
+        unsigned silent = tally.asked - tally.answered - tally.refused - tally.absent
+                          - tally.closing - tally.wrong;
         (void) fprintf(ctl->out, "%u asked: %u answer, %u refuse, %u are silent", tally.asked,
                        tally.answered, tally.refused, silent);
+        if (tally.wrong > 0) {
+            (void) fprintf(ctl->out, ", %u answer what does not fit", tally.wrong);
+        }
+        if (tally.closing > 0) {
+            (void) fprintf(ctl->out,
+                           ", %u close the connection (by which some gateways say that a unit "
+                           "is not there)",
+                           tally.closing);
+        }
         if (tally.absent > 0) {
             (void) fprintf(ctl->out, ", %u are not there, says the gateway they are behind",
                            tally.absent);
