@@ -344,8 +344,12 @@ int64_t gw_feed_free_mono_ms(const struct gw_feed *feed) {
     return deadline_mono_ms == INT64_MAX ? 0 : deadline_mono_ms;
 }
 
-void gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms) {
-    feed->polling.deadline_mono_ms = now_mono_ms + feed->options.profile->poll.timeout_ms;
+int64_t gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms) {
+    const struct gw_profile *profile = feed->options.profile;
+    const struct gw_protocol *protocol = gw_protocol_find(profile->decode);
+    feed->polling.deadline_mono_ms = now_mono_ms + profile->poll.timeout_ms;
+    return protocol && protocol->answers_commands ? feed->polling.deadline_mono_ms
+                                                  : now_mono_ms;
 }
 
 void gw_feed_end(struct gw_feed *feed, int64_t now_mono_ms) {

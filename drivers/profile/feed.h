@@ -146,8 +146,10 @@ bool gw_feed_request(struct gw_feed *feed, int64_t now_mono_ms, struct gw_bytes 
  * the time-out while an answer is awaited, INT64_MAX inside a frame of a device that sends
  * unasked. */
 int64_t gw_feed_free_mono_ms(const struct gw_feed *feed);
-/* A command went out: the next poll waits for its answer, or for the time-out. */
-void gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms);
+/* A command went out: the next poll waits for its answer, or for the time-out. Until when the
+ * device may tell by "command_done" or "command_refused" what became of it; now, if devices
+ * of this kind do not tell. */
+int64_t gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms);
 /* The line ended: what is left of a frame is emitted (as a frame where silence
  * may end one, else undecodable), then the feed starts anew. */
 void gw_feed_end(struct gw_feed *feed, int64_t now_mono_ms);

@@ -128,4 +128,5 @@ static void sics_decode(const struct gw_profile *profile, const struct gw_scale_
     }
 }
 
-const struct gw_protocol gw_protocol_mt_sics = {sics_rule, sics_decode};
+const struct gw_protocol gw_protocol_mt_sics = {
+    .rule = sics_rule, .decode = sics_decode, .answers_commands = true};

@@ -154,4 +154,4 @@ static void nci_decode(const struct gw_profile *profile, const struct gw_scale_f
     }
 }
 
-const struct gw_protocol gw_protocol_nci = {nci_rule, nci_decode};
+const struct gw_protocol gw_protocol_nci = {.rule = nci_rule, .decode = nci_decode};

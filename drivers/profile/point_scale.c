@@ -195,4 +195,4 @@ static void points_decode(const struct gw_profile *profile, const struct gw_scal
     }
 }
 
-const struct gw_protocol gw_protocol_points = {points_rule, points_decode};
+const struct gw_protocol gw_protocol_points = {.rule = points_rule, .decode = points_decode};

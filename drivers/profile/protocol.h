@@ -50,6 +50,8 @@ struct gw_protocol {
     /* `ret_reading` is zeroed before: a weight, stable, and nothing else. */
     void (*decode)(const struct gw_profile *profile, const struct gw_scale_frame *frame,
                    struct gw_scale_reading *ret_reading);
+    /* A command that changes the scale is answered by "command_done" or "command_refused". */
+    bool answers_commands;
 };
 
 /* The protocol behind a `decode`, NULL for text and json. */

@@ -144,4 +144,4 @@ static void sbi_decode(const struct gw_profile *profile, const struct gw_scale_f
     }
 }
 
-const struct gw_protocol gw_protocol_sartorius_sbi = {sbi_rule, sbi_decode};
+const struct gw_protocol gw_protocol_sartorius_sbi = {.rule = sbi_rule, .decode = sbi_decode};

@@ -57,4 +57,5 @@ static void toledo_decode(const struct gw_profile *profile, const struct gw_scal
     }
 }
 
-const struct gw_protocol gw_protocol_toledo_8217 = {toledo_rule, toledo_decode};
+const struct gw_protocol gw_protocol_toledo_8217 = {.rule = toledo_rule,
+                                                    .decode = toledo_decode};

@@ -153,4 +153,5 @@ static void continuous_decode(const struct gw_profile *profile,
     }
 }
 
-const struct gw_protocol gw_protocol_toledo_continuous = {continuous_rule, continuous_decode};
+const struct gw_protocol gw_protocol_toledo_continuous = {.rule = continuous_rule,
+                                                          .decode = continuous_decode};

@@ -60,18 +60,29 @@ void gw_feeds_stop(struct gw_feeds *feeds);
 /* Stop, if that was not done, and free. No unit may be uncommitted. NULL is allowed. */
 void gw_feeds_close(struct gw_feeds *feeds);
 
+/* What became of a command. */
+enum gw_feed_outcome {
+    GW_FEED_COMMAND_NOT_SENT, /* and it is not on record as sent */
+    GW_FEED_COMMAND_FAILED,   /* the device did not take the bytes whole */
+    GW_FEED_COMMAND_SENT,     /* the bytes are with the system. Devices of this profile tell no
+                                 more, or this one did not in time */
+    GW_FEED_COMMAND_DONE,     /* the device says that it is done */
+    GW_FEED_COMMAND_REFUSED,  /* the device says that it is not; the reason is its answer */
+};
+
 /* A command of the device's profile, to be sent once. */
 struct gw_feed_command {
     struct gw_str device, name; /* copied as far as they are needed */
     /* Its turn has come: put on record that it is sent. Unless this answers OK, nothing is. */
     enum gw_err (*record)(void *context);
-    /* What became of it, told once: OK = the bytes are with the system, else the reason, and
-     * whether it had been recorded as sent. Valid during the call. */
-    void (*done)(void *context, enum gw_err err, bool is_recorded, struct gw_str reason);
+    /* What became of it, told once; OK if it was sent or done, else a reason too. Valid during
+     * the call. */
+    void (*done)(void *context, enum gw_feed_outcome outcome, enum gw_err err,
+                 struct gw_str reason);
     void *context;
 };
 /* Send a command between two polls, at the latest some seconds from now; one at a time for
- * each device. Both functions are called by a later tick, or by gw_feeds_stop. When it is
+ * each device. Both functions are called by a later turn, or by gw_feeds_stop. When it is
  * turned away at once neither is, and `reason` gets a sentence: NOENT (no such feed, or no
  * such command in its profile), DENIED (the configuration does not name it), INVALID (hid),
  * NOCONN (not open), BUSY. */

@@ -128,6 +128,7 @@ bool source_take_item(void *context, const struct gw_observed_item *item) {
     struct source *source = context;
     int64_t now_mono_ms = gw_clock_mono_ms(source->feeds->options.clock);
     note_condition(source, item);
+    source_note_answer(source, item);
     if (is_said_already(source, item, now_mono_ms)) {
         return true;
     }

@@ -18,7 +18,8 @@
 struct source_command {
     struct gw_feed_command asked; /* `done` NULL: none waits */
     const char *bytes;            /* of the profile */
-    int64_t deadline_mono_ms;
+    int64_t deadline_mono_ms;     /* of its turn; once sent, of the answer */
+    bool is_sent;
     bool is_cut_off; /* the device was closed since */
 };
 
@@ -93,6 +94,8 @@ enum gw_err source_allow_commands(struct source *source, const struct gw_config_
 /* See gw_feeds_command. */
 enum gw_err source_command(struct source *source, const struct gw_feed_command *command,
                            struct gw_buf *reason);
+/* What the device says of the command that was sent to it, if `item` is that. */
+void source_note_answer(struct source *source, const struct gw_observed_item *item);
 /* Send what waits if it is its turn, or give it up. */
 void source_tick_command(struct source *source, int64_t now_mono_ms);
 int64_t source_command_next_mono_ms(const struct source *source);
