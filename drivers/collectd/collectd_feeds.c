@@ -19,11 +19,8 @@ static void on_refused(void *context, struct gw_str device, enum gw_flow_class c
     gw_collectd_count_refused(context, &refused);
 }
 
-enum gw_err gw_collectd_open_feeds(struct gw_collectd *collectd) {
+static enum gw_err make_feeds(struct gw_collectd *collectd) {
     const struct gw_config *config = collectd->config;
-    if (config->feed_count == 0) {
-        return GW_OK;
-    }
     struct gw_feeds_options options = {
         .configs = config->feeds,
         .count = config->feed_count,
@@ -34,7 +31,18 @@ enum gw_err gw_collectd_open_feeds(struct gw_collectd *collectd) {
         .refused = on_refused,
         .refused_context = collectd,
     };
-    enum gw_err err = gw_feeds_open(&options, &collectd->feeds);
+    return gw_feeds_open(&options, &collectd->feeds);
+}
+
+enum gw_err gw_collectd_open_feeds(struct gw_collectd *collectd) {
+    const struct gw_config *config = collectd->config;
+    if (config->feed_count == 0) {
+        gw_collectd_close_feeds(collectd);
+        return GW_OK;
+    }
+    enum gw_err err = collectd->feeds ? gw_feeds_set_config(collectd->feeds, config->feeds,
+                                                            config->feed_count)
+                                      : make_feeds(collectd);
     if (err) {
         gw_log_error(GW_COLLECTD_ROOM, "the feeds cannot be opened err=%s", gw_err_name(err));
     }

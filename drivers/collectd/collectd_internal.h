@@ -169,6 +169,8 @@ void gw_collectd_close_personal(struct gw_collectd *collectd);
 
 /* ---- collectd_feeds.c ---- */
 
+/* Also when they are open: those that differ from the configuration are closed and opened
+ * anew, the others are not touched. */
 enum gw_err gw_collectd_open_feeds(struct gw_collectd *collectd);
 /* Commits what they still had. */
 void gw_collectd_close_feeds(struct gw_collectd *collectd);

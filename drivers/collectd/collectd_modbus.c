@@ -538,14 +538,14 @@ static enum gw_err commit(void *context, const struct gw_modbus_write_audit *aud
     return gw_collectd_audit(collectd, &entry, &with);
 }
 
-static enum gw_err post(void *context, size_t bus, const struct gw_modbus_job *job,
+static enum gw_err post(void *context, const char *bus, const struct gw_modbus_job *job,
                         int64_t deadline_mono_ms, gw_modbus_job_done *done, uint64_t token) {
     struct gw_collectd *collectd = context;
-    if (bus >= collectd->bus_count) {
-        return GW_ERR_NOCONN;
-    }
-    return gw_modbus_bus_ask(collectd->buses[bus], job, deadline_mono_ms, done,
-                             collectd->modbus->writes, token);
+    size_t index = 0;
+    return find_bus(collectd, bus, &index)
+               ? gw_modbus_bus_ask(collectd->buses[index], job, deadline_mono_ms, done,
+                                   collectd->modbus->writes, token)
+               : GW_ERR_NOCONN;
 }
 
 /* ---- life ---- */

@@ -7,6 +7,9 @@
  * Brokers that did not change keep their connection and are pointed to the new
  * document; buses copy what they need. Those that changed are closed and opened
  * anew: sessions at brokers persist, so nothing is lost in between.
+ *
+ * Feeds go over to the new list by themselves; who is the same goes on
+ * (gw_feeds_set_config).
  */
 #include "drivers/collectd/collectd_internal.h"
 
@@ -64,9 +67,6 @@ static void close_changed(struct gw_collectd *collectd, unsigned changed) {
     if (changed & GW_PART_BUSES) {
         gw_collectd_close_buses(collectd);
     }
-    if (changed & GW_PART_FEEDS) {
-        gw_collectd_close_feeds(collectd);
-    }
 }
 
 static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) {
@@ -80,6 +80,10 @@ static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) 
     if (!collectd->are_sources_open) {
         return err; /* they are about to be opened, from the fresh document */
     }
+    /* First: a port of theirs may be another's now. */
+    if (!err && (changed & GW_PART_FEEDS)) {
+        err = gw_collectd_open_feeds(collectd);
+    }
     if (!err && (changed & GW_PART_BROKERS)) {
         err = gw_collectd_open_brokers(collectd);
     }
@@ -89,12 +93,9 @@ static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) 
     if (!err && (changed & GW_PART_BUSES)) {
         err = gw_collectd_open_buses(collectd);
     }
-    if (!err && (changed & GW_PART_FEEDS)) {
-        err = gw_collectd_open_feeds(collectd);
-    }
     if (err) {
-        close_changed(collectd,
-                      GW_PART_BROKERS | GW_PART_INGRESS | GW_PART_BUSES | GW_PART_FEEDS);
+        close_changed(collectd, GW_PART_BROKERS | GW_PART_INGRESS | GW_PART_BUSES);
+        gw_collectd_close_feeds(collectd);
         collectd->are_sources_open = false; /* tried again each second */
     }
     return err;

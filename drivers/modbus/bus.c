@@ -20,12 +20,30 @@ static void on_handover(void *context, int fd, unsigned events) {
     }
 }
 
+/* The descriptor stays readable: once is enough. */
+static void on_ended(void *context, int fd, unsigned events) {
+    (void) events;
+    struct gw_modbus_bus *bus = context;
+    gw_loop_unwatch(bus->options.loop, fd);
+    bus->has_ended = true;
+}
+
 static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+static bool is_to_be_cut(const struct gw_modbus_bus *bus) {
+    return bus->cut_mono_ms != 0 && !bus->is_cut && !bus->has_ended;
+}
+
+static void cut(struct gw_modbus_bus *bus) {
+    bus->is_cut = true;
+    gw_modbus_wire_interrupt(bus->wire);
+}
+
 int64_t gw_modbus_bus_next_mono_ms(const struct gw_modbus_bus *bus) {
     int64_t next_mono_ms = earlier(bus->retry_mono_ms, bus_holes_next_mono_ms(bus));
+    next_mono_ms = earlier(next_mono_ms, is_to_be_cut(bus) ? bus->cut_mono_ms : GW_NEVER_MS);
     next_mono_ms = earlier(next_mono_ms, gw_modbus_scales_next_mono_ms(bus->scales));
     return earlier(next_mono_ms, gw_modbus_jobs_next_mono_ms(bus->jobs));
 }
@@ -36,6 +54,9 @@ void gw_modbus_bus_tick(struct gw_modbus_bus *bus) {
     gw_modbus_scales_tick(bus->scales);
     if (bus->retry_mono_ms <= bus_now(bus)) {
         bus_take_readings(bus, bus->max_pending);
+    }
+    if (is_to_be_cut(bus) && bus_now(bus) >= bus->cut_mono_ms) {
+        cut(bus);
     }
 }
 
@@ -207,7 +228,9 @@ static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *
     if (!err) {
         err = gw_modbus_worker_start(bus->poller, bus->jobs, bus->options.clock, &bus->worker);
     }
-    return err;
+    return err ? err
+               : gw_loop_watch(bus->options.loop, gw_modbus_worker_ended_fd(bus->worker),
+                               GW_LOOP_READ, on_ended, bus);
 }
 
 enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
@@ -242,18 +265,29 @@ void gw_modbus_bus_stop(struct gw_modbus_bus *bus) {
     /* A write under way is let end, if it does so soon: its outcome would not be known
      * otherwise. */
     if (!gw_modbus_jobs_stop(bus->jobs)) {
-        gw_modbus_wire_interrupt(bus->wire);
+        cut(bus);
+    }
+}
+
+bool gw_modbus_bus_has_ended(const struct gw_modbus_bus *bus) {
+    return bus->has_ended;
+}
+
+static void end_worker(struct gw_modbus_bus *bus) {
+    if (bus->worker) {
+        gw_loop_unwatch(bus->options.loop, gw_modbus_worker_ended_fd(bus->worker));
+        gw_modbus_worker_stop(bus->worker);
+        bus->worker = NULL;
+        bus->has_ended = true;
     }
 }
 
 void gw_modbus_bus_drain(struct gw_modbus_bus *bus) {
     gw_modbus_bus_stop(bus);
-    /* The loop waits, and with it everything else the gateway does. */
     if (!gw_modbus_worker_wait(bus->worker, bus->cut_mono_ms - bus_now(bus))) {
-        gw_modbus_wire_interrupt(bus->wire);
+        cut(bus);
     }
-    gw_modbus_worker_stop(bus->worker);
-    bus->worker = NULL;
+    end_worker(bus);
     gw_modbus_jobs_end(bus->jobs);
     bus_take_holes(bus);
     bus_store_holes(bus, true);
@@ -264,6 +298,10 @@ void gw_modbus_bus_drain(struct gw_modbus_bus *bus) {
     (void) gw_modbus_scales_submit_rest(bus->scales);
 }
 
+bool gw_modbus_bus_profiles_have_changed(const struct gw_modbus_bus *bus) {
+    return gw_modbus_scales_profiles_have_changed(bus->scales);
+}
+
 bool gw_modbus_bus_submit_rest(struct gw_modbus_bus *bus) {
     return gw_modbus_scales_submit_rest(bus->scales);
 }
@@ -272,8 +310,8 @@ void gw_modbus_bus_close(struct gw_modbus_bus *bus) {
     if (!bus) {
         return;
     }
-    gw_modbus_wire_interrupt(bus->wire);
-    gw_modbus_worker_stop(bus->worker);
+    cut(bus);
+    end_worker(bus);
     gw_modbus_jobs_close(bus->jobs);
     bus_tell_left(bus);
     if (bus->handover) {

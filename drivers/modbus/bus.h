@@ -11,7 +11,8 @@
  * to `refused` too.
  *
  * To end several buses without waiting for each: _stop all, then _drain all, commit,
- * _submit_rest of all and commit until nothing is left, _close all.
+ * _submit_rest of all and commit until nothing is left, _close all. To end one without
+ * waiting at all: _stop, and go on with _tick until _has_ended; then _drain does not wait.
  *
  * What a device refuses to read is learned and kept in the store (holes.h). Requests on
  * demand go between the polls (job.h).
@@ -47,16 +48,21 @@ struct gw_modbus_bus_options {
 struct gw_modbus_bus;
 
 /* A write under way may end by itself for so long after _stop. Then the wire is cut, and its
- * outcome is `unknown` unless the unit had refused it: the loop, which waits meanwhile, has
- * more to do than one unit that is silent. It is never sent again. */
+ * outcome is `unknown` unless the unit had refused it: what comes after this bus is not to
+ * wait for one unit that is silent. It is never sent again. */
 #define GW_MODBUS_STOP_WAIT_MS 2000
 
 /* Start polling. Everything in `options` but the struct itself and the
  * configuration must outlive the bus. NOMEM, IO, INVALID. */
 enum gw_err gw_modbus_bus_open(const struct gw_modbus_bus_options *options,
                                struct gw_modbus_bus **ret_bus);
-/* Tell the worker to stop and shut its socket, unless it is writing just now; does not wait. */
+/* Tell the worker to stop and shut its socket, unless it is writing just now; does not wait.
+ * From then on _tick completes what waited on demand, and cuts the wire when a write had its
+ * time. */
 void gw_modbus_bus_stop(struct gw_modbus_bus *bus);
+/* It was told to stop, and its worker uses nothing any more. The loop is woken when that
+ * becomes true; looking up a host name may keep a worker for longer than the wire does. */
+bool gw_modbus_bus_has_ended(const struct gw_modbus_bus *bus);
 /* Wait for the worker, until GW_MODBUS_STOP_WAIT_MS after the first _stop and then as long
  * as worker.h says after the wire was cut; complete the requests on demand and submit
  * what it handed over. Commit then. */
@@ -68,7 +74,7 @@ bool gw_modbus_bus_submit_rest(struct gw_modbus_bus *bus);
  * allowed. */
 void gw_modbus_bus_close(struct gw_modbus_bus *bus);
 
-/* A request on demand: gw_modbus_jobs_post. */
+/* Have the worker execute a request between two polls: gw_modbus_jobs_post. */
 enum gw_err gw_modbus_bus_ask(struct gw_modbus_bus *bus, const struct gw_modbus_job *job,
                               int64_t deadline_mono_ms, gw_modbus_job_done *done, void *context,
                               uint64_t token);
@@ -78,10 +84,8 @@ int64_t gw_modbus_bus_next_mono_ms(const struct gw_modbus_bus *bus);
 /* Submit what the queue refused before; complete requests whose time is over. */
 void gw_modbus_bus_tick(struct gw_modbus_bus *bus);
 
-/* Have the worker execute a request between two polls; see gw_modbus_jobs_post. */
-enum gw_err gw_modbus_bus_ask(struct gw_modbus_bus *bus, const struct gw_modbus_job *job,
-                              int64_t deadline_mono_ms, gw_modbus_job_done *done, void *context,
-                              uint64_t token);
+/* Whether the file of a profile of its scales is another one than when the bus was opened. */
+bool gw_modbus_bus_profiles_have_changed(const struct gw_modbus_bus *bus);
 
 struct gw_modbus_bus_figures {
     const char *name;

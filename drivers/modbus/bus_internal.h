@@ -66,6 +66,8 @@ struct gw_modbus_bus {
     struct bus_holes holes;
     bool is_stalled;       /* full of what waits for a commit */
     int64_t cut_mono_ms;   /* of a stop: until then a write may end by itself; 0 = none asked */
+    bool is_cut;           /* the wire */
+    bool has_ended;        /* the worker */
     int64_t retry_mono_ms; /* GW_NEVER_MS = the worker's bell is enough */
     bool was_connected;
     int64_t since_wall_ms;

@@ -134,8 +134,9 @@ int64_t gw_modbus_jobs_next_mono_ms(struct gw_modbus_jobs *jobs) {
     int64_t next_mono_ms = GW_NEVER_MS;
     for (size_t i = 0; i < GW_MODBUS_JOBS_MAX; i++) {
         const struct place *place = &jobs->places[i];
-        if (place->state == WAITING && place->deadline_mono_ms < next_mono_ms) {
-            next_mono_ms = place->deadline_mono_ms;
+        int64_t due_mono_ms = jobs->is_stopped ? 0 : place->deadline_mono_ms;
+        if (place->state == WAITING && due_mono_ms < next_mono_ms) {
+            next_mono_ms = due_mono_ms;
         }
     }
     return next_mono_ms;
@@ -143,9 +144,11 @@ int64_t gw_modbus_jobs_next_mono_ms(struct gw_modbus_jobs *jobs) {
 
 /* What can be told of a place nobody answered; false if it must wait. A worker answers
  * what it has taken before it ends: should one not have, nobody knows what was sent. */
-static bool give_up(struct place *place, bool all, int64_t now_mono_ms) {
+static bool give_up(const struct gw_modbus_jobs *jobs, struct place *place, bool is_worker_gone,
+                    int64_t now_mono_ms) {
     bool is_late = place->state == WAITING && place->deadline_mono_ms <= now_mono_ms;
-    bool is_left = all && (place->state == WAITING || place->state == TAKEN);
+    bool is_left =
+        place->state == WAITING ? jobs->is_stopped : is_worker_gone && place->state == TAKEN;
     if (!is_late && !is_left) {
         return false;
     }
@@ -156,12 +159,12 @@ static bool give_up(struct place *place, bool all, int64_t now_mono_ms) {
 }
 
 /* Free a place that can be completed now; false if there is none. */
-static bool release(struct gw_modbus_jobs *jobs, bool all, struct place *ret_place) {
+static bool release(struct gw_modbus_jobs *jobs, bool is_worker_gone, struct place *ret_place) {
     int64_t now_mono_ms = gw_clock_mono_ms(jobs->clock);
     LOCK(jobs);
     struct place *place = oldest(jobs, ANSWERED, WHATEVER_DEADLINE);
     for (size_t i = 0; i < GW_MODBUS_JOBS_MAX && !place; i++) {
-        if (give_up(&jobs->places[i], all, now_mono_ms)) {
+        if (give_up(jobs, &jobs->places[i], is_worker_gone, now_mono_ms)) {
             place = &jobs->places[i];
         }
     }
@@ -173,9 +176,9 @@ static bool release(struct gw_modbus_jobs *jobs, bool all, struct place *ret_pla
     return true;
 }
 
-static void complete(struct gw_modbus_jobs *jobs, bool all) {
+static void complete(struct gw_modbus_jobs *jobs, bool is_worker_gone) {
     struct place place;
-    while (release(jobs, all, &place)) {
+    while (release(jobs, is_worker_gone, &place)) {
         place.done(place.context, place.token, &place.answer);
     }
 }

@@ -10,7 +10,7 @@
  *   with TIMEOUT         its deadline passed while it waited; nothing was sent. A write
  *                        that was taken may still be answered so: connecting, or making
  *                        the line ready, took too long (execute.h)
- *   with NOCONN          the bus was closed while it waited; nothing was sent
+ *   with NOCONN          the bus was told to stop while it waited; nothing was sent
  *
  * (`_stop` decides for each job at one moment whether the worker has it or never gets it.)
  *
@@ -74,10 +74,11 @@ enum gw_err gw_modbus_jobs_post(struct gw_modbus_jobs *jobs, const struct gw_mod
                                 void *context, uint64_t token);
 /* When _tick wants to run next. */
 int64_t gw_modbus_jobs_next_mono_ms(struct gw_modbus_jobs *jobs);
-/* Complete what was answered and what waited too long. */
+/* Complete what was answered, what waited too long and, once stopped, all that waited. */
 void gw_modbus_jobs_tick(struct gw_modbus_jobs *jobs);
-/* Take no more from anybody, nor give any to the worker. True if a write is under way: the
- * wire must not be cut before the worker has ended by itself. NULL is allowed. */
+/* Take no more from anybody, nor give any to the worker; _tick completes what waits. True if a
+ * write is under way: the wire must not be cut before the worker has ended by itself. NULL is
+ * allowed. */
 bool gw_modbus_jobs_stop(struct gw_modbus_jobs *jobs);
 /* The worker is gone: complete everything and take no more. NULL is allowed. */
 void gw_modbus_jobs_end(struct gw_modbus_jobs *jobs);

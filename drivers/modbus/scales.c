@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "drivers/profile/feed.h"
+#include "drivers/profile/stamp.h"
 #include "firmware/base/cleanup.h"
 #include "firmware/base/loop.h"
 
@@ -30,8 +31,9 @@ struct scale {
     char id[GW_EVENT_NAME_MAX_BYTES + 1];
     enum gw_flow_class class;
     struct gw_profile *profile; /* NULL: it gives no weights */
-    struct gw_feed *filter;     /* of the worker: which lines are to be reported */
-    struct gw_feed *decoder;    /* of the loop: remembers nothing */
+    struct gw_profile_stamp stamp;
+    struct gw_feed *filter;  /* of the worker: which lines are to be reported */
+    struct gw_feed *decoder; /* of the loop: remembers nothing */
     struct scale_point points[SCALE_POINTS_MAX];
     size_t point_count;
     bool is_wanted; /* the filter's answer to the line in hand */
@@ -322,6 +324,15 @@ static void on_bell(void *context, int fd, unsigned events) {
     gw_modbus_scales_tick(context);
 }
 
+bool gw_modbus_scales_profiles_have_changed(const struct gw_modbus_scales *scales) {
+    for (size_t i = 0; scales && i < scales->count; i++) {
+        if (gw_profile_stamp_is_old(&scales->scales[i].stamp)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool gw_modbus_scales_figures(const struct gw_modbus_scales *scales, size_t index,
                               struct gw_modbus_point_figures *ret_figures) {
     if (!scales || index >= scales->count) {
@@ -419,6 +430,7 @@ static enum gw_err open_scale(struct gw_modbus_scales *scales, struct scale *sca
     gw_buf_init(&errors, storage, sizeof storage - 1);
     (void) gw_str_copy(gw_str_from_cstr(config->id), scale->id, sizeof scale->id);
     scale->class = config->class;
+    gw_profile_stamp_take(scales->options.profile_folder, config->profile, &scale->stamp);
     enum gw_err err = gw_profile_load(scales->options.profile_folder, config->profile, &errors,
                                       &scale->profile);
     storage[errors.len] = '\0';

@@ -62,6 +62,8 @@ void gw_modbus_scales_tick(struct gw_modbus_scales *scales);
  * is behind it comes after that. At most GW_SCALES_LINES times while the worker is gone and
  * commits succeed. NULL is allowed. */
 bool gw_modbus_scales_submit_rest(struct gw_modbus_scales *scales);
+/* Whether a profile's file is another one than when it was loaded. NULL is allowed. */
+bool gw_modbus_scales_profiles_have_changed(const struct gw_modbus_scales *scales);
 /* Device, time and count of events of scale `index`; false behind the last. */
 bool gw_modbus_scales_figures(const struct gw_modbus_scales *scales, size_t index,
                               struct gw_modbus_point_figures *ret_figures);

@@ -113,6 +113,10 @@ void gw_modbus_worker_signal(struct gw_modbus_worker *worker) {
     }
 }
 
+int gw_modbus_worker_ended_fd(const struct gw_modbus_worker *worker) {
+    return worker->ended_fd;
+}
+
 bool gw_modbus_worker_wait(struct gw_modbus_worker *worker, int64_t wait_ms) {
     if (!worker || !worker->is_started) {
         return true;

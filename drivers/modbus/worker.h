@@ -16,6 +16,8 @@ enum gw_err gw_modbus_worker_start(struct gw_poller *poller, struct gw_modbus_jo
                                    struct gw_modbus_worker **ret_worker);
 /* Tell it to stop; does not wait. NULL is allowed. */
 void gw_modbus_worker_signal(struct gw_modbus_worker *worker);
+/* Readable, and so it stays, once it uses nothing any more: _stop does not wait then. */
+int gw_modbus_worker_ended_fd(const struct gw_modbus_worker *worker);
 /* Wait until it has ended by itself, `wait_ms` at most. True if it has. NULL is allowed. */
 bool gw_modbus_worker_wait(struct gw_modbus_worker *worker, int64_t wait_ms);
 /* Tell it to stop, wait for what is under way, free it. NULL is allowed. After

@@ -19,23 +19,32 @@ static void on_written(void *context, uint64_t token, const struct gw_modbus_ans
     if (!flight || flight->phase != FLIGHT_ASKING) {
         return;
     }
-    size_t bus = 0;
     struct gw_modbus_ending ending;
-    gw_modbus_judge_answer(&flight->record, writes_find_rule(writes, &flight->record, &bus),
-                           answer, &ending);
+    gw_modbus_judge_answer(&flight->record, flight->has_rule ? &flight->rule : NULL, answer,
+                           &ending);
     writes_end_flight(writes, flight, &ending);
 }
 
+static void keep_rule(struct write_flight *flight, const struct gw_config_write *write) {
+    flight->rule = *write;
+    flight->rule.name = flight->rule.min = flight->rule.max = "";
+    flight->rule.values = NULL;
+    flight->rule.value_count = 0;
+    flight->rule.scale = flight->rule_scale;
+    flight->has_rule =
+        !gw_str_copy(gw_str_from_cstr(write->scale), flight->rule_scale, WRITES_SCALE_BYTES);
+}
+
 static void send_write(struct gw_modbus_writes *writes, struct write_flight *flight,
-                       const struct gw_config_write *write, size_t bus,
-                       int64_t deadline_mono_ms) {
+                       const struct gw_config_write *write, int64_t deadline_mono_ms) {
     struct gw_modbus_job job = writes_job_of(&flight->record);
     job.is_write = true;
     job.is_multiple = write->multiple;
     job.reads_back = write->read_back;
+    keep_rule(flight, write);
     flight->phase = FLIGHT_ASKING;
-    enum gw_err err = writes->options.post(writes->options.context, bus, &job, deadline_mono_ms,
-                                           on_written, flight->number);
+    enum gw_err err = writes->options.post(writes->options.context, flight->record.bus, &job,
+                                           deadline_mono_ms, on_written, flight->number);
     if (err) {
         writes_end_plainly(writes, flight, GW_MODBUS_WRITE_FAILED,
                            err == GW_ERR_BUSY ? "not sent: too much waits for this bus"
@@ -120,9 +129,9 @@ static void put_names(const struct gw_modbus_writes *writes, const struct gw_con
 /* A command that is taken: what allows it, or why it is refused (text in `detail`). */
 static const struct gw_config_write *allow(const struct gw_modbus_writes *writes,
                                            const struct gw_modbus_command *command,
-                                           struct gw_modbus_record *record, size_t *ret_bus,
+                                           struct gw_modbus_record *record,
                                            struct gw_buf *detail) {
-    const struct gw_config_bus *bus = writes_find_bus(writes, record->bus, ret_bus);
+    const struct gw_config_bus *bus = writes_find_bus(writes, record->bus);
     if (!bus) {
         (void) gw_buf_put_str(detail, GW_STR("there is no such bus; there is: "));
         put_names(writes, NULL, detail);
@@ -256,8 +265,8 @@ static enum gw_err take_unsent(struct gw_modbus_writes *writes, struct write_fli
 }
 
 static enum gw_err take(struct gw_modbus_writes *writes, struct write_flight *flight,
-                        const struct gw_config_write *write, size_t bus,
-                        int64_t deadline_mono_ms, struct gw_buf *reason) {
+                        const struct gw_config_write *write, int64_t deadline_mono_ms,
+                        struct gw_buf *reason) {
     enum gw_err err = writes_commit_audited(writes, &flight->record, "intent");
     if (err) {
         flight->phase = FLIGHT_UNUSED;
@@ -271,7 +280,7 @@ static enum gw_err take(struct gw_modbus_writes *writes, struct write_flight *fl
                            "not sent: its time ran out while the intent was stored");
         return GW_OK;
     }
-    send_write(writes, flight, write, bus, deadline_mono_ms);
+    send_write(writes, flight, write, deadline_mono_ms);
     return GW_OK;
 }
 
@@ -304,6 +313,11 @@ static enum gw_err look_up(struct gw_modbus_writes *writes,
                : GW_OK;
 }
 
+static bool takes_jobs(const struct gw_modbus_writes *writes, const char *bus) {
+    const struct gw_modbus_writes_options *options = &writes->options;
+    return !options->takes_jobs || options->takes_jobs(options->context, bus);
+}
+
 /* The rest, with a place for it. */
 static enum gw_err decide(struct gw_modbus_writes *writes,
                           const struct gw_modbus_command *command, struct write_flight *flight,
@@ -311,9 +325,7 @@ static enum gw_err decide(struct gw_modbus_writes *writes,
     char storage[512];
     struct gw_buf detail;
     gw_buf_init(&detail, storage, sizeof storage);
-    size_t bus = 0;
-    const struct gw_config_write *write =
-        allow(writes, command, &flight->record, &bus, &detail);
+    const struct gw_config_write *write = allow(writes, command, &flight->record, &detail);
     if (!write) {
         return take_unsent(writes, flight, GW_MODBUS_WRITE_REFUSED, gw_buf_str(&detail),
                            reason);
@@ -322,6 +334,10 @@ static enum gw_err decide(struct gw_modbus_writes *writes,
         return take_unsent(writes, flight, GW_MODBUS_WRITE_EXPIRED,
                            GW_STR("its time had run out when it came"), reason);
     }
+    if (!takes_jobs(writes, flight->record.bus)) {
+        flight->phase = FLIGHT_UNUSED;
+        return turn_away(writes, GW_ERR_BUSY, reason, "the bus is being reopened: ask again");
+    }
     if (is_too_early(writes, write, &flight->record)) {
         flight->phase = FLIGHT_UNUSED;
         (void) gw_buf_printf(reason, "too early: allowed: one write of \"%s\" each %u ms",
@@ -329,7 +345,7 @@ static enum gw_err decide(struct gw_modbus_writes *writes,
         ++*writes->turned_away;
         return GW_ERR_BUSY;
     }
-    return take(writes, flight, write, bus, deadline_mono_ms, reason);
+    return take(writes, flight, write, deadline_mono_ms, reason);
 }
 
 enum gw_err gw_modbus_writes_submit(struct gw_modbus_writes *writes,
@@ -346,8 +362,7 @@ enum gw_err gw_modbus_writes_submit(struct gw_modbus_writes *writes,
     }
     struct write_flight asker = {.done = done, .context = context, .token = token};
     copy_command(writes, command, &asker.record);
-    size_t bus_index = 0;
-    const struct gw_config_bus *bus = writes_find_bus(writes, asker.record.bus, &bus_index);
+    const struct gw_config_bus *bus = writes_find_bus(writes, asker.record.bus);
     if (bus) {
         (void) settle_place(bus, command, &asker.record);
     }

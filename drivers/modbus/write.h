@@ -24,8 +24,8 @@
  * are taken, so that an id is known for longer than its `expires` lets it live. A store that
  * had to be set aside has forgotten them; then `expires` alone protects.
  *
- * A stop or a reload waits GW_MODBUS_STOP_WAIT_MS (bus.h) for a write under way; what is not
- * over then is `unknown` and never repeated.
+ * A stop, or a reload that changes the bus, lets a write under way end for
+ * GW_MODBUS_STOP_WAIT_MS (bus.h); what is not over then is `unknown` and never repeated.
  *
  * Expiry. `valid_ms` counts from when the command is taken here. `expires` is wall time
  * and needs a clock that somebody vouches for: where nobody does, such a command is turned
@@ -33,7 +33,8 @@
  *
  * A command is *taken* (it gets a result, an event and an entry in the audit chain) or
  * *turned away* with an error and without a trace: wrong form, conflict, too fast, too many
- * at once, the store is full. Turned away means: nothing was and will be written for it.
+ * at once, the bus is being reopened, the store is full. Turned away means: nothing was and
+ * will be written for it.
  *
  * Loop thread only.
  */
@@ -85,9 +86,11 @@ struct gw_modbus_writes_options {
      * it is; everything else that it is not. */
     enum gw_err (*commit)(void *context, const struct gw_modbus_write_audit *audit,
                           struct gw_unit *unit);
-    /* gw_modbus_jobs_post of the bus of that index; `done` gets the gw_modbus_writes as its
-     * context. */
-    enum gw_err (*post)(void *context, size_t bus, const struct gw_modbus_job *job,
+    /* Whether the bus of that name takes jobs now. NULL: always. */
+    bool (*takes_jobs)(void *context, const char *bus);
+    /* gw_modbus_jobs_post of the bus of that name; `done` gets the gw_modbus_writes as its
+     * context. NOCONN: it takes none now. */
+    enum gw_err (*post)(void *context, const char *bus, const struct gw_modbus_job *job,
                         int64_t deadline_mono_ms, gw_modbus_job_done *done, uint64_t token);
     void *context;
     const struct gw_clock *clock;
@@ -103,8 +106,9 @@ enum gw_err gw_modbus_writes_open(const struct gw_modbus_writes_options *options
 /* Free. What is under way stays an intent, and is `interrupted` at the next start: end the
  * buses before, which completes their jobs. NULL is allowed. */
 void gw_modbus_writes_close(struct gw_modbus_writes *writes);
-/* The buses take jobs, and this is what may be written from now on; the array must live
- * until the next call or _hold. */
+/* The buses are open, and this is what may be written from now on; the array must live
+ * until the next call or _hold. What is under way is not touched: it is judged by the entry
+ * it was taken under. A bus that takes no jobs for a while turns its commands away. */
 void gw_modbus_writes_set_buses(struct gw_modbus_writes *writes,
                                 const struct gw_config_bus *buses, size_t count);
 /* The buses are closed, their jobs completed: commands are turned away, intents wait. So it

@@ -18,6 +18,9 @@ struct gw_modbus_ending {
 /* Entries of `writes` whose last write is remembered for min_interval_ms. */
 #define WRITES_PACES 64
 
+/* Of an entry's scale (firmware/config/table.c), with NUL. */
+#define WRITES_SCALE_BYTES 33
+
 enum write_phase { FLIGHT_UNUSED, FLIGHT_ASKING, FLIGHT_RECOVERING, FLIGHT_STORING };
 
 struct write_flight {
@@ -25,6 +28,10 @@ struct write_flight {
     bool is_recovery;
     uint64_t number; /* tells a late answer from a later flight's */
     struct gw_modbus_record record;
+    /* The entry it was taken under: another configuration may come before its answer. */
+    bool has_rule;
+    struct gw_config_write rule; /* without the texts that are looked at before */
+    char rule_scale[WRITES_SCALE_BYTES];
     gw_modbus_write_done *done;
     void *context;
     uint64_t token;
@@ -61,11 +68,10 @@ static inline int64_t writes_now(const struct gw_modbus_writes *writes) {
 
 /* The bus of that name, NULL if there is none. */
 const struct gw_config_bus *writes_find_bus(const struct gw_modbus_writes *writes,
-                                            const char *name, size_t *ret_index);
-/* The entry a record was taken under, if it still says the same place. */
+                                            const char *name);
+/* The entry that says a record's place today. */
 const struct gw_config_write *writes_find_rule(const struct gw_modbus_writes *writes,
-                                               const struct gw_modbus_record *record,
-                                               size_t *ret_bus);
+                                               const struct gw_modbus_record *record);
 /* By id, by number; NULL. */
 struct write_flight *writes_find_flight(struct gw_modbus_writes *writes, struct gw_str id);
 struct write_flight *writes_find_number(struct gw_modbus_writes *writes, uint64_t number);

@@ -24,23 +24,21 @@ static void on_reread(void *context, uint64_t token, const struct gw_modbus_answ
         flight->next_mono_ms = writes_now(writes) + WRITES_RETRY_MS;
         return;
     }
-    size_t bus = 0;
     struct gw_modbus_ending ending;
-    gw_modbus_judge_interrupted(
-        &flight->record, writes_find_rule(writes, &flight->record, &bus), answer, &ending);
+    gw_modbus_judge_interrupted(&flight->record, writes_find_rule(writes, &flight->record),
+                                answer, &ending);
     writes_end_flight(writes, flight, &ending);
 }
 
 /* Read the place of an interrupted command, never write it. */
 static void reread(struct gw_modbus_writes *writes, struct write_flight *flight) {
-    size_t bus = 0;
     struct gw_modbus_job job = writes_job_of(&flight->record);
     flight->phase = FLIGHT_ASKING;
     flight->next_mono_ms = GW_NEVER_MS;
     bool is_there = flight->record.has_place && flight->record.word_count > 0
-                    && writes_find_bus(writes, flight->record.bus, &bus);
+                    && writes_find_bus(writes, flight->record.bus);
     enum gw_err err =
-        is_there ? writes->options.post(writes->options.context, bus, &job,
+        is_there ? writes->options.post(writes->options.context, flight->record.bus, &job,
                                         writes_now(writes) + READ_MS, on_reread, flight->number)
                  : GW_ERR_NOENT;
     if (err == GW_OK) {

@@ -10,21 +10,18 @@
 /* ---- configuration ---- */
 
 const struct gw_config_bus *writes_find_bus(const struct gw_modbus_writes *writes,
-                                            const char *name, size_t *ret_index) {
+                                            const char *name) {
     for (size_t i = 0; i < writes->bus_count; i++) {
         if (strcmp(writes->buses[i].name, name) == 0) {
-            *ret_index = i;
             return &writes->buses[i];
         }
     }
     return NULL;
 }
 
-/* The entry a record was taken under, if it still says the same place. */
 const struct gw_config_write *writes_find_rule(const struct gw_modbus_writes *writes,
-                                               const struct gw_modbus_record *record,
-                                               size_t *ret_bus) {
-    const struct gw_config_bus *bus = writes_find_bus(writes, record->bus, ret_bus);
+                                               const struct gw_modbus_record *record) {
+    const struct gw_config_bus *bus = writes_find_bus(writes, record->bus);
     return bus && record->has_place
                ? gw_modbus_write_at(bus, record->unit_id, record->area, record->address)
                : NULL;

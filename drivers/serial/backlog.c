@@ -31,6 +31,10 @@ size_t gw_backlog_count(const struct gw_backlog *backlog) {
     return (size_t) (backlog->pushed - backlog->first);
 }
 
+bool gw_backlog_has_units(const struct gw_backlog *backlog) {
+    return backlog->told != backlog->submitted;
+}
+
 /* Bytes of an entry stand together: text, then raw. */
 static size_t offset_of(const struct gw_backlog *backlog,
                         const struct gw_backlog_entry *entry) {

@@ -49,6 +49,8 @@ void gw_backlog_close(struct gw_backlog *backlog);
 
 /* Entries in it. */
 size_t gw_backlog_count(const struct gw_backlog *backlog);
+/* Some are in units whose completion has not come. */
+bool gw_backlog_has_units(const struct gw_backlog *backlog);
 /* Copy an entry in. FULL. */
 enum gw_err gw_backlog_push(struct gw_backlog *backlog, const struct gw_backlog_entry *entry);
 /* The oldest that is in no unit, NULL if all are; valid until the next call. */

@@ -298,9 +298,23 @@ static enum gw_err open_profile(struct source *source, const struct gw_config_fe
     return err;
 }
 
-enum gw_err source_open(struct source *source, struct gw_feeds *feeds,
-                        const struct gw_config_feed *config) {
+bool source_is_as_configured(const struct source *source, const struct gw_config_feed *config) {
+    uint8_t fingerprint[sizeof source->fingerprint];
+    gw_config_feed_fingerprint(config, fingerprint);
+    return memcmp(fingerprint, source->fingerprint, sizeof fingerprint) == 0
+           && !source_profile_has_changed(source);
+}
+
+GW_DEFINE_CLEANUP(struct source *, source_close, closep)
+
+enum gw_err source_open(struct gw_feeds *feeds, const struct gw_config_feed *config,
+                        struct source **ret_source) {
+    GW_CLEANUP(closep) struct source *source = calloc(1, sizeof *source);
+    if (!source) {
+        return GW_ERR_NOMEM;
+    }
     source->feeds = feeds;
+    gw_config_feed_fingerprint(config, source->fingerprint);
     source->class = config->class;
     source->observations.per_second = config->max_per_second;
     source->bytes_read.per_second = config->max_bytes_per_second;
@@ -323,7 +337,11 @@ enum gw_err source_open(struct source *source, struct gw_feeds *feeds,
     if (!err) {
         err = open_transport(source, config);
     }
-    return err;
+    if (err) {
+        return err;
+    }
+    *ret_source = GW_TAKE(source);
+    return GW_OK;
 }
 
 void source_stop(struct source *source) {
@@ -335,16 +353,16 @@ void source_stop(struct source *source) {
     if (source->is_open) {
         end_stream(source);
         source->is_open = false;
-    } else if (source->feeds) {
+    } else {
         source_submit(source, now_of(source));
     }
+    source_clear_issues(source);
 }
 
 void source_close(struct source *source) {
-    if (!source->feeds) {
+    if (!source) {
         return;
     }
-    source_clear_issues(source);
     size_t left = gw_backlog_count(&source->backlog);
     if (left > 0) {
         source_refuse(source, GW_FEED_REFUSED_STOPPED, left);
@@ -352,4 +370,5 @@ void source_close(struct source *source) {
     gw_feed_close(source->feed);
     gw_profile_close(source->profile);
     gw_backlog_close(&source->backlog);
+    free(source);
 }

@@ -14,6 +14,9 @@
  * told to `refused`, for a loss record. What cannot be decoded goes to the quarantine
  * with the reason. Nothing is dropped without a word.
  *
+ * A feed lives as long as its configuration and its profile stay what they are: another
+ * list of feeds touches those only that are not in it as they were (gw_feeds_set_config).
+ *
  * To end: _stop, commit, _close.
  */
 #ifndef GW_SERIAL_SOURCE_H
@@ -55,6 +58,15 @@ struct gw_feeds;
  * used is an issue of its device, not an error. Everything in `options` but the struct
  * itself and the configuration must outlive the feeds. NOMEM, INVALID. */
 enum gw_err gw_feeds_open(const struct gw_feeds_options *options, struct gw_feeds **ret_feeds);
+/* Go over to another list of feeds. Those whose configuration and profile file are the same
+ * go on as if nothing had happened, connection, half a code and figures included, wherever
+ * they stand in the list now. The others are stopped first, as by gw_feeds_stop, and freed
+ * by a later tick, when the commits that hold their observations have ended; then what is new
+ * is opened, its devices by the next tick. Not from a callback of the feeds. The
+ * configuration is copied as far as it is needed.
+ * NOMEM, INVALID: that of a feed which could not be made; it is missing, the others run. */
+enum gw_err gw_feeds_set_config(struct gw_feeds *feeds, const struct gw_config_feed *configs,
+                                size_t count);
 /* Close all devices, decode what is left of their bytes and submit it. Commit then. */
 void gw_feeds_stop(struct gw_feeds *feeds);
 /* Stop, if that was not done, and free. No unit may be uncommitted. NULL is allowed. */
@@ -94,8 +106,8 @@ int64_t gw_feeds_next_mono_ms(const struct gw_feeds *feeds);
 /* Open and reopen devices, poll them, submit what the queue refused before. */
 void gw_feeds_tick(struct gw_feeds *feeds);
 
-/* The file of a profile is another one than when it was read: the feeds should be
- * opened anew, although their configuration is the same. */
+/* The file of a profile is another one than when it was read: gw_feeds_set_config would
+ * open its feeds anew, although their configuration is the same. */
 bool gw_feeds_profiles_have_changed(const struct gw_feeds *feeds);
 
 struct gw_feed_figures {

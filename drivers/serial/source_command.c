@@ -179,6 +179,6 @@ int64_t source_command_next_mono_ms(const struct source *source) {
 
 void source_drop_command(struct source *source) {
     if (is_waiting(source)) {
-        give_up(source, GW_ERR_NOCONN, "the feeds were closed before its turn came");
+        give_up(source, GW_ERR_NOCONN, "the feed was closed before its turn came");
     }
 }

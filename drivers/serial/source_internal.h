@@ -25,6 +25,8 @@ struct source_command {
 
 struct source {
     struct gw_feeds *feeds;
+    struct source *next_leaving;
+    uint8_t fingerprint[32]; /* of its configuration */
     char device[GW_EVENT_NAME_MAX_BYTES + 1];
     const char *transport_name;
     enum gw_flow_class class;
@@ -65,8 +67,9 @@ struct source {
 struct gw_feeds {
     struct gw_feeds_options options;
     struct gw_installed profiles;
-    struct source *sources;
+    struct source **sources; /* each where it was opened: loop, transport and units know it */
     size_t count;
+    struct source *leaving; /* stopped; some of their units are in no commit yet */
     struct gw_tcp_doors *doors;
     struct gw_hotplug *hotplug;
     struct gw_buf data;   /* of one observation */
@@ -75,13 +78,16 @@ struct gw_feeds {
     uint64_t *counter_stored, *counter_refused, *counter_undecodable, *counter_failed;
 };
 
-/* Fill a zeroed source. NOMEM, INVALID. */
-enum gw_err source_open(struct source *source, struct gw_feeds *feeds,
-                        const struct gw_config_feed *config);
-/* Close the device, decode what is left, submit it. */
+/* NOMEM, INVALID. */
+enum gw_err source_open(struct gw_feeds *feeds, const struct gw_config_feed *config,
+                        struct source **ret_source);
+/* Close the device, decode what is left, submit it; its issues are over. */
 void source_stop(struct source *source);
-/* Tell what is not stored, free. */
+/* Tell what is not stored, free. It is stopped, and no unit of it is uncommitted. NULL is
+ * allowed. */
 void source_close(struct source *source);
+/* It runs as `config` says, with the profile as it stands in its file now. */
+bool source_is_as_configured(const struct source *source, const struct gw_config_feed *config);
 /* The file of its profile is another one by now. */
 bool source_profile_has_changed(const struct source *source);
 void source_tick(struct source *source, int64_t now_mono_ms);

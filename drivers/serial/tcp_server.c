@@ -5,6 +5,10 @@
  * named by no other). One connection a feed: a device that comes again has lost its
  * old connection, whatever we still see of it, so the newest one counts.
  *
+ * Feeds come and go while a door stands open. One that names the address of a device which
+ * is connected to another, by its empty list, has that connection cut: the device comes
+ * again, to the feed that it belongs to now.
+ *
  * A flood is bounded: so many connections are taken a turn and a second, what is too
  * much waits in the kernel's queue, which is short; strangers are closed at once.
  */
@@ -33,7 +37,9 @@ struct tcp_server {
     struct sockaddr_storage peers[PEERS_MAX];
     size_t peer_count;
     int fd; /* of the connection, -1 = none */
+    struct sockaddr_storage peer;
     bool is_held;
+    bool is_told; /* how its door stands */
 };
 
 /* A listening socket. */
@@ -71,6 +77,7 @@ static void drop_connection(struct tcp_server *server) {
 
 static void tell_closed(struct tcp_server *server, enum gw_transport_trouble trouble,
                         const char *what) {
+    server->is_told = true;
     char detail[160];
     int len = snprintf(detail, sizeof detail, "%s: %s", server->door->name, what);
     server->owner.closed(server->owner.context, trouble, (struct gw_str){detail, (size_t) len});
@@ -108,6 +115,8 @@ static void begin_connection(struct tcp_server *server, int fd,
     gw_socket_name(peer, name);
     gw_socket_watch_peer(fd);
     server->fd = fd;
+    server->peer = *peer;
+    server->is_told = true;
     watch(server);
     if (server->fd >= 0) {
         server->owner.opened(server->owner.context, gw_str_from_cstr(name));
@@ -229,6 +238,8 @@ static int listen_on(const struct door *door) {
     return fd;
 }
 
+static const char waits[] = "waits for the device to connect";
+
 static void open_door(struct door *door, int64_t now_mono_ms) {
     door->next_mono_ms = now_mono_ms + RETRY_MS;
     int fd = listen_on(door);
@@ -241,7 +252,7 @@ static void open_door(struct door *door, int64_t now_mono_ms) {
         errno = ENOMEM;
     }
     bool is_open = door->fd >= 0;
-    const char *why = is_open ? "waits for the device to connect" : strerrordesc_np(errno);
+    const char *why = is_open ? waits : strerrordesc_np(errno);
     for (struct tcp_server *server = door->servers; server; server = server->next) {
         tell_closed(server, is_open ? GW_TRANSPORT_ABSENT : GW_TRANSPORT_DENIED, why);
     }
@@ -258,11 +269,15 @@ static void tick(void *self, int64_t now_mono_ms) {
             pause_door(door, false);
         }
     }
+    if (!server->is_told && door->fd >= 0) {
+        tell_closed(server, GW_TRANSPORT_ABSENT, waits);
+    }
 }
 
 static int64_t next_mono_ms(const void *self) {
     const struct tcp_server *server = self;
-    return server->door->next_mono_ms;
+    bool is_due = !server->is_told && server->door->fd >= 0;
+    return is_due ? 0 : server->door->next_mono_ms;
 }
 
 static enum gw_err send_bytes(void *self, struct gw_bytes bytes) {
@@ -336,6 +351,15 @@ static struct door *find_door(const struct gw_tcp_doors *doors,
     return NULL;
 }
 
+/* A device of this feed that another took, for nobody named it then. */
+static void cut_from_others(const struct tcp_server *server) {
+    for (struct tcp_server *other = server->door->servers; other; other = other->next) {
+        if (other->fd >= 0 && other->peer_count == 0 && names_peer(server, &other->peer)) {
+            end_connection(other, "the device is another feed's now");
+        }
+    }
+}
+
 static enum gw_err join_door(struct tcp_server *server, const struct gw_config_feed *config) {
     struct sockaddr_storage address;
     socklen_t len = 0;
@@ -357,7 +381,11 @@ static enum gw_err join_door(struct tcp_server *server, const struct gw_config_f
         door->next = server->doors->first;
         server->doors->first = door;
     }
+    if (door->fd < 0) {
+        door->next_mono_ms = 0; /* what kept it shut may be gone */
+    }
     server->door = door;
+    cut_from_others(server);
     server->next = door->servers;
     door->servers = server;
     return GW_OK;

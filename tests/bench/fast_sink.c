@@ -36,6 +36,8 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "firmware/base/cleanup.h"
+#include "tests/bench/options.h"
 #include "tests/bench/sink_ids.h"
 
 enum { BODY_MAX = 16 << 20, CLASSES = 4, CONNECTIONS = 64 };
@@ -158,8 +160,9 @@ static void header(const char *head, const char *name, char *value, size_t size)
 
 static uint64_t header_number(const char *head, const char *name) {
     char value[64];
+    uint64_t number = 0;
     header(head, name, value, sizeof value);
-    return strtoull(value, NULL, 10);
+    return gw_str_to_u64(gw_str_from_cstr(value), UINT64_MAX, &number) ? 0 : number;
 }
 
 static unsigned class_number(const char *name) {
@@ -211,7 +214,10 @@ static void see_event(struct shared *s, const char *event, const char *end, bool
     const char *sent = text_of(event, end, "\"symbology\":\"", &time_len);
     struct gw_sink_stream *stream = NULL;
     if (id && gw_sink_see(&s->ids, id, id_len, is_new, &stream) == GW_SINK_NEW) {
-        note_new(s, stream, sent ? strtol(sent, NULL, 10) : 0, now_ns);
+        int64_t sent_ns = 0;
+        bool is_told =
+            sent && !gw_str_to_i64((struct gw_str){sent, time_len}, 0, INT64_MAX, &sent_ns);
+        note_new(s, stream, is_told ? sent_ns : 0, now_ns);
     }
 }
 
@@ -227,6 +233,14 @@ static bool see_sequence(struct class_figures *class, uint64_t sequence) {
     return true;
 }
 
+/* The number that stands there, up to its closing quote. */
+static uint64_t sequence_at(const char *text, const char *end) {
+    const char *quote = memchr(text, '"', (size_t) (end - text));
+    struct gw_str digits = {text, quote ? (size_t) (quote - text) : 0};
+    uint64_t number = 0;
+    return gw_str_to_u64(digits, UINT64_MAX, &number) ? 0 : number;
+}
+
 /* Walk the events of one body, whose sequences are to be first, first + 1, ... */
 static uint64_t walk(struct shared *s, struct class_figures *class, const char *body,
                      size_t length, uint64_t first) {
@@ -236,8 +250,8 @@ static uint64_t walk(struct shared *s, struct class_figures *class, const char *
     uint64_t count = 0;
     int64_t now = wall_ns();
     while (at) {
-        uint64_t sequence = strtoul(at + sizeof key - 1, NULL, 10);
         const char *rest = at + sizeof key - 1;
+        uint64_t sequence = sequence_at(rest, end);
         at = memmem(rest, (size_t) (end - rest), key, sizeof key - 1);
         class->gaps += sequence != first + count;
         see_event(s, rest, at ? at : end, see_sequence(class, sequence), now);
@@ -414,23 +428,34 @@ static void note_back(struct shared *s) {
 
 /* ---- start and end ----------------------------------------------------------------- */
 
-static const char *option(int count, char **words, const char *name, const char *fallback) {
-    for (int i = 1; i + 1 < count; i++) {
-        if (strcmp(words[i], name) == 0) {
-            return words[i + 1];
-        }
-    }
-    if (!fallback) {
-        fprintf(stderr, "fast_sink: %s is missing\n", name);
-        exit(2);
-    }
-    return fallback;
+struct options {
+    const char *cert, *key, *ca, *stats, *samples, *samples_run;
+    uint64_t port, level_ms;
+};
+
+static const struct gw_option_row option_rows[] = {
+    {"port", GW_OPTION_NUMBER, offsetof(struct options, port), 65535, "of 127.0.0.1"},
+    {"cert", GW_OPTION_TEXT, offsetof(struct options, cert), 0, "file, chain in PEM"},
+    {"key", GW_OPTION_TEXT, offsetof(struct options, key), 0, "file, PEM"},
+    {"ca", GW_OPTION_TEXT, offsetof(struct options, ca), 0, "file, of the clients, PEM"},
+    {"stats", GW_OPTION_TEXT, offsetof(struct options, stats), 0,
+     "file, replaced five times a second"},
+    {"level-ms", GW_OPTION_NUMBER, offsetof(struct options, level_ms), 3600000, "[250]"},
+    {"samples", GW_OPTION_TEXT, offsetof(struct options, samples), 0, "file"},
+    {"samples-run", GW_OPTION_TEXT, offsetof(struct options, samples_run), 0,
+     "whose events go there"},
+};
+
+static bool parse_options(int argc, char **argv, struct options *options) {
+    return gw_options_parse(option_rows, GW_ARRAY_LEN(option_rows), argc, argv, options)
+           && options->port > 0 && options->cert && options->key && options->ca
+           && options->stats;
 }
 
-static int listen_on(const char *port) {
+static int listen_on(uint64_t port) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t) strtoul(port, NULL, 10)),
+                                  .sin_port = htons((uint16_t) port),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     struct timeval wait = {.tv_usec = 200000};
@@ -442,14 +467,12 @@ static int listen_on(const char *port) {
     return fd;
 }
 
-static SSL_CTX *make_tls(int count, char **words) {
+static SSL_CTX *make_tls(const struct options *options) {
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    if (SSL_CTX_load_verify_locations(tls, option(count, words, "--ca", NULL), NULL) != 1
-        || SSL_CTX_use_certificate_chain_file(tls, option(count, words, "--cert", NULL)) != 1
-        || SSL_CTX_use_PrivateKey_file(tls, option(count, words, "--key", NULL),
-                                       SSL_FILETYPE_PEM)
-               != 1) {
+    if (SSL_CTX_load_verify_locations(tls, options->ca, NULL) != 1
+        || SSL_CTX_use_certificate_chain_file(tls, options->cert) != 1
+        || SSL_CTX_use_PrivateKey_file(tls, options->key, SSL_FILETYPE_PEM) != 1) {
         fprintf(stderr, "fast_sink: certificate, key or CA not readable\n");
         exit(1);
     }
@@ -457,7 +480,7 @@ static SSL_CTX *make_tls(int count, char **words) {
 }
 
 /* One turn of at most 200 ms. Returns the listener, -1 while away. */
-static int run_turn(struct shared *s, int listener, const char *port) {
+static int run_turn(struct shared *s, int listener, uint64_t port) {
     if (atomic_load(&wanted_away)) {
         if (listener >= 0) {
             close(listener);
@@ -487,24 +510,26 @@ static void handle_signals(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-int main(int count, char **words) {
+int main(int argc, char **argv) {
     static struct shared shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct options options = {.level_ms = 250, .samples_run = ""};
+    if (!parse_options(argc, argv, &options)) {
+        gw_options_complain("fast_sink", option_rows, GW_ARRAY_LEN(option_rows));
+        return 2;
+    }
     for (unsigned i = 0; i < CONNECTIONS; i++) {
         shared.fds[i] = -1;
     }
-    shared.tls = make_tls(count, words);
-    shared.level_ns = strtol(option(count, words, "--level-ms", "250"), NULL, 10) * 1000000;
-    shared.samples_run = option(count, words, "--samples-run", "");
-    const char *samples = option(count, words, "--samples", "");
-    shared.samples = samples[0] ? fopen(samples, "w") : NULL;
-    const char *stats = option(count, words, "--stats", NULL);
-    const char *port = option(count, words, "--port", NULL);
+    shared.tls = make_tls(&options);
+    shared.level_ns = (int64_t) options.level_ms * 1000000;
+    shared.samples_run = options.samples_run;
+    shared.samples = options.samples ? fopen(options.samples, "w") : NULL;
     handle_signals();
     int listener = -1;
     while (!atomic_load(&stopping)) {
-        listener = run_turn(&shared, listener, port);
-        write_stats(&shared, stats);
+        listener = run_turn(&shared, listener, options.port);
+        write_stats(&shared, options.stats);
     }
-    write_stats(&shared, stats);
+    write_stats(&shared, options.stats);
     return 0;
 }

@@ -26,12 +26,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "firmware/base/cleanup.h"
 #include "tests/bench/histogram.h"
+#include "tests/bench/options.h"
 
 enum { DEVICES_MAX = 64, CONNECTIONS_MAX = 256, REQUEST_BYTES = 12, REGISTERS = 125 };
 
 struct options {
-    unsigned devices, silent, period_ms, change_ms;
+    uint64_t devices, silent, period_ms, change_ms;
 };
 
 struct connection {
@@ -96,7 +98,7 @@ static void answer(struct peer *peer, struct connection *connection) {
     for (unsigned i = 0; i < count; i++) {
         unsigned word = address + i;
         if (word == 0 && peer->options.change_ms > 0) {
-            word = (unsigned) (now_us() / 1000 / peer->options.change_ms);
+            word = (unsigned) ((uint64_t) now_us() / 1000 / peer->options.change_ms);
         }
         out[9 + 2 * i] = (uint8_t) (word >> 8);
         out[10 + 2 * i] = (uint8_t) word;
@@ -177,16 +179,12 @@ static uint16_t open_listener(struct peer *peer, unsigned device) {
 
 /* ---- life ---- */
 
-static unsigned option_of(int argc, char **argv, const char *name, unsigned fallback) {
-    for (int i = 1; i + 1 < argc; i++) {
-        if (strcmp(argv[i], name) == 0) {
-            char *end = NULL;
-            unsigned long value = strtoul(argv[i + 1], &end, 10);
-            return *end == '\0' ? (unsigned) value : fallback;
-        }
-    }
-    return fallback;
-}
+static const struct gw_option_row option_rows[] = {
+    {"devices", GW_OPTION_NUMBER, offsetof(struct options, devices), DEVICES_MAX, "[32]"},
+    {"silent", GW_OPTION_NUMBER, offsetof(struct options, silent), DEVICES_MAX, "of them [1]"},
+    {"period-ms", GW_OPTION_NUMBER, offsetof(struct options, period_ms), 3600000, "[100]"},
+    {"change-ms", GW_OPTION_NUMBER, offsetof(struct options, change_ms), 3600000, "[1000]"},
+};
 
 static void print_histogram(const char *name, const struct gw_histogram *histogram) {
     printf("\"%s\":{\"count\":%llu,\"p50_us\":%llu,\"p99_us\":%llu,\"p999_us\":%llu}", name,
@@ -250,12 +248,11 @@ int main(int argc, char **argv) {
     if (!peer) {
         fail("calloc");
     }
-    peer->options = (struct options){.devices = option_of(argc, argv, "--devices", 32),
-                                     .silent = option_of(argc, argv, "--silent", 1),
-                                     .period_ms = option_of(argc, argv, "--period-ms", 100),
-                                     .change_ms = option_of(argc, argv, "--change-ms", 1000)};
-    if (peer->options.devices == 0 || peer->options.devices > DEVICES_MAX) {
-        fputs("found --devices beyond 1 to 64\n", stderr);
+    peer->options =
+        (struct options){.devices = 32, .silent = 1, .period_ms = 100, .change_ms = 1000};
+    if (!gw_options_parse(option_rows, GW_ARRAY_LEN(option_rows), argc, argv, &peer->options)
+        || peer->options.devices == 0) {
+        gw_options_complain("modbus_units", option_rows, GW_ARRAY_LEN(option_rows));
         return 2;
     }
     peer->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -16,7 +16,6 @@
  * Exit: 0 all acknowledged, 1 not all, 2 could not start.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -36,6 +35,7 @@
 #include "tests/bench/histogram.h"
 #include "tests/bench/ledger.h"
 #include "tests/bench/mqtt_encode.h"
+#include "tests/bench/options.h"
 #include "tests/bench/scan_payload.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -55,74 +55,43 @@ struct options {
     bool reconnect;
 };
 
-struct option_row {
-    const char *name;
-    size_t offset;
-    uint64_t max; /* 0 = text */
-    const char *help;
+static const struct gw_option_row option_rows[] = {
+    {"host", GW_OPTION_TEXT, offsetof(struct options, host), 0, "server [127.0.0.1]"},
+    {"port", GW_OPTION_TEXT, offsetof(struct options, port), 0, "[1883]"},
+    {"clients", GW_OPTION_NUMBER, offsetof(struct options, clients), 20000, "connections [1]"},
+    {"window", GW_OPTION_NUMBER, offsetof(struct options, window), 16384,
+     "unacknowledged per client [20]"},
+    {"rate", GW_OPTION_NUMBER, offsetof(struct options, rate), 100000000,
+     "events/s of all, 0 = flat out [0]"},
+    {"count", GW_OPTION_NUMBER, offsetof(struct options, count), INT64_MAX,
+     "events of all clients"},
+    {"seconds", GW_OPTION_NUMBER, offsetof(struct options, seconds), 1000000,
+     "time to send [10, if no count]"},
+    {"drain", GW_OPTION_NUMBER, offsetof(struct options, drain), 1000000,
+     "seconds for the last PUBACKs [10]"},
+    {"deadline", GW_OPTION_NUMBER, offsetof(struct options, deadline), 1000000,
+     "seconds for it all [600]"},
+    {"topic-format", GW_OPTION_TEXT, offsetof(struct options, topic_format), 0,
+     "%d = client [scan/%d]"},
+    {"payload-bytes", GW_OPTION_NUMBER, offsetof(struct options, payload_bytes),
+     PAYLOAD_MAX_BYTES, "[200]"},
+    {"client-prefix", GW_OPTION_TEXT, offsetof(struct options, client_prefix), 0,
+     "of client ids [load-]"},
+    {"username", GW_OPTION_TEXT, offsetof(struct options, username), 0, ""},
+    {"password", GW_OPTION_TEXT, offsetof(struct options, password), 0, ""},
+    {"ledger", GW_OPTION_TEXT, offsetof(struct options, ledger), 0,
+     "file of acknowledged ids (appended)"},
+    {"run", GW_OPTION_TEXT, offsetof(struct options, run), 0, "part of the ids [random]"},
+    {"reconnect", GW_OPTION_FLAG, offsetof(struct options, reconnect), 0,
+     "resume the session after a lost connection"},
 };
-
-static const struct option_row option_rows[] = {
-    {"host", offsetof(struct options, host), 0, "server [127.0.0.1]"},
-    {"port", offsetof(struct options, port), 0, "[1883]"},
-    {"clients", offsetof(struct options, clients), 20000, "connections [1]"},
-    {"window", offsetof(struct options, window), 16384, "unacknowledged per client [20]"},
-    {"rate", offsetof(struct options, rate), 100000000, "events/s of all, 0 = flat out [0]"},
-    {"count", offsetof(struct options, count), INT64_MAX, "events of all clients"},
-    {"seconds", offsetof(struct options, seconds), 1000000, "time to send [10, if no count]"},
-    {"drain", offsetof(struct options, drain), 1000000, "seconds for the last PUBACKs [10]"},
-    {"deadline", offsetof(struct options, deadline), 1000000, "seconds for it all [600]"},
-    {"topic-format", offsetof(struct options, topic_format), 0, "%d = client [scan/%d]"},
-    {"payload-bytes", offsetof(struct options, payload_bytes), PAYLOAD_MAX_BYTES, "[200]"},
-    {"client-prefix", offsetof(struct options, client_prefix), 0, "of client ids [load-]"},
-    {"username", offsetof(struct options, username), 0, ""},
-    {"password", offsetof(struct options, password), 0, ""},
-    {"ledger", offsetof(struct options, ledger), 0, "file of acknowledged ids (appended)"},
-    {"run", offsetof(struct options, run), 0, "part of the ids [random]"},
-};
-
-static int usage(const char *complaint) {
-    fprintf(stderr, "mqtt_load: %s\noptions:\n", complaint);
-    for (size_t i = 0; i < GW_ARRAY_LEN(option_rows); i++) {
-        fprintf(stderr, "  --%-14s %s\n", option_rows[i].name, option_rows[i].help);
-    }
-    fprintf(stderr, "  --%-14s resume the session after a lost connection\n", "reconnect");
-    return 2;
-}
-
-static bool set_option(struct options *options, const struct option_row *row, char *text) {
-    char *field = (char *) options + row->offset;
-    if (row->max == 0) {
-        memcpy(field, &text, sizeof(text));
-        return true;
-    }
-    uint64_t number = 0;
-    if (gw_str_to_u64(gw_str_from_cstr(text), row->max, &number) != GW_OK) {
-        return false;
-    }
-    memcpy(field, &number, sizeof(number));
-    return true;
-}
 
 static bool parse_options(int argc, char **argv, struct options *options) {
-    enum { ROWS = GW_ARRAY_LEN(option_rows) };
-    struct option longs[ROWS + 2] = {0};
-    for (int i = 0; i < ROWS; i++) {
-        longs[i] = (struct option){option_rows[i].name, required_argument, NULL, i};
-    }
-    longs[ROWS] = (struct option){"reconnect", no_argument, NULL, ROWS};
-    int chosen = 0;
-    while ((chosen = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        if (chosen == ROWS) {
-            options->reconnect = true;
-        } else if (chosen > ROWS || !set_option(options, &option_rows[chosen], optarg)) {
-            return false;
-        }
-    }
+    bool good = gw_options_parse(option_rows, GW_ARRAY_LEN(option_rows), argc, argv, options);
     if (options->seconds == 0 && options->count == 0) {
         options->seconds = 10;
     }
-    return optind == argc && options->clients > 0 && options->window > 0;
+    return good && options->clients > 0 && options->window > 0;
 }
 
 /* ---- state ---------------------------------------------------------------------- */
@@ -760,7 +729,8 @@ int main(int argc, char **argv) {
                                            .drain = 10,
                                            .deadline = 600}};
     if (!parse_options(argc, argv, &load.options)) {
-        return usage("bad option");
+        gw_options_complain("mqtt_load", option_rows, GW_ARRAY_LEN(option_rows));
+        return 2;
     }
     struct sigaction action = {.sa_handler = on_signal};
     (void) sigaction(SIGTERM, &action, NULL);

@@ -39,7 +39,6 @@
  * kernel said once, so that a connection held back by the link costs nothing.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -53,7 +52,7 @@
 #include <unistd.h>
 
 #include "firmware/base/cleanup.h"
-#include "firmware/base/str.h"
+#include "tests/bench/options.h"
 #include "tests/bench/wan_link.h"
 
 #define CONNECTIONS 64U
@@ -69,65 +68,30 @@ struct options {
     const char *stats;
 };
 
-struct option_row {
-    const char *name;
-    size_t offset;
-    uint64_t max; /* 0 = text */
-    const char *help;
-};
-
-static const struct option_row option_rows[] = {
-    {"listen", offsetof(struct options, listen), 65535, "port"},
-    {"target", offsetof(struct options, target), 65535, "port"},
-    {"rtt-ms", offsetof(struct options, rtt_ms), 60000, "[100]"},
-    {"kbit-per-s", offsetof(struct options, kbit_per_s), 10000000, "each way [2000]"},
-    {"queue-kib", offsetof(struct options, queue_kib), 1024, "before each lane [64]"},
-    {"window-kib", offsetof(struct options, window_kib), 16384, "of a connection [256]"},
-    {"reset-per-mille", offsetof(struct options, reset_per_mille), 1000,
+static const struct gw_option_row option_rows[] = {
+    {"listen", GW_OPTION_NUMBER, offsetof(struct options, listen), 65535, "port"},
+    {"target", GW_OPTION_NUMBER, offsetof(struct options, target), 65535, "port"},
+    {"rtt-ms", GW_OPTION_NUMBER, offsetof(struct options, rtt_ms), 60000, "[100]"},
+    {"kbit-per-s", GW_OPTION_NUMBER, offsetof(struct options, kbit_per_s), 10000000,
+     "each way [2000]"},
+    {"queue-kib", GW_OPTION_NUMBER, offsetof(struct options, queue_kib), 1024,
+     "before each lane [64]"},
+    {"window-kib", GW_OPTION_NUMBER, offsetof(struct options, window_kib), 16384,
+     "of a connection [256]"},
+    {"reset-per-mille", GW_OPTION_NUMBER, offsetof(struct options, reset_per_mille), 1000,
      "chance of a connection in each second [10]"},
-    {"stall-ms", offsetof(struct options, stall_ms), 3600000, "[30000]"},
-    {"stall-every-ms", offsetof(struct options, stall_every_ms), 86400000,
+    {"stall-ms", GW_OPTION_NUMBER, offsetof(struct options, stall_ms), 3600000, "[30000]"},
+    {"stall-every-ms", GW_OPTION_NUMBER, offsetof(struct options, stall_every_ms), 86400000,
      "mean, 0 = none [120000]"},
-    {"seed", offsetof(struct options, seed), UINT64_MAX, "[1]"},
-    {"stats", offsetof(struct options, stats), 0, "file, replaced five times a second"},
+    {"seed", GW_OPTION_NUMBER, offsetof(struct options, seed), UINT64_MAX, "[1]"},
+    {"stats", GW_OPTION_TEXT, offsetof(struct options, stats), 0,
+     "file, replaced five times a second"},
 };
-
-static int usage(const char *complaint) {
-    fprintf(stderr, "wan_shaper: %s\noptions:\n", complaint);
-    for (size_t i = 0; i < GW_ARRAY_LEN(option_rows); i++) {
-        fprintf(stderr, "  --%-16s %s\n", option_rows[i].name, option_rows[i].help);
-    }
-    return 2;
-}
-
-static bool set_option(struct options *options, const struct option_row *row, char *text) {
-    char *field = (char *) options + row->offset;
-    if (row->max == 0) {
-        memcpy(field, &text, sizeof(text));
-        return true;
-    }
-    uint64_t number = 0;
-    if (gw_str_to_u64(gw_str_from_cstr(text), row->max, &number) != GW_OK) {
-        return false;
-    }
-    memcpy(field, &number, sizeof(number));
-    return true;
-}
 
 static bool parse_options(int argc, char **argv, struct options *options) {
-    enum { ROWS = GW_ARRAY_LEN(option_rows) };
-    struct option longs[ROWS + 1] = {0};
-    for (int i = 0; i < ROWS; i++) {
-        longs[i] = (struct option){option_rows[i].name, required_argument, NULL, i};
-    }
-    int chosen = 0;
-    while ((chosen = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        if (chosen >= ROWS || !set_option(options, &option_rows[chosen], optarg)) {
-            return false;
-        }
-    }
-    return optind == argc && options->listen > 0 && options->target > 0
-           && options->kbit_per_s > 0 && options->window_kib > 0;
+    return gw_options_parse(option_rows, GW_ARRAY_LEN(option_rows), argc, argv, options)
+           && options->listen > 0 && options->target > 0 && options->kbit_per_s > 0
+           && options->window_kib > 0;
 }
 
 /* ---- state ---------------------------------------------------------------------- */
@@ -636,7 +600,8 @@ int main(int argc, char **argv) {
                                                .stall_every_ms = 120000,
                                                .seed = 1}};
     if (!parse_options(argc, argv, &shaper.options)) {
-        return usage("bad option");
+        gw_options_complain("wan_shaper", option_rows, GW_ARRAY_LEN(option_rows));
+        return 2;
     }
     struct sigaction action = {.sa_handler = on_signal};
     (void) sigaction(SIGTERM, &action, NULL);

@@ -35,6 +35,7 @@ struct gw_fake_transport {
     enum gw_err refuse_with; /* what submit answers instead of taking a request */
 };
 
+/* A transport that keeps what it is given until the test answers it. */
 struct gw_transport gw_fake_transport_init(struct gw_fake_transport *fake);
 /* Free the copies of what is still pending. */
 void gw_fake_transport_done(struct gw_fake_transport *fake);

@@ -8,6 +8,7 @@
     tools/check/check.py --no-format  leave clang-format out
 """
 import argparse
+import ast
 import pathlib
 import re
 import subprocess
@@ -101,7 +102,9 @@ class Check:
                 self.report(path, number, "goto", "found goto; release by GW_CLEANUP")
             for match in re.finditer(r"(?<![\w.>])([a-z]\w*)\s*\(", line):
                 name = match.group(1)
-                if name in rules.BANNED and path not in rules.BANNED[name][1]:
+                if name not in rules.BANNED or path in rules.BANNED[name][1]:
+                    continue
+                if not (path.startswith("tests/") and name in rules.BANNED_BUT_IN_TESTS):
                     self.report(path, number, "banned", f"found {name}; use {rules.BANNED[name][0]}")
 
     def allowed(self, path, function, what):
@@ -121,6 +124,19 @@ class Check:
                                        ("nesting", nesting, rules.MAX_NESTING)):
                 if found > limit and not self.allowed(path, name, what):
                     self.report(path, start, "size", f"{name} has {found} {what}; at most {limit}")
+
+    def python(self, path, text):
+        """The same lengths as in C; a function counts with its decorators."""
+        count = text.count("\n")
+        if count > rules.MAX_FILE_LINES and not self.allowed(path, "", "lines"):
+            self.report(path, 1, "size", f"{count} lines; at most {rules.MAX_FILE_LINES}")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                start = min([node.lineno] + [d.lineno for d in node.decorator_list])
+                found = node.end_lineno - start + 1
+                if found > rules.MAX_FUNCTION_LINES and not self.allowed(path, node.name, "lines"):
+                    self.report(path, start, "size", f"{node.name} has {found} lines; at most "
+                                                     f"{rules.MAX_FUNCTION_LINES}")
 
     def documented(self, path, text, code):
         """Every prototype has a comment above it; a run of prototypes without a
@@ -164,6 +180,9 @@ class Check:
             if (self.root / path).stat().st_size and SPDX not in "\n".join(
                     (self.root / path).read_text(errors="replace").split("\n")[:4]):
                 self.report(path, 1, "licence", f"no line '{SPDX}' at the top")
+        for path in self.files(".py"):
+            if path.startswith(rules.SIZE_SCOPE):
+                self.python(path, (self.root / path).read_text(errors="replace"))
         for key in rules.ALLOWED_SIZES:
             if key not in self.used_allowances and self.root == REPOSITORY:
                 self.report("tools/check/rules.py", 1, "size", f"allowance {key} is not needed any more")

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "firmware/base/str.h"
+
 static atomic_int acknowledged, subscribed;
 static char command_topic[256];
 
@@ -72,12 +74,21 @@ static int connect_to(struct mosquitto *client, int port, int version) {
     return code;
 }
 
+static bool take_number(const char *text, int max, int *ret_number) {
+    uint64_t number = 0;
+    if (gw_str_to_u64(gw_str_from_cstr(text), (uint64_t) max, &number) != GW_OK) {
+        return false;
+    }
+    *ret_number = (int) number;
+    return true;
+}
+
 int main(int argc, char **argv) {
-    if (argc != 9) {
+    int port = 0, version = 0, qos = 0, count = 0;
+    if (argc != 9 || !take_number(argv[1], 65535, &port) || !take_number(argv[2], 5, &version)
+        || !take_number(argv[3], 2, &qos) || !take_number(argv[8], 1000000, &count)) {
         return 64;
     }
-    int port = atoi(argv[1]), version = atoi(argv[2]), qos = atoi(argv[3]);
-    int count = atoi(argv[8]);
     snprintf(command_topic, sizeof command_topic, "gangway/%s/command", argv[4]);
     mosquitto_lib_init();
     struct mosquitto *client = mosquitto_new(argv[5], false, NULL);

@@ -49,12 +49,9 @@ def mqttjs():
 
 
 @pytest.fixture(scope="module")
-def libmosquitto(tmp_path_factory):
+def libmosquitto():
     """The program of libmosquitto_publish.c."""
-    program = tmp_path_factory.mktemp("libmosquitto") / "publish"
-    subprocess.run(["cc", "-std=gnu2x", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread", "-o",
-                    program, HERE / "libmosquitto_publish.c", "-lmosquitto"], check=True)
-    return [program]
+    return [build_folder() / "system/libmosquitto_publish"]
 
 
 @pytest.fixture

@@ -511,6 +511,87 @@ static void a_write_nobody_confirms_does_not_hold_up_the_end_for_long(void **sta
     assert_int_equal(atomic_load(&rig->plc.swallowed), 1);
 }
 
+/* ---- leaving ---- */
+
+static atomic_llong stopped_clock_mono_ms;
+
+static int64_t read_stopped_clock(void *self) {
+    (void) self;
+    return atomic_load(&stopped_clock_mono_ms);
+}
+
+/* Open the bus again on a clock that only the test moves; a request may take a minute. */
+static void stop_the_clock(struct rig *rig) {
+    gw_fake_intake_commit(rig->fake, GW_OK);
+    gw_modbus_bus_close(rig->bus);
+    atomic_store(&stopped_clock_mono_ms, gw_clock_mono_ms(&rig->clock));
+    rig->clock.mono_ms = read_stopped_clock;
+    rig->config.timeout_ms = 60000;
+    open_bus(rig);
+}
+
+static bool has_ended(struct rig *rig) {
+    return gw_modbus_bus_has_ended(rig->bus);
+}
+
+static void turn_until(struct rig *rig, bool (*done)(struct rig *rig)) {
+    for (int turns = 0; !done(rig); turns++) {
+        assert_true(turns < 1500);
+        assert_int_equal(
+            gw_loop_wait(rig->loop, &rig->clock, gw_clock_mono_ms(&rig->clock) + 20), GW_OK);
+        gw_modbus_bus_tick(rig->bus);
+    }
+}
+
+static void a_bus_that_was_told_to_stop_wakes_the_loop_when_it_has_ended(void **state) {
+    struct rig *rig = *state;
+    stop_the_clock(rig);
+    turn_until(rig, three_pending);
+    assert_false(has_ended(rig));
+    gw_modbus_bus_stop(rig->bus);
+    turn_until(rig, has_ended);
+    assert_int_equal(gw_modbus_bus_next_mono_ms(rig->bus), GW_NEVER_MS);
+    gw_modbus_bus_drain(rig->bus);
+    assert_int_equal(rig->fake->pending, 3);
+}
+
+static const struct gw_modbus_job a_write = {
+    .request = {.unit_id = 1, .area = GW_AREA_HOLDING_REGISTER, .address = 5, .count = 1},
+    .is_write = true,
+    .reads_back = true,
+    .words = {1}};
+
+/* Of two writes, the first is on the wire when the bus is told to stop. */
+static void the_tick_cuts_a_write_that_nobody_confirms_when_it_had_its_time(void **state) {
+    struct rig *rig = *state;
+    struct asked asked = {0}, waited = {0};
+    stop_the_clock(rig);
+    atomic_store(&rig->plc.swallows_writes, true);
+    assert_int_equal(gw_modbus_bus_ask(rig->bus, &a_write, GW_NEVER_MS, on_answer, &asked, 7),
+                     GW_OK);
+    turn_until(rig, request_is_swallowed);
+    assert_int_equal(gw_modbus_bus_ask(rig->bus, &a_write, GW_NEVER_MS, on_answer, &waited, 7),
+                     GW_OK);
+    gw_modbus_bus_stop(rig->bus);
+    assert_true(gw_modbus_bus_next_mono_ms(rig->bus) <= gw_clock_mono_ms(&rig->clock));
+    gw_modbus_bus_tick(rig->bus);
+    assert_int_equal(waited.answers, 1);
+    assert_false(waited.last.was_sent);
+    int64_t cut_mono_ms = gw_clock_mono_ms(&rig->clock) + GW_MODBUS_STOP_WAIT_MS;
+    assert_int_equal(gw_modbus_bus_next_mono_ms(rig->bus), cut_mono_ms);
+    atomic_store(&stopped_clock_mono_ms, cut_mono_ms - 1);
+    gw_modbus_bus_tick(rig->bus);
+    assert_int_equal(gw_loop_wait(rig->loop, &rig->clock, cut_mono_ms + 20), GW_OK);
+    assert_false(has_ended(rig));
+    assert_int_equal(asked.answers, 0);
+    atomic_store(&stopped_clock_mono_ms, cut_mono_ms);
+    turn_until(rig, has_ended);
+    assert_int_equal(asked.answers, 1);
+    assert_true(asked.last.was_sent);
+    assert_int_equal(asked.last.err, GW_ERR_NOCONN);
+    assert_int_equal(atomic_load(&rig->plc.swallowed), 1);
+}
+
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -528,6 +609,8 @@ int main(void) {
         RIG_TEST(holes_that_are_damaged_are_forgotten),
         RIG_TEST(a_request_on_demand_is_answered_between_the_polls),
         RIG_TEST(a_write_nobody_confirms_does_not_hold_up_the_end_for_long),
+        RIG_TEST(a_bus_that_was_told_to_stop_wakes_the_loop_when_it_has_ended),
+        RIG_TEST(the_tick_cuts_a_write_that_nobody_confirms_when_it_had_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,22 @@ static void stopping_leaves_the_worker_what_it_has_and_gives_it_no_more(void **s
     assert_false(rig->told[1].answer.was_sent);
 }
 
+static void what_waits_when_stopping_is_told_by_the_tick(void **state) {
+    struct rig *rig = *state;
+    struct gw_modbus_job job;
+    assert_int_equal(post(rig, 1, 1000), GW_OK);
+    assert_int_equal(post(rig, 2, 1000), GW_OK);
+    assert_true(gw_modbus_jobs_take(rig->jobs, &job));
+    (void) gw_modbus_jobs_stop(rig->jobs);
+    assert_true(gw_modbus_jobs_next_mono_ms(rig->jobs) <= rig->fake.mono_ms);
+    gw_modbus_jobs_tick(rig->jobs);
+    assert_int_equal(rig->told_count, 1);
+    assert_int_equal(rig->told[0].token, 2);
+    assert_int_equal(rig->told[0].answer.err, GW_ERR_NOCONN);
+    assert_false(rig->told[0].answer.was_sent);
+    assert_int_equal(gw_modbus_jobs_next_mono_ms(rig->jobs), GW_NEVER_MS);
+}
+
 static void a_write_under_way_is_told_when_stopping(void **state) {
     struct rig *rig = *state;
     struct gw_modbus_job job = a_job;
@@ -312,6 +328,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(ending_completes_everything_once, setup, teardown),
         cmocka_unit_test_setup_teardown(
             stopping_leaves_the_worker_what_it_has_and_gives_it_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_waits_when_stopping_is_told_by_the_tick, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_write_under_way_is_told_when_stopping, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(one_taken_and_never_answered_counts_as_sent, setup,

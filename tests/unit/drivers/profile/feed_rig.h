@@ -24,6 +24,7 @@ void feed_rig_open_text(struct feed_rig *rig, const char *document);
 void feed_rig_restart(struct feed_rig *rig);
 void feed_rig_close(struct feed_rig *rig);
 
+/* What the device sends, at that time. */
 void feed_rig_push(struct feed_rig *rig, const char *text, int64_t now_mono_ms);
 /* Transcript is exactly this; then it is emptied. */
 void feed_rig_expect(struct feed_rig *rig, const char *lines);

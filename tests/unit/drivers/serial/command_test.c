@@ -143,8 +143,9 @@ static void a_command_goes_out_once_between_two_polls(void **state) {
     expect_told("SI\r\n");
     assert_int_equal(rig.recorded, 1);
     assert_int_equal(rig.done, 1);
-    /* What it answered to the command is an event, and no weight. */
-    assert_int_equal(rig.feeds.intake->pending + rig.feeds.intake->committed, 1);
+    /* What it answered to the command is no weight, and not undecodable. */
+    assert_int_equal(rig.feeds.intake->pending, 1);
+    feeds_rig_expect(&rig.feeds, 0, "command_done");
     assert_int_equal(feeds_rig_figures(&rig.feeds, 0).undecodable, 0);
 }
 
@@ -290,6 +291,34 @@ static void what_waits_when_the_feeds_stop_is_not_sent(void **state) {
     assert_int_equal(rig.err, GW_ERR_NOCONN);
 }
 
+static void a_command_waits_over_the_change_of_another_feed(void **state) {
+    (void) state;
+    add_scale(both, 2);
+    connect_scale();
+    expect_told("SI\r\n");
+    assert_int_equal(command("scale-1", "tare"), GW_OK);
+    feeds_rig_add(&rig.feeds, "other", GW_FEED_SERIAL)->path = "/nowhere";
+    assert_int_equal(feeds_rig_change(&rig.feeds), GW_OK);
+    assert_int_equal(rig.done, 0);
+    feeds_rig_write(rig.device, "S S       0.00 kg\r\n");
+    expect_told("T\r\n");
+    assert_int_equal(rig.done, 1);
+    assert_int_equal(rig.err, GW_OK);
+}
+
+static void a_command_to_a_feed_that_changes_is_not_sent_and_told_of(void **state) {
+    (void) state;
+    add_scale(both, 2);
+    connect_scale();
+    expect_told("SI\r\n");
+    assert_int_equal(command("scale-1", "tare"), GW_OK);
+    rig.feeds.configs[0].command_count = 1;
+    assert_int_equal(feeds_rig_change(&rig.feeds), GW_OK);
+    assert_int_equal(rig.recorded, 0);
+    assert_int_equal(rig.done, 1);
+    assert_int_equal(rig.err, GW_ERR_NOCONN);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
@@ -304,6 +333,8 @@ int main(void) {
         TEST(a_device_that_is_not_open_gets_none),
         TEST(a_device_that_is_lost_first_is_told_of_and_not_told_later),
         TEST(what_waits_when_the_feeds_stop_is_not_sent),
+        TEST(a_command_waits_over_the_change_of_another_feed),
+        TEST(a_command_to_a_feed_that_changes_is_not_sent_and_told_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@
 
 #define WAIT_ROUNDS 200
 #define ROUND_MS 25
+#define OWN_ENDS 256
 
 static int rig_grab_errno;
 
@@ -94,6 +95,10 @@ void feeds_rig_open(struct feeds_rig *rig) {
     assert_int_equal(gw_feeds_open(&options, &rig->feeds), GW_OK);
 }
 
+enum gw_err feeds_rig_change(struct feeds_rig *rig) {
+    return gw_feeds_set_config(rig->feeds, rig->configs, rig->count);
+}
+
 void feeds_rig_end(struct feeds_rig *rig) {
     if (rig->feeds) {
         gw_feeds_stop(rig->feeds);
@@ -134,6 +139,13 @@ struct gw_feed_figures feeds_rig_figures(const struct feeds_rig *rig, size_t ind
     return figures;
 }
 
+void feeds_rig_wait_bytes(struct feeds_rig *rig, size_t index, uint64_t bytes) {
+    for (int i = 0; i < WAIT_ROUNDS && feeds_rig_figures(rig, index).bytes < bytes; i++) {
+        turn_within(rig, ROUND_MS);
+    }
+    assert_int_equal(feeds_rig_figures(rig, index).bytes, bytes);
+}
+
 void feeds_rig_wait_state(struct feeds_rig *rig, size_t index, const char *state) {
     for (int i = 0; i < WAIT_ROUNDS; i++) {
         if (strcmp(feeds_rig_figures(rig, index).state, state) == 0) {
@@ -167,10 +179,24 @@ int feeds_rig_listen(uint16_t port) {
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
+    const struct timeval wait = {.tv_usec = 20000};
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait), 0);
     assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof address), 0);
     assert_int_equal(listen(fd, 8), 0);
     return fd;
+}
+
+int feeds_rig_accept(struct feeds_rig *rig, int listener) {
+    for (int i = 0; i < 100; i++) {
+        feeds_rig_turn(rig);
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            return fd;
+        }
+    }
+    fail_msg("nobody connected");
+    return -1;
 }
 
 uint16_t feeds_rig_free_port(void) {
@@ -192,6 +218,20 @@ int feeds_rig_connect(uint16_t port, unsigned from) {
     assert_int_equal(bind(fd, (const struct sockaddr *) &own, sizeof own), 0);
     assert_int_equal(connect(fd, (const struct sockaddr *) &address, sizeof address), 0);
     return fd;
+}
+
+int feeds_rig_own_end(int device) {
+    struct sockaddr_in own, peer;
+    socklen_t len = sizeof own;
+    assert_int_equal(getsockname(device, (struct sockaddr *) &own, &len), 0);
+    for (int fd = 0; fd < OWN_ENDS; fd++) {
+        len = sizeof peer;
+        if (getpeername(fd, (struct sockaddr *) &peer, &len) == 0 && len == sizeof peer
+            && peer.sin_port == own.sin_port && peer.sin_addr.s_addr == own.sin_addr.s_addr) {
+            return fd;
+        }
+    }
+    return -1;
 }
 
 int feeds_rig_open_pty(char path[static 64]) {

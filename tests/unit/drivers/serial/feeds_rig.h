@@ -34,13 +34,19 @@ void feeds_rig_profile(struct feeds_rig *rig, const char *name, const char *json
 /* One more feed, with all texts set and no limits. */
 struct gw_config_feed *feeds_rig_add(struct feeds_rig *rig, const char *id,
                                      enum gw_feed_transport transport);
+/* Open what was added. */
 void feeds_rig_open(struct feeds_rig *rig);
+/* Go over to what `configs` and `count` say now. */
+enum gw_err feeds_rig_change(struct feeds_rig *rig);
+/* Stop, commit, close, whatever was opened. */
 void feeds_rig_end(struct feeds_rig *rig);
 
 /* One round: what is ready now, then the tick. */
 void feeds_rig_turn(struct feeds_rig *rig);
 /* Rounds until `count` units were submitted in all; fails when nothing comes. */
 void feeds_rig_wait_units(struct feeds_rig *rig, size_t count);
+/* Rounds until the feed has read so many bytes. */
+void feeds_rig_wait_bytes(struct feeds_rig *rig, size_t index, uint64_t bytes);
 /* Rounds until the feed is in this state. */
 void feeds_rig_wait_state(struct feeds_rig *rig, size_t index, const char *state);
 struct gw_feed_figures feeds_rig_figures(const struct feeds_rig *rig, size_t index);
@@ -51,10 +57,14 @@ bool feeds_rig_has_issue(const struct feeds_rig *rig, enum gw_issue_code code,
 
 /* A TCP port of 127.0.0.1 nobody listens on now. */
 uint16_t feeds_rig_free_port(void);
-/* Listen on 127.0.0.1; the descriptor. */
+/* Listen on 127.0.0.1; the descriptor. accept waits for some milliseconds. */
 int feeds_rig_listen(uint16_t port);
+/* Rounds until a feed has connected; the device's end. */
+int feeds_rig_accept(struct feeds_rig *rig, int listener);
 /* Connect to it, from 127.0.0.`from`. */
 int feeds_rig_connect(uint16_t port, unsigned from);
+/* The descriptor that a feed has for this connection, -1 if it has none (any more). */
+int feeds_rig_own_end(int device);
 /* The master of a new pseudo-terminal; its slave's path. */
 int feeds_rig_open_pty(char path[static 64]);
 void feeds_rig_write(int fd, const char *text);

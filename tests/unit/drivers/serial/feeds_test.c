@@ -28,32 +28,13 @@ static int end(void **state) {
     return 0;
 }
 
-static int accept_within(int listener) {
-    for (int i = 0; i < 100; i++) {
-        feeds_rig_turn(&rig);
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            return fd;
-        }
-    }
-    fail_msg("nobody connected");
-    return -1;
-}
-
-static int listen_quietly(uint16_t port) {
-    int fd = feeds_rig_listen(port);
-    struct timeval wait = {.tv_usec = 20000};
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait), 0);
-    return fd;
-}
-
 static void a_scanner_we_connect_to_is_heard(void **state) {
     (void) state;
     uint16_t port = feeds_rig_free_port();
-    int listener = listen_quietly(port);
+    int listener = feeds_rig_listen(port);
     feeds_rig_add(&rig, "scanner-1", GW_FEED_TCP_CLIENT)->port = port;
     feeds_rig_open(&rig);
-    int device = accept_within(listener);
+    int device = feeds_rig_accept(&rig, listener);
     feeds_rig_wait_state(&rig, 0, "open");
     feeds_rig_write(device, "4006381333931\rAB");
     feeds_rig_write(device, "C-1\r");
@@ -81,9 +62,9 @@ static void a_lost_connection_is_an_issue_until_it_is_back(void **state) {
     feeds_rig_turn(&rig);
     feeds_rig_turn(&rig);
     assert_true(feeds_rig_has_issue(&rig, GW_ISSUE_FEED_DOWN, "scanner-1"));
-    int listener = listen_quietly(port);
+    int listener = feeds_rig_listen(port);
     gw_fake_clock_advance(&rig.fake_clock, 60000);
-    int device = accept_within(listener);
+    int device = feeds_rig_accept(&rig, listener);
     feeds_rig_wait_state(&rig, 0, "open");
     assert_false(feeds_rig_has_issue(&rig, GW_ISSUE_FEED_DOWN, "scanner-1"));
     /* What was begun is not a code. */
@@ -93,7 +74,7 @@ static void a_lost_connection_is_an_issue_until_it_is_back(void **state) {
     feeds_rig_wait_state(&rig, 0, "absent");
     assert_true(feeds_rig_has_issue(&rig, GW_ISSUE_FEED_DOWN, "scanner-1"));
     gw_fake_clock_advance(&rig.fake_clock, 60000);
-    device = accept_within(listener);
+    device = feeds_rig_accept(&rig, listener);
     feeds_rig_wait_state(&rig, 0, "open");
     feeds_rig_write(device, "67\r");
     size_t before = rig.intake->pending;

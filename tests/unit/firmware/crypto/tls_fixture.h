@@ -74,13 +74,13 @@ struct pair {
     enum gw_err err; /* of the last step of our handshake */
 };
 
-/* send(2) of the server side: the linker takes this one for the room. */
 static struct {
     bool limited;
     size_t room;      /* bytes it takes before EAGAIN */
     int error_number; /* what it answers instead */
 } send_script;
 
+/* send(2) of the server side: the linker takes this one for the room. */
 ssize_t send(int fd, const void *bytes, size_t len, int flags);
 ssize_t send(int fd, const void *bytes, size_t len, int flags) {
     if (!(flags & MSG_NOSIGNAL) || !(flags & MSG_DONTWAIT)) {
