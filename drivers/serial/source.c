@@ -98,7 +98,12 @@ static void end_stream(struct source *source) {
 
 static void on_opened(void *context, struct gw_str peer) {
     struct source *source = context;
-    gw_feed_end(source->feed, now_of(source)); /* time passed while nothing was open */
+    if (source->is_open) { /* by another connection, which has lost its turn */
+        end_stream(source);
+        source->command.is_cut_off = true;
+    } else {
+        gw_feed_end(source->feed, now_of(source)); /* time passed while nothing was open */
+    }
     source_note_opened(source, peer);
     /* Not before it is open: only then the transport knows. */
     source->can_hold = source->transport.ops->hold(source->transport.self, source->is_held);
@@ -115,6 +120,24 @@ static void on_closed(void *context, enum gw_transport_trouble trouble, struct g
 
 static void on_turned_away(void *context, struct gw_str peer) {
     source_note_turned_away(context, peer);
+}
+
+static void on_shared(void *context, struct gw_str peer, struct gw_str other) {
+    source_note_shared(context, peer, other);
+}
+
+static void on_waited(void *context) {
+    (void) context;
+}
+
+/* How many observations those bytes were, nobody knows. */
+static void on_dropped(void *context) {
+    source_refuse(context, GW_FEED_REFUSED_FULL, 1);
+}
+
+static bool is_between(void *context) {
+    const struct source *source = context;
+    return source->rest_len == 0 && gw_feed_free_mono_ms(source->feed) <= now_of(source);
 }
 
 /* ---- time ---- */
@@ -216,7 +239,15 @@ static enum gw_err open_transport(struct source *source, const struct gw_config_
     const struct gw_feeds *feeds = source->feeds;
     const struct gw_transport_options options = {
         .config = config,
-        .owner = {on_opened, on_received, on_closed, on_turned_away, source},
+        .owner = {.opened = on_opened,
+                  .received = on_received,
+                  .closed = on_closed,
+                  .turned_away = on_turned_away,
+                  .shared = on_shared,
+                  .waited = on_waited,
+                  .dropped = on_dropped,
+                  .is_between = is_between,
+                  .context = source},
         .loop = feeds->options.loop,
         .clock = feeds->options.clock,
         .line = line_of(config, source->profile),

@@ -58,7 +58,8 @@ struct source {
     enum gw_transport_trouble trouble;
     char detail[200];
     int64_t since_wall_ms, last_wall_ms;
-    int64_t over_rate_mono_ms, turned_away_mono_ms; /* last time, 0 = not lately */
+    int64_t over_rate_mono_ms, turned_away_mono_ms,
+        shared_mono_ms; /* last time, 0 = not lately */
     int64_t babbling_said_mono_ms;
     uint64_t bytes, taken, stored, refused, undecodable;
     uint64_t window_taken, window_undecodable; /* since the last look */
@@ -128,6 +129,7 @@ void source_note_closed(struct source *source, enum gw_transport_trouble trouble
                         struct gw_str detail);
 /* See source_note_opened. */
 void source_note_turned_away(struct source *source, struct gw_str peer);
+void source_note_shared(struct source *source, struct gw_str peer, struct gw_str other);
 /* What the feed told: the device says nothing any more, or it speaks again. */
 void source_note_silent(struct source *source, bool is_silent);
 /* More came than may: told once, over when it has not been for a while. */

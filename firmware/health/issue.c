@@ -90,6 +90,9 @@ static const struct gw_issue_info issues[] = {
     {GW_ISSUE_FEED_PROFILE, "feed_profile", GW_SEVERITY_CRITICAL,
      "The profile of the device cannot be used: the device is not heard.",
      "Run `gwctl profile check` on it and correct what it names, then reload."},
+    {GW_ISSUE_FEED_SHARED, "feed_shared", GW_SEVERITY_WARNING,
+     "Several connections send to the feed of one device at the same time: they take turns.",
+     "Give each device a feed of its own, on its own port or with its address in peers."},
     {GW_ISSUE_PERSONAL_KEY, "personal_key", GW_SEVERITY_CRITICAL,
      "The key for personal codes cannot be read or written: such codes are blotted out.",
      "Check the folder of gw-collectd for space and rights; move a damaged personal.key away, "

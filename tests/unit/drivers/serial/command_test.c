@@ -302,8 +302,10 @@ static void a_command_waits_over_the_change_of_another_feed(void **state) {
     assert_int_equal(rig.done, 0);
     feeds_rig_write(rig.device, "S S       0.00 kg\r\n");
     expect_told("T\r\n");
+    feeds_rig_write(rig.device, "T S       0.00 kg\r\n");
+    expect_told("");
     assert_int_equal(rig.done, 1);
-    assert_int_equal(rig.err, GW_OK);
+    assert_int_equal(rig.outcome, GW_FEED_COMMAND_DONE);
 }
 
 static void a_command_to_a_feed_that_changes_is_not_sent_and_told_of(void **state) {
