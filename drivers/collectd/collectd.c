@@ -279,9 +279,7 @@ static int64_t next_mono_ms(const struct gw_collectd *collectd) {
     if (collectd->ingress) {
         next = earlier(next, gw_ingress_next_mono_ms(collectd->ingress));
     }
-    for (size_t i = 0; i < collectd->bus_count; i++) {
-        next = earlier(next, gw_modbus_bus_next_mono_ms(collectd->buses[i]));
-    }
+    next = earlier(next, gw_bus_set_next_mono_ms(collectd->buses));
     if (collectd->feeds) {
         next = earlier(next, gw_feeds_next_mono_ms(collectd->feeds));
     }
@@ -378,9 +376,7 @@ enum gw_err gw_collectd_round(struct gw_collectd *collectd, int64_t deadline_mon
         return err;
     }
     acknowledge_all(collectd);
-    for (size_t i = 0; i < collectd->bus_count; i++) {
-        gw_modbus_bus_tick(collectd->buses[i]);
-    }
+    gw_bus_set_tick(collectd->buses);
     if (collectd->feeds) {
         gw_feeds_tick(collectd->feeds);
     }

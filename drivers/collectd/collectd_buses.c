@@ -22,11 +22,12 @@ static void put_unit(struct gw_buf *buf, const struct gw_modbus_unit_condition *
                   unit->lateness.p99_ms, unit->lateness.max_ms);
 }
 
+/* None while the bus waits. */
 static void put_units(struct gw_modbus_bus *bus, struct gw_buf *buf) {
     struct gw_modbus_unit_condition unit;
     size_t listed = 0, omitted = 0;
     gw_buf_put_str(buf, GW_STR(",\"unit_states\":["));
-    for (size_t i = 0; gw_modbus_bus_unit_figures(bus, i, &unit); i++) {
+    for (size_t i = 0; bus && gw_modbus_bus_unit_figures(bus, i, &unit); i++) {
         if (gw_buf_space(buf) < RESERVE_BYTES) {
             omitted++;
             continue;
@@ -69,30 +70,58 @@ static void put_wire(struct gw_buf *buf, const struct gw_modbus_wire_figures *wi
                   ull(wire->stray_bytes), ull(wire->connects));
 }
 
-static void put_bus(struct gw_modbus_bus *bus, struct gw_buf *buf) {
-    struct gw_modbus_bus_figures figures;
-    gw_modbus_bus_get_figures(bus, &figures);
+static const char *state_name(const struct gw_bus_view *view, bool is_connected) {
+    switch (view->state) {
+    case GW_BUS_STOPPING:
+        return "stopping";
+    case GW_BUS_WAITING:
+        return "waiting";
+    default:
+        return is_connected ? "connected" : "connecting";
+    }
+}
+
+/* What keeps it from running as it is configured. */
+static void put_detail(const struct gw_bus_view *view, struct gw_buf *buf) {
+    if (view->state == GW_BUS_STOPPING) {
+        gw_buf_put_str(buf, GW_STR(",\"detail\":\"it ends what it has under way\""));
+    } else if (view->state == GW_BUS_WAITING && view->waits_for) {
+        gw_buf_printf(buf, ",\"detail\":\"until bus %s has stopped\"", view->waits_for);
+    } else if (view->state == GW_BUS_WAITING && view->opening) {
+        gw_buf_printf(buf, ",\"detail\":\"it cannot be opened: %s\"",
+                      gw_err_name(view->opening));
+    }
+}
+
+static void put_bus(const struct gw_bus_view *view, struct gw_buf *buf) {
+    static const struct gw_modbus_holes no_holes;
+    struct gw_modbus_bus_figures figures = {.holes = &no_holes};
+    if (view->bus) {
+        gw_modbus_bus_get_figures(view->bus, &figures);
+    }
     gw_buf_put_str(buf, GW_STR("{\"name\":"));
-    gw_buf_put_json_str(buf, gw_str_from_cstr(figures.name));
+    gw_buf_put_json_str(buf, gw_str_from_cstr(view->name));
     gw_buf_printf(buf, ",\"state\":\"%s\",\"since\":\"",
-                  figures.is_connected ? "connected" : "connecting");
-    gw_time_put(buf, figures.since_wall_ms);
+                  state_name(view, figures.is_connected));
+    gw_time_put(buf, view->state == GW_BUS_RUNS ? figures.since_wall_ms : view->since_wall_ms);
     gw_buf_printf(buf,
                   "\",\"polls\":%llu,\"overruns\":%llu,\"events\":%llu,\"units\":%zu,"
                   "\"units_down\":%zu,\"load_percent\":%u,\"dead_percent\":%u",
                   ull(figures.polls), ull(figures.overruns), ull(figures.events), figures.units,
                   figures.units_down, figures.load_percent, figures.dead_percent);
+    put_detail(view, buf);
     put_wire(buf, &figures.wire);
-    put_units(bus, buf);
+    put_units(view->bus, buf);
     put_holes(buf, figures.holes);
     gw_buf_put_char(buf, '}');
 }
 
 void gw_collectd_put_buses(const struct gw_collectd *collectd, struct gw_buf *buf) {
+    struct gw_bus_view view;
     gw_buf_put_str(buf, GW_STR(",\"buses\":["));
-    for (size_t i = 0; i < collectd->bus_count; i++) {
+    for (size_t i = 0; gw_bus_set_look(collectd->buses, i, &view); i++) {
         gw_buf_put_str(buf, i > 0 ? GW_STR(",") : GW_STR(""));
-        put_bus(collectd->buses[i], buf);
+        put_bus(&view, buf);
     }
     gw_buf_put_char(buf, ']');
 }

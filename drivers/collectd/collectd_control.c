@@ -94,6 +94,18 @@ static void put_parts(struct gw_buf *buf, unsigned parts) {
     }
 }
 
+/* Buses that are still ending what they had under way. */
+static void put_stopping(const struct gw_collectd *collectd, struct gw_buf *buf) {
+    const char *comma = "";
+    struct gw_bus_view bus;
+    for (size_t i = 0; gw_bus_set_look(collectd->buses, i, &bus); i++) {
+        if (bus.state == GW_BUS_STOPPING) {
+            gw_buf_printf(buf, "%s\"%s\"", comma, bus.name);
+            comma = ",";
+        }
+    }
+}
+
 static void verb_reload(const struct gw_collectd_request *request) {
     struct gw_collectd *collectd = request->collectd;
     gw_buf_clear(&collectd->scratch);
@@ -111,11 +123,13 @@ static void verb_reload(const struct gw_collectd_request *request) {
         gw_collectd_refuse(request, err, "%.*s", GW_STR_ARG(gw_buf_str(&collectd->scratch)));
         return;
     }
-    /* Closing the buses completed requests, whose answers were made in the same place. */
+    /* Closing sources completed requests, whose answers were made in the same place. */
     gw_buf_clear(&collectd->answer);
     gw_buf_printf(&collectd->answer, "{\"revision\":%llu,\"hash\":\"%s\",\"changed\":[",
                   (unsigned long long) collectd->config->revision, collectd->config->hash);
     put_parts(&collectd->answer, changed);
+    gw_buf_put_str(&collectd->answer, GW_STR("],\"stopping\":["));
+    put_stopping(collectd, &collectd->answer);
     gw_buf_put_str(&collectd->answer, GW_STR("]}"));
     gw_collectd_answer(request);
 }

@@ -3,10 +3,10 @@
 #ifndef GW_COLLECTD_INTERNAL_H
 #define GW_COLLECTD_INTERNAL_H
 
+#include "drivers/collectd/bus_set.h"
 #include "drivers/collectd/collectd.h"
 #include "drivers/collectd/issues.h"
 #include "drivers/collectd/refusals.h"
-#include "drivers/modbus/bus.h"
 #include "drivers/mqtt/broker.h"
 #include "drivers/mqtt/ingress/ingress.h"
 #include "drivers/serial/source.h"
@@ -64,9 +64,8 @@ struct gw_collectd {
     struct gw_device_activity *activities;
     struct gw_broker **brokers;
     size_t broker_count;
-    struct gw_ingress *ingress; /* NULL: no listener is configured */
-    struct gw_modbus_bus **buses;
-    size_t bus_count;
+    struct gw_ingress *ingress;        /* NULL: no listener is configured */
+    struct gw_bus_set *buses;          /* NULL: the sources are not open */
     struct gw_collectd_modbus *modbus; /* writes and requests on demand */
     struct gw_feeds *feeds;            /* NULL: none is configured */
     struct gw_collectd_feed_commands *feed_commands;
@@ -137,10 +136,13 @@ void gw_collectd_watch_queue(struct gw_collectd *collectd, int64_t now_mono_ms);
 /* ---- collectd_sources.c ---- */
 
 enum gw_err gw_collectd_open_brokers(struct gw_collectd *collectd);
+/* Also when they are open: those that differ from the configuration are reopened
+ * (bus_set.h), which goes on after the call. */
 enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd);
 enum gw_err gw_collectd_open_ingress(struct gw_collectd *collectd);
 /* Nothing of them may be uncommitted: gw_queue_commit before. */
 void gw_collectd_close_brokers(struct gw_collectd *collectd);
+/* Waits for what the buses have under way (gw_modbus_bus_drain), and commits. */
 void gw_collectd_close_buses(struct gw_collectd *collectd);
 void gw_collectd_close_ingress(struct gw_collectd *collectd);
 /* A table of activities for the devices of `config`, zeroed but for their profiles;
@@ -287,7 +289,8 @@ void gw_collectd_verb_feed_command(const struct gw_collectd_request *request);
 enum gw_err gw_collectd_open_modbus(struct gw_collectd *collectd);
 /* After the buses were closed. */
 void gw_collectd_close_modbus(struct gw_collectd *collectd);
-/* The buses are open, or the configuration is another one: what may be written now. */
+/* The buses are open, or the configuration is another one: what may be written now. Writes
+ * under way are not touched. */
 void gw_collectd_point_writes(struct gw_collectd *collectd);
 /* The buses are closed. */
 void gw_collectd_hold_writes(struct gw_collectd *collectd);

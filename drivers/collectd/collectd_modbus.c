@@ -83,16 +83,26 @@ static void put_bus_names(const struct gw_collectd *collectd, struct gw_buf *buf
     }
 }
 
-/* Index of the bus of the request; else it is refused. */
-static bool get_bus(const struct gw_collectd_request *request, size_t *ret_bus) {
-    const struct gw_collectd *collectd = request->collectd;
-    struct gw_str name = {0};
-    (void) !gw_collectd_get_text(request, "bus", &name);
-    for (size_t i = 0; i < collectd->bus_count; i++) {
-        if (gw_str_eq(name, gw_str_from_cstr(collectd->config->buses[i].name))) {
-            *ret_bus = i;
+static struct gw_modbus_bus *find_bus(const struct gw_collectd *collectd, const char *name) {
+    return gw_bus_set_find(collectd->buses, gw_str_from_cstr(name));
+}
+
+static bool is_configured(const struct gw_config *config, struct gw_str name) {
+    for (size_t i = 0; i < config->bus_count; i++) {
+        if (gw_str_eq(name, gw_str_from_cstr(config->buses[i].name))) {
             return true;
         }
+    }
+    return false;
+}
+
+/* No bus of that name runs now. */
+static void refuse_bus(const struct gw_collectd_request *request, struct gw_str name) {
+    const struct gw_collectd *collectd = request->collectd;
+    if (is_configured(collectd->config, name)) {
+        gw_collectd_refuse(request, GW_ERR_BUSY, "bus %.*s is being %s: ask again",
+                           GW_STR_ARG(name), collectd->buses ? "reopened" : "opened");
+        return;
     }
     char storage[400];
     struct gw_buf names;
@@ -100,7 +110,18 @@ static bool get_bus(const struct gw_collectd_request *request, size_t *ret_bus) 
     put_bus_names(collectd, &names);
     gw_collectd_refuse(request, GW_ERR_NOENT, "bus: found \"%.*s\", there is: %.*s",
                        GW_STR_ARG(gw_str_sub(name, 0, 64)), GW_STR_ARG(gw_buf_str(&names)));
-    return false;
+}
+
+/* Name of the bus of the request, if it runs; else that is refused. */
+static bool get_bus(const struct gw_collectd_request *request, struct gw_str *ret_name) {
+    struct gw_str name = {0};
+    (void) !gw_collectd_get_text(request, "bus", &name);
+    if (!gw_bus_set_find(request->collectd->buses, name)) {
+        refuse_bus(request, name);
+        return false;
+    }
+    *ret_name = name;
+    return true;
 }
 
 /* A number, or text as in place.h. */
@@ -195,6 +216,10 @@ static const char *exception_name(unsigned exception) {
 static void refuse_read(const struct gw_collectd_request *request, const struct asker *asker,
                         const struct gw_modbus_answer *answer) {
     unsigned unit = asker->request.unit_id;
+    if (answer->err == GW_ERR_NOCONN && !find_bus(asker->collectd, asker->bus)) {
+        refuse_bus(request, gw_str_from_cstr(asker->bus));
+        return;
+    }
     if (answer->exception != 0) {
         gw_collectd_refuse(request, GW_ERR_INVALID,
                            "unit %u refuses %s %u (%u of them): exception %u, %s", unit,
@@ -237,22 +262,31 @@ static void on_read(void *context, uint64_t token, const struct gw_modbus_answer
     gw_collectd_answer(&request);
 }
 
-/* Post one read for `asker`; false if the bus takes none. */
-static enum gw_err post_read(struct asker *asker, size_t bus, gw_modbus_job_done *done) {
+/* Post one read for `asker`, who is refused and gone if the bus takes none. */
+static void post_read(struct asker *asker, gw_modbus_job_done *done) {
     struct gw_collectd *collectd = asker->collectd;
     struct gw_modbus_job job = {.request = asker->request, .asks_dead_units = asker->is_scan};
-    return gw_modbus_bus_ask(collectd->buses[bus], &job,
-                             gw_clock_mono_ms(&collectd->clock) + READ_MS, done, asker, 0);
-}
-
-static void refuse_post(const struct gw_collectd_request *request, enum gw_err err) {
-    gw_collectd_refuse(request, err,
-                       err == GW_ERR_BUSY ? "too many requests wait for this bus: ask again"
-                                          : "the bus takes no requests now");
+    struct gw_modbus_bus *bus = find_bus(collectd, asker->bus);
+    enum gw_err err =
+        bus ? gw_modbus_bus_ask(bus, &job, gw_clock_mono_ms(&collectd->clock) + READ_MS, done,
+                                asker, 0)
+            : GW_ERR_NOCONN;
+    if (!err) {
+        return;
+    }
+    struct gw_collectd_request request = request_of(asker);
+    asker->is_used = false;
+    if (bus) {
+        gw_collectd_refuse(&request, err,
+                           err == GW_ERR_BUSY ? "too many requests wait for this bus: ask again"
+                                              : "the bus takes no requests now");
+    } else {
+        refuse_bus(&request, gw_str_from_cstr(asker->bus));
+    }
 }
 
 void gw_collectd_verb_modbus_read(const struct gw_collectd_request *request) {
-    size_t bus = 0;
+    struct gw_str bus = {0};
     uint64_t count = 1;
     struct gw_modbus_request place = {0};
     if (!get_bus(request, &bus) || !get_unit(request, "unit", 256, 0, &place.unit_id)
@@ -272,13 +306,8 @@ void gw_collectd_verb_modbus_read(const struct gw_collectd_request *request) {
         return;
     }
     asker->request = place;
-    (void) !gw_str_copy(gw_str_from_cstr(request->collectd->config->buses[bus].name),
-                        asker->bus, sizeof asker->bus);
-    err = post_read(asker, bus, on_read);
-    if (err) {
-        asker->is_used = false;
-        refuse_post(request, err);
-    }
+    (void) !gw_str_copy(bus, asker->bus, sizeof asker->bus);
+    post_read(asker, on_read);
 }
 
 /* ---- scan ---- */
@@ -340,31 +369,13 @@ static void on_scanned(void *context, uint64_t token, const struct gw_modbus_ans
     asker->next_mono_ms = now_mono_ms + pause_ms;
 }
 
-static bool find_bus(const struct gw_collectd *collectd, const char *name, size_t *ret_bus) {
-    for (size_t i = 0; i < collectd->bus_count; i++) {
-        if (strcmp(collectd->config->buses[i].name, name) == 0) {
-            *ret_bus = i;
-            return true;
-        }
-    }
-    return false;
-}
-
 static void scan_next(struct asker *asker) {
-    size_t bus = 0;
     asker->next_mono_ms = GW_NEVER_MS;
-    enum gw_err err = find_bus(asker->collectd, asker->bus, &bus)
-                          ? post_read(asker, bus, on_scanned)
-                          : GW_ERR_NOCONN;
-    if (err) {
-        struct gw_collectd_request request = request_of(asker);
-        asker->is_used = false;
-        refuse_post(&request, err);
-    }
+    post_read(asker, on_scanned);
 }
 
 void gw_collectd_verb_modbus_scan(const struct gw_collectd_request *request) {
-    size_t bus = 0;
+    struct gw_str bus = {0};
     uint8_t from = 1, to = UNIT_MAX;
     struct gw_modbus_request place = {.area = GW_AREA_HOLDING_REGISTER, .count = 1};
     bool has_place = gw_json_member(request->body, "area") != NULL
@@ -388,8 +399,7 @@ void gw_collectd_verb_modbus_scan(const struct gw_collectd_request *request) {
     asker->request.unit_id = from;
     asker->last_unit = to;
     asker->began_mono_ms = gw_clock_mono_ms(&request->collectd->clock);
-    (void) !gw_str_copy(gw_str_from_cstr(request->collectd->config->buses[bus].name),
-                        asker->bus, sizeof asker->bus);
+    (void) !gw_str_copy(bus, asker->bus, sizeof asker->bus);
     scan_next(asker);
 }
 
@@ -538,14 +548,17 @@ static enum gw_err commit(void *context, const struct gw_modbus_write_audit *aud
     return gw_collectd_audit(collectd, &entry, &with);
 }
 
+static bool takes_jobs(void *context, const char *bus) {
+    return find_bus(context, bus) != NULL;
+}
+
 static enum gw_err post(void *context, const char *bus, const struct gw_modbus_job *job,
                         int64_t deadline_mono_ms, gw_modbus_job_done *done, uint64_t token) {
     struct gw_collectd *collectd = context;
-    size_t index = 0;
-    return find_bus(collectd, bus, &index)
-               ? gw_modbus_bus_ask(collectd->buses[index], job, deadline_mono_ms, done,
-                                   collectd->modbus->writes, token)
-               : GW_ERR_NOCONN;
+    struct gw_modbus_bus *found = find_bus(collectd, bus);
+    return found ? gw_modbus_bus_ask(found, job, deadline_mono_ms, done,
+                                     collectd->modbus->writes, token)
+                 : GW_ERR_NOCONN;
 }
 
 /* ---- life ---- */
@@ -558,6 +571,7 @@ enum gw_err gw_collectd_open_modbus(struct gw_collectd *collectd) {
     struct gw_modbus_writes_options options = {
         .intake = collectd->intake,
         .commit = commit,
+        .takes_jobs = takes_jobs,
         .post = post,
         .context = collectd,
         .clock = &collectd->clock,
@@ -576,7 +590,7 @@ void gw_collectd_close_modbus(struct gw_collectd *collectd) {
 
 void gw_collectd_point_writes(struct gw_collectd *collectd) {
     const struct gw_config *config = collectd->config;
-    if (collectd->bus_count == config->bus_count && collectd->buses) {
+    if (collectd->buses) {
         gw_modbus_writes_set_buses(collectd->modbus->writes, config->buses, config->bus_count);
     } else {
         gw_modbus_writes_hold(collectd->modbus->writes);

@@ -4,9 +4,9 @@
  *
  * RETRY: event, audit entry and the key "retried:<number>" in one commit, then the
  * entry is removed, then the key. A crash in between leaves the entry with its
- * key, and the next RETRY only removes it: no second event. An entry whose own event
- * id the broker's window holds with the same payload is stored already, so it is only
- * removed too.
+ * key, and the next RETRY only removes it: no second event. Readings whose own event
+ * ids the broker's windows hold with the same content are stored already: the others
+ * are stored, and if there are none, the entry is only removed.
  */
 #include "drivers/collectd/collectd_internal.h"
 
@@ -198,47 +198,34 @@ static struct gw_collectd_audit audit_of(const struct gw_collectd_request *reque
     };
 }
 
-/* What the brokers' windows know of it. */
-static enum gw_broker_known find_retried(const struct gw_collectd *collectd,
-                                         const struct gw_broker_retried *retried) {
-    enum gw_broker_known known = GW_BROKER_NEW;
-    for (size_t i = 0; i < collectd->broker_count && known == GW_BROKER_NEW; i++) {
-        known = gw_broker_find_retried(collectd->brokers[i], retried);
-    }
-    return known;
-}
-
-/* Its events, unless they are stored already, with who asked for it. */
+/* Its events, but for those that are stored already, with who asked for it. */
 static enum gw_err store_observed(const struct gw_collectd_request *request,
                                   struct gw_observation *observation,
                                   const struct copied_entry *entry, struct gw_str key,
                                   size_t *ret_stored) {
     struct gw_collectd *collectd = request->collectd;
     struct gw_broker_retried retried;
-    gw_broker_complete_origin(observation, (struct gw_bytes){entry->origin, entry->origin_len},
-                              &retried);
-    enum gw_broker_known known = find_retried(collectd, &retried);
-    bool is_new = known != GW_BROKER_STORED_ALREADY;
-    observation->draft.origin = (struct gw_bytes){retried.origin, retried.origin_len};
-    for (size_t i = 0; i < observation->count; i++) {
-        observation->drafts[i].flags |=
-            known == GW_BROKER_DOUBTFUL ? GW_EVENT_POSSIBLE_DUPLICATE : 0;
+    gw_broker_begin_retried(entry->topic, (struct gw_bytes){entry->origin, entry->origin_len},
+                            &retried);
+    for (size_t i = 0; i < collectd->broker_count; i++) {
+        (void) gw_broker_sift_retried(collectd->brokers[i], &retried, observation);
     }
+    gw_broker_complete_origins(&retried, observation);
     static const uint8_t yes = 1;
     struct gw_state_change change = {.key = gw_bytes_from_str(key), .value = {&yes, 1}};
     struct gw_unit unit = {.events = observation->drafts,
-                           .event_count = is_new ? observation->count : 0,
+                           .event_count = observation->count,
                            .changes = &change,
                            .change_count = 1};
     struct gw_collectd_audit audit =
         audit_of(request, "quarantine.retry", gw_str_sub(key, 8, SIZE_MAX));
-    audit.outcome = is_new ? GW_STR("ok") : GW_STR("duplicate");
+    audit.outcome = observation->count > 0 ? GW_STR("ok") : GW_STR("duplicate");
     enum gw_err err = gw_collectd_audit(collectd, &audit, &unit);
     for (size_t i = 0; !err && i < collectd->broker_count; i++) {
-        gw_broker_note_retried(collectd->brokers[i], &retried);
+        gw_broker_note_retried(collectd->brokers[i], &retried, observation);
     }
     if (!err) {
-        *ret_stored = is_new ? observation->count : 0;
+        *ret_stored = observation->count;
     }
     return err;
 }

@@ -5,8 +5,9 @@
  * running one goes on and an issue names the first finding.
  *
  * Brokers that did not change keep their connection and are pointed to the new
- * document; buses copy what they need. Those that changed are closed and opened
- * anew: sessions at brokers persist, so nothing is lost in between.
+ * document; those that changed are closed and opened anew: sessions at brokers
+ * persist, so nothing is lost in between. Buses that changed are told to stop, and
+ * reopened when they have: nobody waits for that (bus_set.h).
  *
  * Feeds go over to the new list by themselves; who is the same goes on
  * (gw_feeds_set_config).
@@ -90,7 +91,7 @@ static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) 
     if (!err && (changed & GW_PART_INGRESS)) {
         err = gw_collectd_open_ingress(collectd);
     }
-    if (!err && (changed & GW_PART_BUSES)) {
+    if (!err) {
         err = gw_collectd_open_buses(collectd);
     }
     if (err) {
@@ -105,7 +106,7 @@ static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) 
 static enum gw_err apply(struct gw_collectd *collectd, struct gw_config *fresh,
                          struct gw_device_activity *activities, unsigned changed) {
     struct gw_config *old = collectd->config;
-    close_changed(collectd, changed);
+    close_changed(collectd, changed & ~(unsigned) GW_PART_BUSES);
     collectd->config = fresh;
     if (activities) {
         gw_collectd_free_activities(old, collectd->activities);
@@ -155,6 +156,9 @@ enum gw_err gw_collectd_reload_parts(struct gw_collectd *collectd, struct gw_buf
     unsigned changed = gw_config_diff(collectd->config, fresh);
     if (collectd->feeds && gw_feeds_profiles_have_changed(collectd->feeds)) {
         changed |= GW_PART_FEEDS;
+    }
+    if (gw_bus_set_profiles_have_changed(collectd->buses)) {
+        changed |= GW_PART_BUSES;
     }
     struct gw_device_activity *activities = NULL;
     if (changed & GW_PART_DEVICES) {

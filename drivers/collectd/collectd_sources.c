@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/collectd/collectd_internal.h"
-#include "drivers/modbus/scales.h"
 #include "drivers/profile/profile.h"
 
 #include <stdlib.h>
@@ -167,67 +166,39 @@ void gw_collectd_close_ingress(struct gw_collectd *collectd) {
 
 /* ---- buses ---- */
 
+static enum gw_err commit_queue(void *context) {
+    struct gw_collectd *collectd = context;
+    return gw_queue_commit(collectd->queue);
+}
+
+static enum gw_err open_bus_set(struct gw_collectd *collectd) {
+    const struct gw_bus_set_options options = {
+        .intake = collectd->intake,
+        .loop = collectd->loop,
+        .clock = &collectd->clock,
+        .health = collectd->health,
+        .refused = on_bus_refused,
+        .refused_context = collectd,
+        .commit = commit_queue,
+        .commit_context = collectd,
+    };
+    return gw_bus_set_open(&options, &collectd->buses);
+}
+
 enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd) {
     const struct gw_config *config = collectd->config;
-    collectd->buses = calloc(config->bus_count + 1, sizeof(struct gw_modbus_bus *));
-    if (!collectd->buses) {
-        return GW_ERR_NOMEM;
-    }
-    for (size_t i = 0; i < config->bus_count; i++) {
-        struct gw_modbus_bus_options options = {
-            .config = &config->buses[i],
-            .intake = collectd->intake,
-            .loop = collectd->loop,
-            .clock = &collectd->clock,
-            .health = collectd->health,
-            .refused = on_bus_refused,
-            .refused_context = collectd,
-        };
-        enum gw_err err = gw_modbus_bus_open(&options, &collectd->buses[collectd->bus_count]);
-        if (err) {
-            gw_log_error(GW_COLLECTD_ROOM, "bus cannot be opened bus=%s err=%s",
-                         config->buses[i].name, gw_err_name(err));
-            return err;
-        }
-        collectd->bus_count++;
+    enum gw_err err = collectd->buses ? GW_OK : open_bus_set(collectd);
+    if (!err) {
+        err = gw_bus_set_configure(collectd->buses, config->buses, config->bus_count);
     }
     gw_collectd_point_writes(collectd);
-    return GW_OK;
+    return err;
 }
 
-/* Commit, and what could be submitted only after that. */
-static void commit_rest(struct gw_collectd *collectd) {
-    bool has_rest = true;
-    for (size_t turn = 0; turn <= GW_SCALES_LINES && has_rest; turn++) {
-        has_rest = false;
-        if (gw_queue_commit(collectd->queue)) {
-            return;
-        }
-        for (size_t i = 0; i < collectd->bus_count; i++) {
-            has_rest = gw_modbus_bus_submit_rest(collectd->buses[i]) || has_rest;
-        }
-    }
-    /* Buses are closed between commits only. */
-    (void) !gw_queue_commit(collectd->queue);
-}
-
-/* All are told before the first is waited for: together they take as long as the
- * slowest. */
 void gw_collectd_close_buses(struct gw_collectd *collectd) {
-    for (size_t i = 0; i < collectd->bus_count; i++) {
-        gw_modbus_bus_stop(collectd->buses[i]);
-    }
-    for (size_t i = 0; i < collectd->bus_count; i++) {
-        gw_modbus_bus_drain(collectd->buses[i]);
-    }
-    gw_collectd_hold_writes(collectd);
-    commit_rest(collectd);
-    for (size_t i = 0; i < collectd->bus_count; i++) {
-        gw_modbus_bus_close(collectd->buses[i]);
-    }
-    free(collectd->buses);
+    gw_bus_set_close(collectd->buses);
     collectd->buses = NULL;
-    collectd->bus_count = 0;
+    gw_collectd_hold_writes(collectd);
 }
 
 /* ---- loss records ---- */

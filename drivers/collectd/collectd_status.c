@@ -156,9 +156,10 @@ static void put_devices(const struct gw_collectd *collectd, struct gw_buf *buf) 
         };
         put_device(buf, &line, listed == 0) ? listed++ : omitted++;
     }
-    for (size_t i = 0; i < collectd->bus_count; i++) {
+    struct gw_bus_view bus;
+    for (size_t i = 0; gw_bus_set_look(collectd->buses, i, &bus); i++) {
         struct gw_modbus_point_figures point;
-        for (size_t j = 0; gw_modbus_bus_point_figures(collectd->buses[i], j, &point); j++) {
+        for (size_t j = 0; bus.bus && gw_modbus_bus_point_figures(bus.bus, j, &point); j++) {
             struct device_line line = {
                 .id = point.device,
                 .state = point.last_wall_ms == 0 ? "unknown"

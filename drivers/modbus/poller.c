@@ -94,7 +94,7 @@ void poller_bus_failed(struct gw_poller *poller) {
 
 /* Everything is read at once, but for what is refused. */
 static void begin_anew(struct gw_poller *poller) {
-    poller_forget(poller, -1);
+    poller_await(poller, -1);
     int64_t now_mono_ms = poller_now(poller);
     for (size_t i = 0; i < poller->block_count; i++) {
         struct poller_block *block = &poller->blocks[i];
@@ -111,6 +111,10 @@ void poller_connect(struct gw_poller *poller) {
     enum gw_err err = transport->connect(transport->self);
     poller->busy_ms += poller_now(poller) - began_mono_ms;
     poller->bus.err = err;
+    if (err && began_mono_ms < poller->bus_retry_mono_ms) {
+        poller_publish_bus(poller);
+        return;
+    }
     if (err) {
         poller_bus_failed(poller);
         return;
@@ -235,7 +239,7 @@ static int64_t act(struct gw_poller *poller) {
 
 int64_t gw_poller_step(struct gw_poller *poller) {
     if (gw_handover_take_resync(poller->options.handover)) {
-        poller_forget(poller, -1);
+        poller_forget(poller);
     }
     poller_release_held(poller);
     int64_t due_mono_ms = act(poller);

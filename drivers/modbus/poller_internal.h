@@ -47,6 +47,7 @@ struct poller_unit {
 struct poller_point {
     struct gw_change change;
     unsigned exception;
+    bool is_awaited; /* its next reading is reported, whatever it is */
     bool has_raw;
     uint16_t raw[POLLER_RAW_WORDS]; /* what was on the wire when it was last decoded */
 };
@@ -101,7 +102,8 @@ int64_t poller_delay(const struct gw_backoff_limits *limits, uint32_t *backoff_m
 
 /* ---- poller.c ---- */
 
-/* Try to connect; the time of the next attempt is kept if it fails. */
+/* Try to connect; the time of the next attempt is kept if it fails. An attempt before its
+ * time, for somebody who asks on demand, says nothing about the bus if it fails. */
 void poller_connect(struct gw_poller *poller);
 /* After TIMEOUT or CORRUPT: the transport recovers. After NOCONN: the connection is
  * gone, which is no news if a probe of a dead unit did it. */
@@ -150,7 +152,10 @@ void poller_report_unit_bad(struct gw_poller *poller, uint8_t unit_id);
 void poller_set_exception(struct gw_poller *poller, size_t point, unsigned exception);
 /* Report what was held long enough. */
 void poller_release_held(struct gw_poller *poller);
-/* So that the next reading of each of its points is reported; -1 = of all units. */
-void poller_forget(struct gw_poller *poller, int unit_id);
+/* The next reading of each point of the unit is reported, also if it is what it was; -1 = of
+ * all units. That a point is bad is no reading: who has heard it is not told again. */
+void poller_await(struct gw_poller *poller, int unit_id);
+/* What was reported got lost: the next word on each point is reported, good or bad. */
+void poller_forget(struct gw_poller *poller);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests on demand. They do not change what is known of units, but for one thing: a
- * unit that answers one is probed at once.
+ * unit that answers one is probed at once. Nor do they change what is known of the bus:
+ * many gateways hang up on whoever asks for a unit that is not there, and a scan asks for
+ * many. If the peer hangs up on everybody, the next poll will see it.
  */
 #include "drivers/modbus/execute.h"
 #include "drivers/modbus/poller_internal.h"
@@ -14,15 +16,6 @@ static struct poller_unit *polled_unit(struct gw_poller *poller, uint8_t unit_id
 static void refuse(struct gw_modbus_answer *ret_answer, enum gw_err err, bool is_known_down) {
     *ret_answer =
         (struct gw_modbus_answer){.err = err, .read_err = err, .is_known_down = is_known_down};
-}
-
-static void lose_connection(struct gw_poller *poller, const struct gw_modbus_answer *answer) {
-    if (answer->err == GW_ERR_NOCONN) {
-        poller_bus_failed(poller);
-    } else {
-        poller->bus.is_connected = false;
-        poller->is_reopening = true;
-    }
 }
 
 void gw_poller_execute(struct gw_poller *poller, const struct gw_modbus_job *job,
@@ -41,7 +34,8 @@ void gw_poller_execute(struct gw_poller *poller, const struct gw_modbus_job *job
     }
     if (!gw_modbus_execute(&poller->options.transport, poller->options.clock, job,
                            ret_answer)) {
-        lose_connection(poller, ret_answer);
+        poller->bus.is_connected = false;
+        poller->is_reopening = true;
     }
     poller->busy_ms += ret_answer->took_ms;
     if (unit && unit->is_probed && !ret_answer->err) {

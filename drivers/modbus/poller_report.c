@@ -57,6 +57,36 @@ void poller_set_exception(struct gw_poller *poller, size_t point, unsigned excep
     }
 }
 
+/* ---- what is held, what is forgotten ---- */
+
+static void release(struct gw_poller *poller, size_t point, int64_t now_mono_ms) {
+    int64_t held_wall_ms = 0;
+    struct gw_point_value value =
+        gw_change_release(&poller->points[point].change, now_mono_ms, &held_wall_ms);
+    put(poller, point, &value, held_wall_ms);
+}
+
+static void forget_point(struct gw_poller *poller, size_t point) {
+    if (poller->points[point].change.is_held) {
+        release(poller, point, poller_now(poller));
+    }
+    gw_change_reset(&poller->points[point].change);
+    poller->points[point].is_awaited = false;
+}
+
+void poller_forget(struct gw_poller *poller) {
+    for (size_t i = 0; i < poller->options.count; i++) {
+        forget_point(poller, i);
+    }
+}
+
+void poller_await(struct gw_poller *poller, int unit_id) {
+    for (size_t i = 0; i < poller->options.count; i++) {
+        poller->points[i].is_awaited |=
+            unit_id < 0 || poller->options.points[i].unit_id == unit_id;
+    }
+}
+
 /* ---- words ---- */
 
 /* True if the wire shows what it showed, and nothing else calls for a report. */
@@ -72,6 +102,9 @@ static void take_point(struct gw_poller *poller, size_t index, const uint16_t *w
     const struct gw_config_point *config = &poller->options.points[index];
     struct poller_point *point = &poller->points[index];
     size_t width = gw_point_width(config);
+    if (point->is_awaited) {
+        forget_point(poller, index);
+    }
     if (is_as_before(point, config, words, width, now_mono_ms)) {
         return;
     }
@@ -104,14 +137,7 @@ int64_t poller_take_words(struct gw_poller *poller, const struct gw_modbus_block
     return fresh_mono_ms;
 }
 
-/* ---- what is held, what is forgotten ---- */
-
-static void release(struct gw_poller *poller, size_t point, int64_t now_mono_ms) {
-    int64_t held_wall_ms = 0;
-    struct gw_point_value value =
-        gw_change_release(&poller->points[point].change, now_mono_ms, &held_wall_ms);
-    put(poller, point, &value, held_wall_ms);
-}
+/* ---- what was held long enough ---- */
 
 void poller_release_held(struct gw_poller *poller) {
     int64_t now_mono_ms = poller_now(poller);
@@ -127,17 +153,5 @@ void poller_release_held(struct gw_poller *poller) {
         } else if (until_mono_ms < poller->held_mono_ms) {
             poller->held_mono_ms = until_mono_ms;
         }
-    }
-}
-
-void poller_forget(struct gw_poller *poller, int unit_id) {
-    for (size_t i = 0; i < poller->options.count; i++) {
-        if (unit_id >= 0 && poller->options.points[i].unit_id != unit_id) {
-            continue;
-        }
-        if (poller->points[i].change.is_held) {
-            release(poller, i, poller_now(poller));
-        }
-        gw_change_reset(&poller->points[i].change);
     }
 }

@@ -57,7 +57,7 @@ void poller_publish_unit(struct gw_poller *poller, struct poller_unit *unit) {
 /* All its blocks are due, as on the first day. */
 static void welcome(struct gw_poller *poller, const struct poller_unit *unit) {
     int64_t now_mono_ms = poller_now(poller);
-    poller_forget(poller, unit->condition.unit_id);
+    poller_await(poller, unit->condition.unit_id);
     for (size_t i = 0; i < poller->block_count; i++) {
         struct poller_block *block = &poller->blocks[i];
         if (block->plan.unit_id == unit->condition.unit_id) {

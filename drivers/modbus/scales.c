@@ -452,8 +452,19 @@ static enum gw_err open_scale(struct gw_modbus_scales *scales, struct scale *sca
         raise_fault(scales, scale, storage);
         return GW_OK;
     }
+    err = open_feeds(scales, scale);
+    if (err == GW_ERR_NOMEM) {
+        return err;
+    }
+    if (err) {
+        scale->point_count = 0;
+        (void) snprintf(storage, sizeof storage, "no feed can be opened with its profile: %s",
+                        gw_err_name(err));
+        raise_fault(scales, scale, storage);
+        return GW_OK;
+    }
     gw_health_clear(scales->options.health, GW_ISSUE_FEED_PROFILE, gw_str_from_cstr(scale->id));
-    return open_feeds(scales, scale);
+    return GW_OK;
 }
 
 GW_DEFINE_CLEANUP(struct gw_modbus_scales *, gw_modbus_scales_close, scales_closep)

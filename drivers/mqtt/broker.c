@@ -420,17 +420,21 @@ static void open_counters(struct gw_broker *broker) {
 static enum gw_err open_storage(struct gw_broker *broker) {
     size_t in_flight = broker->options.config->receive_maximum;
     size_t sent = in_flight > GW_BROKER_SENT_WINDOW ? in_flight : GW_BROKER_SENT_WINDOW;
+    enum gw_err err =
+        gw_event_ids_open(&broker->event_ids,
+                          sent > GW_BROKER_EVENT_ID_WINDOW ? sent : GW_BROKER_EVENT_ID_WINDOW);
+    if (err) {
+        return err;
+    }
     struct {
         struct gw_window *window;
         size_t capacity;
     } windows[] = {
         {&broker->windows.sent, sent},
-        {&broker->windows.event_ids,
-         sent > GW_BROKER_EVENT_ID_WINDOW ? sent : GW_BROKER_EVENT_ID_WINDOW},
         {&broker->windows.retained, GW_BROKER_RETAINED_WINDOW},
     };
     for (size_t i = 0; i < GW_ARRAY_LEN(windows); i++) {
-        enum gw_err err = gw_window_open(windows[i].window, windows[i].capacity);
+        err = gw_window_open(windows[i].window, windows[i].capacity);
         if (err) {
             return err;
         }
@@ -445,7 +449,7 @@ static enum gw_err open_storage(struct gw_broker *broker) {
         {&broker->session.scratch, SESSION_STATE_MAX_BYTES},
     };
     for (size_t i = 0; i < GW_ARRAY_LEN(bufs); i++) {
-        enum gw_err err = gw_buf_open(bufs[i].buf, bufs[i].bytes);
+        err = gw_buf_open(bufs[i].buf, bufs[i].bytes);
         if (err) {
             return err;
         }
@@ -455,7 +459,7 @@ static enum gw_err open_storage(struct gw_broker *broker) {
 
 static void free_broker(struct gw_broker *broker) {
     gw_window_close(&broker->windows.sent);
-    gw_window_close(&broker->windows.event_ids);
+    gw_event_ids_close(&broker->event_ids);
     gw_window_close(&broker->windows.retained);
     gw_buf_close(&broker->storage);
     gw_buf_close(&broker->reason);

@@ -28,6 +28,7 @@
 #ifndef GW_MQTT_BROKER_H
 #define GW_MQTT_BROKER_H
 
+#include "drivers/mqtt/event_ids.h"
 #include "drivers/mqtt/rate_limit.h"
 #include "drivers/profile/observe.h"
 #include "firmware/base/loop.h"
@@ -115,25 +116,27 @@ enum gw_err gw_broker_decode_retry(const struct gw_broker_devices *devices,
                                    struct gw_buf *reason,
                                    struct gw_observation *ret_observation);
 
-/* The origin of what an entry became: the entry's own, with the device's event id;
- * empty if the entry did not come through a broker. */
+/* What an entry of the quarantine becomes, with the entry's own origin, if it came by MQTT. */
 struct gw_broker_retried {
-    uint8_t origin[GW_EVENT_ORIGIN_MAX_BYTES];
-    size_t origin_len;
+    struct gw_mqtt_origin origin;
+    bool has_origin;
+    struct gw_event_ids_message message;
+    gw_event_ids_origins origins; /* of the drafts: keep it until they are submitted */
 };
-/* Make it of the entry's `origin`. */
-void gw_broker_complete_origin(const struct gw_observation *observation, struct gw_bytes origin,
-                               struct gw_broker_retried *ret_retried);
-enum gw_broker_known {
-    GW_BROKER_NEW,            /* or nobody can know */
-    GW_BROKER_STORED_ALREADY, /* the same event id with the same payload */
-    GW_BROKER_DOUBTFUL,       /* the same event id with another payload */
-};
-/* What this broker's windows know of it. */
-enum gw_broker_known gw_broker_find_retried(const struct gw_broker *broker,
-                                            const struct gw_broker_retried *retried);
-/* It is stored now. Call right after the commit. */
-void gw_broker_note_retried(struct gw_broker *broker, const struct gw_broker_retried *retried);
+/* Begin with the entry's topic and `origin`. */
+void gw_broker_begin_retried(struct gw_str topic, struct gw_bytes origin,
+                             struct gw_broker_retried *ret_retried);
+/* Take out of the observation what this broker's windows know, mark what is doubtful
+ * (gw_event_ids_sift). How many drafts were taken out. */
+size_t gw_broker_sift_retried(const struct gw_broker *broker,
+                              const struct gw_broker_retried *retried,
+                              struct gw_observation *observation);
+/* Give what is left its origins. */
+void gw_broker_complete_origins(struct gw_broker_retried *retried,
+                                struct gw_observation *observation);
+/* They are stored now. Call right after the commit. */
+void gw_broker_note_retried(struct gw_broker *broker, const struct gw_broker_retried *retried,
+                            const struct gw_observation *observation);
 
 enum gw_broker_state { GW_BROKER_WAITING, GW_BROKER_CONNECTING, GW_BROKER_CONNECTED };
 

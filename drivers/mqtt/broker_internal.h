@@ -8,6 +8,7 @@
 
 #include "drivers/mqtt/broker.h"
 #include "drivers/mqtt/client.h"
+#include "drivers/mqtt/event_ids.h"
 #include "drivers/mqtt/window.h"
 #include "drivers/profile/observe.h"
 
@@ -30,20 +31,20 @@ struct gw_broker_counters {
 struct gw_broker_windows {
     /* Packet id -> topic and payload. A pair's position is its arrival number. */
     struct gw_window sent;
-    struct gw_window event_ids; /* device and its event id -> topic and payload */
-    struct gw_window retained;  /* topic -> topic and payload */
+    struct gw_window retained; /* topic -> topic and payload */
 };
 
-/* A unit's token: these flags, and from bit GW_TOKEN_DEVICE_SHIFT on the device
- * (index plus 1). Devices change between commits only. */
+/* A unit's token: these flags, from bit GW_TOKEN_EVENT_IDS_SHIFT on what it adds to the
+ * event ids (gw_event_ids_token), and from bit GW_TOKEN_DEVICE_SHIFT on the device (index
+ * plus 1). Devices change between commits only. */
 enum gw_broker_token {
     GW_TOKEN_SENT = 1,
-    GW_TOKEN_EVENT_ID = 2,
-    GW_TOKEN_RETAINED = 4,
-    GW_TOKEN_QOS_0 = 8, /* nobody will send it again */
-    GW_TOKEN_SESSION = 16,
+    GW_TOKEN_RETAINED = 2,
+    GW_TOKEN_QOS_0 = 4, /* nobody will send it again */
+    GW_TOKEN_SESSION = 8,
 };
-#define GW_TOKEN_DEVICE_SHIFT 8
+#define GW_TOKEN_EVENT_IDS_SHIFT 8
+#define GW_TOKEN_DEVICE_SHIFT (GW_TOKEN_EVENT_IDS_SHIFT + GW_EVENT_IDS_TOKEN_BITS)
 
 struct gw_topic_cache_slot {
     uint64_t topic;  /* fingerprint */
@@ -102,9 +103,10 @@ struct gw_broker {
     int64_t uncommitted_since_mono_ms;
     bool commit_asked;
     struct {
-        uint64_t sent, event_ids, retained;
+        uint64_t sent, retained;
     } mark;
     struct gw_broker_windows windows;
+    struct gw_event_ids event_ids;
     bool ids_reused; /* packet ids come again quickly: they prove nothing */
 
     /* Set by callbacks, which must not close the client: drop it when back. */
@@ -133,9 +135,6 @@ void gw_broker_ask_commit(struct gw_broker *broker);
 
 /* The first device whose filter matches (index plus 1), 0 = none. */
 uint32_t gw_broker_search_device(const struct gw_broker_devices *devices, struct gw_str topic);
-
-/* Fingerprint of the device and its own event id, 0 = it has none. */
-uint64_t gw_broker_event_id(const struct gw_observation *observation);
 
 /* ---- broker_unknown.c ---- */
 

@@ -6,7 +6,8 @@
  *   stored as an event           submitted
  *   stored in the quarantine     submitted; it never blocks what comes after it
  *   known already                nothing to store: a redelivery, a device's own
- *                                repetition, a retained message seen before
+ *                                repetition, a retained message seen before.
+ *                                Of several readings the others are stored
  *   withheld                     the queue took nothing: the connection is
  *                                dropped without a byte, the broker keeps it
  *
@@ -26,14 +27,14 @@ struct handling {
     unsigned flags; /* enum gw_event_flags */
     uint64_t topic; /* fingerprints */
     uint64_t payload;
-    uint64_t event_id;
+    const struct gw_observation *observation; /* NULL: it is not noted by its event ids */
 };
 
 /* ---- units ---- */
 
 void gw_broker_set_marks(struct gw_broker *broker) {
     broker->mark.sent = gw_window_position(&broker->windows.sent);
-    broker->mark.event_ids = gw_window_position(&broker->windows.event_ids);
+    gw_event_ids_settle(&broker->event_ids);
     broker->mark.retained = gw_window_position(&broker->windows.retained);
 }
 
@@ -57,14 +58,14 @@ static void completed(void *context, uint64_t token, enum gw_err err) {
     }
     if (!err) {
         broker->mark.sent += (token & GW_TOKEN_SENT) != 0;
-        broker->mark.event_ids += (token & GW_TOKEN_EVENT_ID) != 0;
+        gw_event_ids_committed(&broker->event_ids, token >> GW_TOKEN_EVENT_IDS_SHIFT);
         broker->mark.retained += (token & GW_TOKEN_RETAINED) != 0;
         return;
     }
     /* Nothing of the group is stored. What was read on this connection must
      * never be acknowledged, so the connection has to go. */
     gw_window_rollback(&broker->windows.sent, broker->mark.sent);
-    gw_window_rollback(&broker->windows.event_ids, broker->mark.event_ids);
+    gw_event_ids_rollback(&broker->event_ids);
     gw_window_rollback(&broker->windows.retained, broker->mark.retained);
     broker->drop_err = err;
     if (token & GW_TOKEN_QOS_0) {
@@ -166,42 +167,17 @@ static bool is_retained_repeat(struct handling *handling) {
     return known;
 }
 
-uint64_t gw_broker_event_id(const struct gw_observation *observation) {
-    if (observation->device_event_id.len == 0) {
-        return 0;
-    }
-    uint64_t device =
-        gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(observation->draft.device));
-    return gw_fingerprint(device, gw_bytes_from_str(observation->device_event_id));
-}
-
-/* The device's own event id: the same id with the same payload is one event; with
- * another payload nobody can know, so it is kept and marked. An id that is not in
- * the window takes no mark away: after a restart or a new store the window may begin
- * later than what is in flight. */
-static bool is_device_duplicate(struct handling *handling,
-                                const struct gw_observation *observation) {
-    struct gw_broker *broker = handling->broker;
-    handling->event_id = gw_broker_event_id(observation);
-    uint64_t stored = 0;
-    if (handling->event_id == 0
-        || !gw_window_find(&broker->windows.event_ids, handling->event_id, &stored)) {
-        return false;
-    }
-    if (stored == handling->payload) {
-        ++*broker->counters.device_duplicates;
-        return true;
-    }
-    handling->flags |= GW_EVENT_POSSIBLE_DUPLICATE;
-    return false;
+static struct gw_event_ids_message ids_message(const struct handling *handling) {
+    return (struct gw_event_ids_message){handling->topic, handling->payload};
 }
 
 /* ---- where it goes ---- */
 
 static uint64_t token_of(const struct handling *handling) {
+    unsigned ids = handling->observation ? gw_event_ids_token(handling->observation) : 0;
     return (uint64_t) handling->device << GW_TOKEN_DEVICE_SHIFT
            | (handling->message->packet_id != 0 ? GW_TOKEN_SENT : GW_TOKEN_QOS_0)
-           | (handling->event_id != 0 ? GW_TOKEN_EVENT_ID : 0u)
+           | (uint64_t) ids << GW_TOKEN_EVENT_IDS_SHIFT
            | (handling->message->retained ? GW_TOKEN_RETAINED : 0u);
 }
 
@@ -211,27 +187,24 @@ static void note_stored(struct handling *handling) {
     if (token & GW_TOKEN_SENT) {
         gw_window_add(&windows->sent, handling->message->packet_id, handling->payload);
     }
-    if (token & GW_TOKEN_EVENT_ID) {
-        gw_window_add(&windows->event_ids, handling->event_id, handling->payload);
+    if (handling->observation) {
+        const struct gw_event_ids_message message = ids_message(handling);
+        gw_event_ids_note(&handling->broker->event_ids, &message, handling->observation);
     }
     if (token & GW_TOKEN_RETAINED) {
         gw_window_add(&windows->retained, handling->topic, handling->payload);
     }
 }
 
-static struct gw_bytes encode_origin(const struct handling *handling,
-                                     uint8_t dst[static GW_MQTT_ORIGIN_BYTES]) {
-    struct gw_mqtt_origin origin = {
+static struct gw_mqtt_origin origin_of(const struct handling *handling) {
+    return (struct gw_mqtt_origin){
         .door = GW_MQTT_DOOR_BROKER,
         .broker = handling->broker->name_hash,
         .session = handling->broker->session.number,
         .packet_id = handling->message->packet_id,
         .payload = handling->payload,
-        .event_id = handling->event_id,
         .arrival = (uint32_t) gw_window_position(&handling->broker->windows.sent),
     };
-    gw_mqtt_origin_encode(&origin, dst);
-    return (struct gw_bytes){dst, GW_MQTT_ORIGIN_BYTES};
 }
 
 static const struct gw_config_device *device_of(const struct handling *handling) {
@@ -257,7 +230,9 @@ static void quarantine(struct handling *handling, struct gw_str reason) {
     struct gw_broker *broker = handling->broker;
     const struct gw_mqtt_message *message = handling->message;
     const struct gw_config_device *device = device_of(handling);
-    uint8_t origin[GW_MQTT_ORIGIN_BYTES];
+    uint8_t storage[GW_MQTT_ORIGIN_MAX_BYTES];
+    struct gw_mqtt_origin origin = origin_of(handling);
+    origin.event_id = handling->observation ? gw_event_ids_of_single(handling->observation) : 0;
     size_t kept = message->payload.len < GW_OBSERVE_PAYLOAD_MAX_BYTES
                       ? message->payload.len
                       : GW_OBSERVE_PAYLOAD_MAX_BYTES;
@@ -268,7 +243,7 @@ static void quarantine(struct handling *handling, struct gw_str reason) {
         .raw = {message->payload.ptr, kept},
         .raw_len = message->payload.len,
         .time_wall_ms = handling->now_wall_ms,
-        .origin = encode_origin(handling, origin),
+        .origin = {storage, gw_mqtt_origin_encode(&origin, storage)},
     };
     struct gw_unit unit = gw_broker_begin_unit(broker, token_of(handling));
     unit.quarantine = &entry;
@@ -291,12 +266,15 @@ static void quarantine(struct handling *handling, struct gw_str reason) {
 
 static void store(struct handling *handling, struct gw_observation *observation) {
     struct gw_broker *broker = handling->broker;
-    uint8_t origin[GW_MQTT_ORIGIN_BYTES];
+    gw_event_ids_origins storage;
+    unsigned flags = 0;
     for (size_t i = 0; i < observation->count; i++) {
-        observation->drafts[i].flags |= handling->flags;
+        flags |= observation->drafts[i].flags |= handling->flags;
     }
-    /* One is enough: they are stored together or not at all. */
-    observation->draft.origin = encode_origin(handling, origin);
+    const struct gw_event_ids_message message = ids_message(handling);
+    const struct gw_mqtt_origin origin = origin_of(handling);
+    gw_event_ids_set_origins(&message, &origin, storage, observation);
+    handling->observation = observation;
     struct gw_unit unit = gw_broker_begin_unit(broker, token_of(handling));
     unit.events = observation->drafts;
     unit.event_count = observation->count;
@@ -304,14 +282,16 @@ static void store(struct handling *handling, struct gw_observation *observation)
     if (!err) {
         note_stored(handling);
         ++*broker->counters.stored;
-        *broker->counters.possible_duplicates +=
-            (observation->draft.flags & GW_EVENT_POSSIBLE_DUPLICATE) != 0;
+        *broker->counters.possible_duplicates += (flags & GW_EVENT_POSSIBLE_DUPLICATE) != 0;
         return;
     }
     broker->uncommitted--;
     if (err == GW_ERR_RANGE || err == GW_ERR_SCHEMA || err == GW_ERR_PARSE) {
         gw_buf_clear(&broker->reason);
         gw_buf_printf(&broker->reason, "not a valid event: %s", gw_err_name(err));
+        if (gw_event_ids_of_single(observation) == 0) {
+            handling->observation = NULL; /* the entry cannot bring them back */
+        }
         quarantine(handling, gw_buf_str(&broker->reason));
         return;
     }
@@ -372,7 +352,10 @@ static void handle_observed(struct handling *handling) {
         quarantine(handling, gw_buf_str(&broker->reason));
         return;
     }
-    if (!is_device_duplicate(handling, &observation)) {
+    const struct gw_event_ids_message message = ids_message(handling);
+    *broker->counters.device_duplicates +=
+        gw_event_ids_sift(&broker->event_ids, &message, &observation);
+    if (observation.count > 0) {
         store(handling, &observation);
     }
 }

@@ -3,7 +3,7 @@
  * Again, from the quarantine: bytes that were put there decode with today's
  * configuration. What they become carries the origin of the entry, so that the
  * broker's redelivery of that very message stays known when the entry is gone, and
- * the device's own event id is looked for as for any other message.
+ * the device's own event ids are looked for as for any other message.
  */
 #include "drivers/mqtt/broker_internal.h"
 #include "drivers/mqtt/fingerprint.h"
@@ -39,42 +39,41 @@ enum gw_err gw_broker_decode_retry(const struct gw_broker_devices *devices,
     return gw_observe_payload(&input, storage, reason, ret_observation);
 }
 
-void gw_broker_complete_origin(const struct gw_observation *observation, struct gw_bytes origin,
-                               struct gw_broker_retried *ret_retried) {
-    struct gw_mqtt_origin decoded;
-    struct gw_broker_retried retried = {0};
-    if (!gw_mqtt_origin_decode(origin, &decoded)) {
-        decoded.event_id = gw_broker_event_id(observation);
-        gw_mqtt_origin_encode(&decoded, retried.origin);
-        retried.origin_len = GW_MQTT_ORIGIN_BYTES;
+void gw_broker_begin_retried(struct gw_str topic, struct gw_bytes origin,
+                             struct gw_broker_retried *ret_retried) {
+    *ret_retried = (struct gw_broker_retried){
+        .message.topic = gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(topic))};
+    ret_retried->has_origin = !gw_mqtt_origin_decode(origin, &ret_retried->origin);
+    ret_retried->message.payload = ret_retried->origin.payload;
+    ret_retried->origin.event_id = 0;
+}
+
+static bool is_own(const struct gw_broker *broker, const struct gw_broker_retried *retried) {
+    return retried->has_origin && retried->origin.door == GW_MQTT_DOOR_BROKER
+           && retried->origin.broker == broker->name_hash;
+}
+
+size_t gw_broker_sift_retried(const struct gw_broker *broker,
+                              const struct gw_broker_retried *retried,
+                              struct gw_observation *observation) {
+    return is_own(broker, retried)
+               ? gw_event_ids_sift(&broker->event_ids, &retried->message, observation)
+               : 0;
+}
+
+void gw_broker_complete_origins(struct gw_broker_retried *retried,
+                                struct gw_observation *observation) {
+    if (retried->has_origin) {
+        gw_event_ids_set_origins(&retried->message, &retried->origin, retried->origins,
+                                 observation);
     }
-    *ret_retried = retried;
 }
 
-static bool decode_own(const struct gw_broker *broker, const struct gw_broker_retried *retried,
-                       struct gw_mqtt_origin *ret_origin) {
-    struct gw_bytes bytes = {retried->origin, retried->origin_len};
-    return !gw_mqtt_origin_decode(bytes, ret_origin) && ret_origin->event_id != 0
-           && ret_origin->door == GW_MQTT_DOOR_BROKER
-           && ret_origin->broker == broker->name_hash;
-}
-
-enum gw_broker_known gw_broker_find_retried(const struct gw_broker *broker,
-                                            const struct gw_broker_retried *retried) {
-    struct gw_mqtt_origin origin;
-    uint64_t stored = 0;
-    if (!decode_own(broker, retried, &origin)
-        || !gw_window_find(&broker->windows.event_ids, origin.event_id, &stored)) {
-        return GW_BROKER_NEW;
-    }
-    return stored == origin.payload ? GW_BROKER_STORED_ALREADY : GW_BROKER_DOUBTFUL;
-}
-
-void gw_broker_note_retried(struct gw_broker *broker, const struct gw_broker_retried *retried) {
-    struct gw_mqtt_origin origin;
-    /* In the middle of uncommitted pairs it could not be told from them. */
-    if (broker->uncommitted == 0 && decode_own(broker, retried, &origin)) {
-        gw_window_add(&broker->windows.event_ids, origin.event_id, origin.payload);
+void gw_broker_note_retried(struct gw_broker *broker, const struct gw_broker_retried *retried,
+                            const struct gw_observation *observation) {
+    /* In the middle of uncommitted pairs they could not be told from them. */
+    if (broker->uncommitted == 0 && is_own(broker, retried)) {
+        gw_event_ids_note(&broker->event_ids, &retried->message, observation);
         gw_broker_set_marks(broker);
     }
 }

@@ -127,9 +127,7 @@ static void remember(void *context, struct gw_bytes bytes, enum gw_flow_class cl
     if (gw_mqtt_origin_decode(bytes, &origin)) {
         return;
     }
-    if (origin.event_id != 0) {
-        gw_window_add(&broker->windows.event_ids, origin.event_id, origin.payload);
-    }
+    gw_event_ids_remember(&broker->event_ids, &origin);
     if (is_of_session(broker, &origin)) {
         remember_sent(restoring, &origin);
     }
@@ -138,11 +136,11 @@ static void remember(void *context, struct gw_bytes bytes, enum gw_flow_class cl
 static enum gw_err restore_windows(struct gw_broker *broker) {
     const struct gw_intake *intake = &broker->options.intake;
     struct restoring restoring = {.broker = broker};
-    uint8_t prefix[GW_MQTT_ORIGIN_BYTES];
+    uint8_t prefix[GW_MQTT_ORIGIN_MAX_BYTES];
     struct gw_mqtt_origin own = {.door = GW_MQTT_DOOR_BROKER, .broker = broker->name_hash};
-    gw_mqtt_origin_encode(&own, prefix);
+    (void) gw_mqtt_origin_encode(&own, prefix);
     struct gw_bytes key = {prefix, GW_MQTT_ORIGIN_PREFIX_BYTES};
-    size_t count = broker->windows.event_ids.limit; /* the longer one */
+    size_t count = broker->event_ids.windows[0].limit; /* the longer one */
     enum gw_err err = intake->tail(intake->self, key, count, find_newest, &restoring);
     if (!err) {
         err = intake->tail(intake->self, key, count, remember, &restoring);

@@ -3,9 +3,9 @@
  * A window: the newest N pairs (key, value) in the order they were added,
  * looked up by key. When it is full the oldest pair makes room.
  *
- * The broker source keeps three: packet id -> payload (what may be redelivered),
- * device event id -> payload (what a device sends twice), topic -> payload
- * (retained messages that come again with each subscription).
+ * The broker source keeps packet id -> payload (what may be redelivered) and topic ->
+ * payload (retained messages that come again with each subscription); both doors keep
+ * device event id -> reading (event_ids.h: what a device sends twice).
  *
  * A pair is added when its unit is submitted and taken back when the commit
  * fails, so that between the two a redelivery finds it already.

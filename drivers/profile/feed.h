@@ -79,6 +79,7 @@ struct gw_observed_item {
                                JSON the code's text, of a weight by JSON the record */
     int64_t time_wall_ms;   /* as the device says, 0 = it does not */
     struct gw_str event_id; /* the device's own key of the reading; for de-duplication */
+    struct gw_str record;   /* its text in the frame, if the message is a list; else empty */
     uint32_t repeat;        /* 1 = second reading within the window, ...; 0 = first */
     /* scan */
     struct gw_str aim;       /* "]C1", or empty */
@@ -95,7 +96,8 @@ struct gw_observed_item {
     struct gw_str value, unit, tare;
     struct gw_str unit_code; /* UN/ECE Recommendation 20, empty if unknown */
     /* condition: "no_read", "restarted", "busy", "device_error", "command_done",
-     * "command_refused", "silent", "answering", "babbling", "other_message"; static storage */
+     * "command_refused", "silent", "answering", "babbling", "other_message",
+     * "wrong_setup", "load_not_removed"; static storage */
     struct gw_str condition;
     /* condition: what the device said of it; undecodable: why, one line of UTF-8 */
     struct gw_str detail;
@@ -121,7 +123,7 @@ struct gw_feed_options {
 };
 
 /* One heap block of about three times the profile's framing.max_bytes. NOMEM; INVALID
- * without a sink. */
+ * without a sink, and for a weight.rearm_below that gw_profile_parse would refuse. */
 enum gw_err gw_feed_open(const struct gw_feed_options *options, struct gw_feed **ret_feed);
 /* NULL is allowed. Nothing is emitted: gw_feed_end comes before. */
 void gw_feed_close(struct gw_feed *feed);

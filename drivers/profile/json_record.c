@@ -206,12 +206,13 @@ static bool take_type(struct record *record, bool *ret_is_reading) {
     return true;
 }
 
-static void take_record(struct gw_feed *feed, struct gw_str text, unsigned remarks) {
+static void take_record(struct gw_feed *feed, struct gw_str text, unsigned remarks,
+                        bool is_listed) {
     struct record record = {
         .feed = feed,
         .json = &feed->options.profile->json,
         .text = text,
-        .item = {.remarks = remarks},
+        .item = {.remarks = remarks, .record = is_listed ? text : (struct gw_str){0}},
     };
     size_t mark = feed->text.len;
     bool is_reading = false;
@@ -267,7 +268,7 @@ static void take_list(struct gw_feed *feed, struct gw_str list, unsigned remarks
     }
     for (size_t at = 1; at < list.len;) {
         size_t end = end_of_value(list, at);
-        take_record(feed, gw_str_trim(gw_str_sub(list, at, end - at)), remarks);
+        take_record(feed, gw_str_trim(gw_str_sub(list, at, end - at)), remarks, true);
         at = end + 1;
     }
 }
@@ -298,7 +299,7 @@ void gw_feed_take_json(struct gw_feed *feed, const struct gw_frame *frame) {
         return;
     }
     if (json->records[0] == '\0') {
-        take_record(feed, text, frame->remarks);
+        take_record(feed, text, frame->remarks, false);
         return;
     }
     struct gw_str list;

@@ -154,4 +154,5 @@ static void nci_decode(const struct gw_profile *profile, const struct gw_scale_f
     }
 }
 
-const struct gw_protocol gw_protocol_nci = {.rule = nci_rule, .decode = nci_decode};
+const struct gw_protocol gw_protocol_nci = {
+    .rule = nci_rule, .decode = nci_decode, .frame_bytes = 20};

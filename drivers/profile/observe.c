@@ -134,7 +134,7 @@ static void fill_observation(const struct gw_decoding *decoding,
         .data = gw_str_sub(gw_buf_str(decoding->storage), decoding->data_from, SIZE_MAX),
     };
     ret_observation->count = 1;
-    ret_observation->device_event_id = decoding->device_event_id;
+    ret_observation->ids[0] = (struct gw_reading_id){.event_id = decoding->device_event_id};
 }
 
 enum gw_err gw_observe_payload(const struct gw_observe_input *input, struct gw_buf *storage,

@@ -21,7 +21,7 @@
  * Of a device with a profile (gw_observe_profile), the payload is one frame, decoded
  * as in feed.h, each on its own: no repeats are marked, and every weight is an
  * event, since a message that could not be stored comes again and must mean the
- * same then. One payload may be several events.
+ * same then. One payload may be several events, each with its device event id.
  *
  * Stable means: the member at state_pointer is stable_word (a JSON string, or
  * true, false, or a number written the same). Without a state_pointer the
@@ -67,6 +67,16 @@ struct gw_observe_input {
     unsigned flags;           /* enum gw_event_flags the transport knows of */
 };
 
+/* What a reading is known again by. */
+struct gw_reading_id {
+    /* The device's own key of this reading (event_id_pointer), unescaped, at most 128
+     * bytes; empty if it has none. In `storage`. */
+    struct gw_str event_id;
+    /* The record's text in the payload, of a profile whose messages hold lists of them;
+     * empty if the whole payload is the reading. */
+    struct gw_str record;
+};
+
 struct gw_observation {
     /* device, class, time, flags, data, subject, partition key; origin, trace and the
      * rest stay empty. Views point into `storage`, the device's configuration and the
@@ -75,10 +85,8 @@ struct gw_observation {
         struct gw_event_draft draft; /* the first, and mostly the only one */
         struct gw_event_draft drafts[GW_OBSERVE_DRAFTS_MAX];
     };
-    size_t count; /* at least 1 */
-    /* The device's own key of this reading (event_id_pointer), unescaped, at
-     * most 128 bytes; empty if it has none, or if there are several readings. */
-    struct gw_str device_event_id;
+    size_t count;                                    /* at least 1 */
+    struct gw_reading_id ids[GW_OBSERVE_DRAFTS_MAX]; /* of each draft */
 };
 
 /* Decode one payload. Appends to `storage`, so one buffer may hold a group of

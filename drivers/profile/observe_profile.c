@@ -53,11 +53,16 @@ static void take_draft(struct collecting *collecting, const struct gw_observed_i
     }
     collecting->err = gw_feed_draft(item, &event, collecting->decoding->storage,
                                     &observation->drafts[observation->count]);
-    observation->count += collecting->err ? 0 : 1;
     if (collecting->err == GW_ERR_RANGE) {
         gw_buf_put_str(collecting->decoding->reason, GW_STR("too large for an event"));
     }
-    observation->device_event_id = keep(collecting->decoding->storage, item->event_id);
+    if (!collecting->err) {
+        observation->ids[observation->count++] = (struct gw_reading_id){
+            .event_id = keep(collecting->decoding->storage, item->event_id),
+            .record = item->record,
+        };
+        collecting->err = gw_buf_failed(collecting->decoding->storage) ? GW_ERR_FULL : GW_OK;
+    }
 }
 
 static void take_refused(struct collecting *collecting, const struct gw_observed_item *item) {
@@ -109,9 +114,6 @@ static enum gw_err finish(struct collecting *collecting) {
         gw_buf_put_str(collecting->decoding->reason, collecting->first_refusal);
         return GW_ERR_SCHEMA;
     }
-    if (observation->count > 1) {
-        observation->device_event_id = (struct gw_str){0};
-    }
     return GW_OK;
 }
 
@@ -124,7 +126,6 @@ enum gw_err gw_observe_by_profile(struct gw_decoding *decoding,
         return GW_ERR_SCHEMA;
     }
     ret_observation->count = 0;
-    ret_observation->device_event_id = (struct gw_str){0};
     profile->collecting =
         (struct collecting){.decoding = decoding, .observation = ret_observation};
     gw_feed_push_frame(profile->feed, decoding->input->payload, 0);

@@ -101,29 +101,49 @@ static enum gw_err decode_value(struct gw_decoding *decoding, struct gw_str *ret
     return GW_OK;
 }
 
-enum gw_err gw_decode_weight_json(struct gw_decoding *decoding) {
-    enum gw_err err = gw_decoding_identity(decoding);
-    if (err) {
-        return err;
-    }
+static enum gw_err decode_unit(struct gw_decoding *decoding, struct gw_str *ret_unit) {
+    struct gw_member member = gw_decoding_find(decoding, decoding->input->device->unit_pointer);
+    return gw_decoding_text(decoding, &member, GW_DECODING_TEXT_MAX_BYTES, ret_unit);
+}
+
+struct weight {
     const char *state;
-    err = decode_state(decoding, &state);
+    struct gw_str value, unit; /* only when stable */
+    struct gw_str detail;
+};
+
+/* A number without a unit is no weight. */
+static enum gw_err decode_weight(struct gw_decoding *decoding, struct weight *weight) {
+    struct gw_str value, unit;
+    enum gw_err err = decode_state(decoding, &weight->state);
+    if (err || !gw_str_eq(gw_str_from_cstr(weight->state), GW_STR("stable"))) {
+        return err;
+    }
+    err = decode_value(decoding, &value);
+    if (!err) {
+        err = decode_unit(decoding, &unit);
+    }
     if (err) {
         return err;
     }
-    struct gw_str value = {0};
-    struct gw_str unit = {0};
-    if (gw_str_eq(gw_str_from_cstr(state), GW_STR("stable"))) {
-        err = decode_value(decoding, &value);
-        if (err) {
-            return err;
-        }
-        struct gw_member member =
-            gw_decoding_find(decoding, decoding->input->device->unit_pointer);
-        err = gw_decoding_text(decoding, &member, GW_DECODING_TEXT_MAX_BYTES, &unit);
-        if (err) {
-            return err;
-        }
+    if (gw_str_trim(unit).len == 0) {
+        weight->state = "error";
+        weight->detail = GW_STR("no unit was sent where unit_pointer says");
+    } else {
+        weight->value = value;
+        weight->unit = unit;
+    }
+    return GW_OK;
+}
+
+enum gw_err gw_decode_weight_json(struct gw_decoding *decoding) {
+    struct weight weight = {0};
+    enum gw_err err = gw_decoding_identity(decoding);
+    if (!err) {
+        err = decode_weight(decoding, &weight);
+    }
+    if (err) {
+        return err;
     }
     err = gw_decoding_check_raw(decoding, decoding->text);
     if (err) {
@@ -131,12 +151,14 @@ enum gw_err gw_decode_weight_json(struct gw_decoding *decoding) {
     }
     decoding->type = GW_EVENT_WEIGHT_MEASURED;
     gw_decoding_start_data(decoding);
+    gw_decoding_put_optional(decoding, "detail", weight.detail);
     gw_decoding_put_optional(decoding, "deviceeventid", decoding->device_event_id);
     gw_decoding_put_text(decoding, "raw", decoding->text);
-    gw_decoding_put_text(decoding, "state", gw_str_from_cstr(state));
-    gw_decoding_put_optional(decoding, "unit", unit);
-    gw_decoding_put_optional(decoding, "unitcode", gw_observe_unit_code(gw_str_trim(unit)));
-    gw_decoding_put_optional(decoding, "value", value);
+    gw_decoding_put_text(decoding, "state", gw_str_from_cstr(weight.state));
+    gw_decoding_put_optional(decoding, "unit", weight.unit);
+    gw_decoding_put_optional(decoding, "unitcode",
+                             gw_observe_unit_code(gw_str_trim(weight.unit)));
+    gw_decoding_put_optional(decoding, "value", weight.value);
     return GW_OK;
 }
 

@@ -3,8 +3,12 @@
  * on profiles with findings too: a member that was refused is "" or 0 here, and no
  * rule may take that for a fault of its own. Without kind and decode there is
  * nothing to ask. */
+#include <string.h>
+
 #include "drivers/profile/profile_table.h"
+#include "drivers/profile/protocol.h"
 #include "firmware/base/cleanup.h"
+#include "firmware/config/speed.h"
 
 struct checking {
     struct gw_config_report *report;
@@ -94,6 +98,16 @@ static void check_framing(const struct checking *checking) {
         find_fault(checking, "framing", "mode",
                    "the protocol says where its frames end: leave it out");
     }
+    const struct gw_protocol *protocol = gw_protocol_find(profile->decode);
+    if (protocol && profile->framing.max_bytes > 0
+        && profile->framing.max_bytes < protocol->frame_bytes) {
+        char sentence[128];
+        (void) snprintf(sentence, sizeof sentence,
+                        "found %u, but a frame of this protocol has %zu bytes, allowed: at "
+                        "least that many",
+                        profile->framing.max_bytes, protocol->frame_bytes);
+        find_fault(checking, "framing", "max_bytes", sentence);
+    }
     if (profile->framing.mode == GW_FRAMING_IDLE && profile->framing.idle_ms == 0) {
         find_fault(checking, "framing", "idle_ms",
                    "found 0, allowed with mode \"idle\": from 1");
@@ -104,53 +118,57 @@ static void check_framing(const struct checking *checking) {
     }
 }
 
-/* A separator that also ends the frame would never be seen. */
-static bool ends_frame(enum gw_framing mode, char c) {
-    switch (mode) {
-    case GW_FRAMING_LINE:
-        return c == '\r' || c == '\n';
-    case GW_FRAMING_CR:
-        return c == '\r';
-    case GW_FRAMING_LF:
-        return c == '\n';
-    case GW_FRAMING_TAB:
-        return c == '\t';
-    case GW_FRAMING_STX_ETX:
-        return c == '\x02' || c == '\x03';
-    default:
-        return false;
-    }
-}
-
-static void check_scan_texts(const struct checking *checking) {
-    const struct gw_profile_scan *scan = &checking->profile->scan;
-    const struct {
-        const char *name, *text;
-    } texts[] = {
-        {"prefix", scan->prefix},
-        {"suffix", scan->suffix},
-        {"code_separator", scan->code_separator},
+/* What ends the frame in this framing is never seen inside of one. */
+static bool ends_frame(enum gw_framing mode, const char *text) {
+    static const char *const ends[GW_FRAMING_COUNT] = {
+        [GW_FRAMING_LINE] = "\r\n",        [GW_FRAMING_CR] = "\r", [GW_FRAMING_LF] = "\n",
+        [GW_FRAMING_TAB] = "\t",           [GW_FRAMING_CRLF] = "", [GW_FRAMING_IDLE] = "",
+        [GW_FRAMING_STX_ETX] = "\x02\x03",
     };
-    for (size_t i = 0; i < GW_ARRAY_LEN(texts); i++) {
-        for (const char *c = texts[i].text; *c; c++) {
-            if (checking->profile->decode == GW_DECODE_TEXT
-                && ends_frame(checking->profile->framing.mode, *c)) {
-                find_fault(checking, "scan", texts[i].name,
-                           "holds what ends a frame in this framing: it would never be seen");
-                break;
-            }
+    return mode == GW_FRAMING_CRLF ? strstr(text, "\r\n") != NULL
+                                   : strpbrk(text, ends[mode]) != NULL;
+}
+
+/* Texts that are looked for in a frame. */
+static void check_scan_text(const struct checking *checking, const char *name,
+                            const char *text) {
+    const struct gw_profile *profile = checking->profile;
+    if (profile->decode == GW_DECODE_TEXT && ends_frame(profile->framing.mode, text)) {
+        find_fault(checking, "scan", name,
+                   "holds what ends a frame in this framing, allowed: other characters");
+    }
+}
+
+/* Those of a list are looked for in one code: the separator was taken away before. */
+static void check_scan_list(const struct checking *checking, const char *name,
+                            const char *const *texts, size_t count) {
+    const char *separator = checking->profile->scan.code_separator;
+    for (size_t i = 0; i < count; i++) {
+        check_scan_text(checking, name, texts[i]);
+        if (is_set(separator) && strstr(texts[i], separator)) {
+            find_fault(checking, "scan", name,
+                       "holds the code_separator, allowed: texts without it");
         }
     }
 }
 
-static void check_substitutes(const struct checking *checking) {
-    const struct gw_profile_scan *scan = &checking->profile->scan;
-    for (size_t i = 0; i < scan->gs_substitute_count; i++) {
-        if (gw_str_eq(gw_str_from_cstr(scan->gs_substitutes[i]),
-                      gw_str_from_cstr(scan->code_separator))) {
-            find_fault(checking, "scan", "gs_substitutes",
-                       "holds the code_separator, allowed: texts of their own");
-        }
+static void check_scan(const struct checking *checking) {
+    const struct gw_profile *profile = checking->profile;
+    const struct gw_profile_scan *scan = &profile->scan;
+    check_scan_text(checking, "prefix", scan->prefix);
+    check_scan_text(checking, "suffix", scan->suffix);
+    check_scan_text(checking, "code_separator", scan->code_separator);
+    check_scan_list(checking, "gs_substitutes", scan->gs_substitutes,
+                    scan->gs_substitute_count);
+    check_scan_list(checking, "no_read", scan->no_read, scan->no_read_count);
+    if (profile->decode == GW_DECODE_JSON && is_set(scan->code_separator)) {
+        find_fault(checking, "scan", "code_separator",
+                   "has no effect with decode \"json\", allowed: one code in each record");
+    }
+    size_t around = strlen(scan->prefix) + strlen(scan->suffix);
+    if (profile->framing.max_bytes > 0 && around >= profile->framing.max_bytes) {
+        find_fault(checking, "framing", "max_bytes",
+                   "leaves no room for a code, allowed: more than prefix and suffix have");
     }
 }
 
@@ -165,6 +183,12 @@ static void check_json(const struct checking *checking) {
     }
     if (profile->kind == GW_PROFILE_SCALE && !is_set(json->weight)) {
         find_fault(checking, "json", "weight", "found nothing, but a scale needs it");
+    }
+    if (profile->kind == GW_PROFILE_SCALE && !is_set(json->unit)
+        && !is_set(profile->weight.unit)) {
+        find_fault(checking, "json", "unit",
+                   "found nothing: name the member that says the unit, or in weight.unit the "
+                   "unit the scale is set to");
     }
     if (json->type_count > 0 && !is_set(json->type)) {
         find_fault(checking, "json", "types", "has no effect without type");
@@ -206,6 +230,15 @@ static void check_poll(const struct checking *checking) {
         && poll->silent_after_ms < poll->timeout_ms) {
         find_fault(checking, "poll", "silent_after_ms",
                    "is shorter than timeout_ms, allowed: 0 or at least timeout_ms");
+    }
+}
+
+/* 0: what was written was no number, which was said already. */
+static void check_serial(const struct checking *checking) {
+    uint32_t baud = checking->profile->serial.baud;
+    if (baud != 0 && !gw_config_is_speed(baud)) {
+        find_fault(checking, "serial", "baud",
+                   "no serial line has this speed, allowed: " GW_CONFIG_SPEEDS_TEXT);
     }
 }
 
@@ -274,8 +307,8 @@ static void check_modbus(const struct checking *checking) {
 typedef void profile_rule(const struct checking *checking);
 
 static profile_rule *const rules[] = {
-    check_decode, check_groups, check_framing, check_scan_texts, check_substitutes,
-    check_json,   check_weight, check_poll,    check_keys,       check_modbus,
+    check_decode, check_groups, check_framing, check_scan, check_json,
+    check_weight, check_poll,   check_serial,  check_keys, check_modbus,
 };
 
 void gw_profile_check(struct gw_config_report *report, const struct gw_json *root,

@@ -5,6 +5,8 @@
 #include "drivers/profile/feed.h"
 #include "firmware/base/cleanup.h"
 #include "firmware/config/rule.h"
+#include "firmware/config/speed.h"
+#include "firmware/event/decimal.h"
 
 /* clang-format off */
 #define MEMBER(type, member) .name = #member, .offset = offsetof(type, member), \
@@ -36,6 +38,14 @@ static bool fits_anything(struct gw_str text) {
 /* JSON has checked the UTF-8, and NUL is refused for every text. */
 static const struct gw_config_rule any_text = {
     fits_anything, "any characters but NUL, control characters as \\u0000 escapes", NULL};
+
+/* A plain number: a part of the load would move with it. */
+static bool fits_threshold(struct gw_str text) {
+    return gw_decimal_is_text(text) && !gw_str_starts_with(text, GW_STR("-"));
+}
+
+static const struct gw_config_rule threshold = {
+    fits_threshold, "a decimal number without sign such as \"0.5\"", NULL};
 
 /* ---- framing ---- */
 
@@ -122,7 +132,8 @@ static const struct gw_config_row json_rows[] = {
                   "seconds since 1970."),
     POINTER(event_id, "Where the device's own id of the reading is; for de-duplication."),
     POINTER(weight, "Where the weight is: a number or decimal text."),
-    POINTER(unit, "Where its unit is."),
+    POINTER(unit, "Where its unit is. Empty = weight.unit says it; a weight that comes without "
+                  "any is an error, not a number."),
     POINTER(state, "Where the scale says its state. Empty = it sends stable weights only."),
     {LIST(J, words, word_count, 16, word_group),
      .help = "Words at state. Those not listed mean dynamic: never a weight."},
@@ -141,7 +152,7 @@ static const struct gw_config_row weight_rows[] = {
     {CHOICE(G, report, weight_reports), .initial = "cycle",
      .help = "cycle: one weight for each load put on and taken off. settle: one each time the "
              "scale comes to rest on another value. all: every frame."},
-    {TEXT(G, rearm_below, 1, 32, gw_rule_dead_band), .initial = "0",
+    {TEXT(G, rearm_below, 1, 32, threshold), .initial = "0",
      .help = "At or below this, in the unit the scale sends, nothing lies on it: the next load "
              "is a new one."},
     {NUMBER(G, settle_ms, 0, 60000, "0"),
@@ -191,7 +202,8 @@ static const struct gw_config_choice flow_controls[] = {
     {"xon_xoff", GW_FLOW_XON_XOFF},
 };
 static const struct gw_config_row serial_rows[] = {
-    {NUMBER(L, baud, 110, 4000000, "9600"), .help = "Bits a second."},
+    {NUMBER(L, baud, GW_CONFIG_SPEED_MIN, GW_CONFIG_SPEED_MAX, "9600"),
+     .help = "Bits a second: " GW_CONFIG_SPEEDS_TEXT "."},
     {NUMBER(L, data_bits, 7, 8, "8"), .help = "Data bits."},
     {NUMBER(L, stop_bits, 1, 2, "1"), .help = "Stop bits."},
     {CHOICE(L, parity, parities), .initial = "none", .help = "Parity."},

@@ -35,7 +35,8 @@ struct gw_scale_reading {
     unsigned remarks;
     struct gw_scale_number number, tare;
     struct gw_str unit;    /* in the frame, or the profile's */
-    const char *condition; /* static storage */
+    const char *condition; /* static storage; of a refused frame: what is wrong with the
+                              device, NULL = nothing that can be told */
     struct gw_str detail;  /* of a condition or an error state; in the frame or static */
     const char *reason;    /* refused: why; static storage */
 };
@@ -50,6 +51,8 @@ struct gw_protocol {
     /* `ret_reading` is zeroed before: a weight, stable, and nothing else. */
     void (*decode)(const struct gw_profile *profile, const struct gw_scale_frame *frame,
                    struct gw_scale_reading *ret_reading);
+    /* Content of the longest frame with a weight: no profile may allow less. */
+    size_t frame_bytes;
     /* A command that changes the scale is answered by "command_done" or "command_refused". */
     bool answers_commands;
 };

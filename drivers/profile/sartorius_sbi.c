@@ -144,4 +144,5 @@ static void sbi_decode(const struct gw_profile *profile, const struct gw_scale_f
     }
 }
 
-const struct gw_protocol gw_protocol_sartorius_sbi = {.rule = sbi_rule, .decode = sbi_decode};
+const struct gw_protocol gw_protocol_sartorius_sbi = {
+    .rule = sbi_rule, .decode = sbi_decode, .frame_bytes = PLAIN_LEN + ID_LEN};

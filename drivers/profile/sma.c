@@ -110,4 +110,5 @@ static void sma_decode(const struct gw_profile *profile, const struct gw_scale_f
     }
 }
 
-const struct gw_protocol gw_protocol_sma = {.rule = sma_rule, .decode = sma_decode};
+const struct gw_protocol gw_protocol_sma = {
+    .rule = sma_rule, .decode = sma_decode, .frame_bytes = UNIT_AT + UNIT_LEN};

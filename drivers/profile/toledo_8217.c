@@ -57,5 +57,5 @@ static void toledo_decode(const struct gw_profile *profile, const struct gw_scal
     }
 }
 
-const struct gw_protocol gw_protocol_toledo_8217 = {.rule = toledo_rule,
-                                                    .decode = toledo_decode};
+const struct gw_protocol gw_protocol_toledo_8217 = {
+    .rule = toledo_rule, .decode = toledo_decode, .frame_bytes = 9};

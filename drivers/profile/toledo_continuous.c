@@ -134,11 +134,25 @@ static void decode_fields(struct gw_str content, unsigned a, bool is_negative,
     }
 }
 
+/* Of a scale that sends none, the next frame's STX is taken for it: each second frame is
+ * without its start then. */
+static void refuse_checksum(const struct gw_scale_frame *frame,
+                            struct gw_scale_reading *reading) {
+    if (frame->trailer.ptr[0] != '\x02') {
+        gw_scale_refuse(reading, "the checksum is wrong");
+        return;
+    }
+    gw_scale_refuse(reading, "the next frame begins where the checksum should stand");
+    reading->condition = "wrong_setup";
+    reading->detail = GW_STR("the scale sends no checksum: switch it on there, or set "
+                             "weight.checksum of the profile to false");
+}
+
 static void continuous_decode(const struct gw_profile *profile,
                               const struct gw_scale_frame *frame,
                               struct gw_scale_reading *ret_reading) {
     if (profile->weight.checksum && !has_right_checksum(frame)) {
-        gw_scale_refuse(ret_reading, "the checksum is wrong");
+        refuse_checksum(frame, ret_reading);
         return;
     }
     unsigned a = (unsigned char) frame->content.ptr[0];
@@ -154,4 +168,6 @@ static void continuous_decode(const struct gw_profile *profile,
 }
 
 const struct gw_protocol gw_protocol_toledo_continuous = {.rule = continuous_rule,
-                                                          .decode = continuous_decode};
+                                                          .decode = continuous_decode,
+                                                          .frame_bytes =
+                                                              STATUS_LEN + 2 * FIELD_LEN};

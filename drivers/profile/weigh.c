@@ -186,11 +186,22 @@ static void take_condition(struct gw_feed *feed, const struct gw_scale_reading *
     gw_feed_emit(feed, item);
 }
 
+/* A number without a unit is no weight. */
+static void take_with_unit(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                           struct gw_observed_item *item) {
+    struct gw_scale_reading checked = *reading;
+    if (reading->state == GW_WEIGHT_STABLE && reading->unit.len == 0) {
+        checked.state = GW_WEIGHT_ERROR;
+        checked.detail = GW_STR("no unit was sent, and weight.unit of the profile names none");
+    }
+    take_weight(feed, &checked, item);
+}
+
 void gw_feed_weigh(struct gw_feed *feed, const struct gw_scale_reading *reading,
                    struct gw_observed_item *item) {
     switch (reading->kind) {
     case GW_READING_WEIGHT:
-        take_weight(feed, reading, item);
+        take_with_unit(feed, reading, item);
         break;
     case GW_READING_CONDITION:
         take_condition(feed, reading, item);
@@ -198,6 +209,10 @@ void gw_feed_weigh(struct gw_feed *feed, const struct gw_scale_reading *reading,
     case GW_READING_NOTHING:
         break;
     case GW_READING_REFUSED:
+        if (reading->condition) {
+            struct gw_observed_item condition = {.raw = item->raw};
+            take_condition(feed, reading, &condition);
+        }
         gw_feed_refuse(feed, gw_str_from_bytes(item->raw), reading->reason);
         break;
     }

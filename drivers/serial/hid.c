@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A scanner that plays keyboard, by evdev. It is bound by the USB socket it is in, its
- * serial number, its product or its name (usb.h), and taken for ourselves alone
+ * serial number, its product or its name (binding.h), and taken for ourselves alone
  * (EVIOCGRAB): what it types reaches no console and no other program while we run.
  * Without the grab nothing is read: a code typed into a log-in prompt as well is no
  * code that is safe with us.
@@ -18,14 +18,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "drivers/serial/binding.h"
 #include "drivers/serial/hid_keys.h"
 #include "drivers/serial/transport.h"
-#include "drivers/serial/usb.h"
 #include "firmware/base/cleanup.h"
 
 #define RETRY_MS 1000
 #define DENIED_RETRY_MS 5000
-#define PATH_BYTES 512
 #define EVENTS_PER_TURN 64
 #define TYPED_BYTES 2048
 
@@ -35,9 +34,8 @@ struct hid {
     const struct gw_clock *clock;
     const struct gw_profile_keyboard *keyboard;
     gw_hid_grab *grab;
-    char sys_root[PATH_BYTES], dev_root[PATH_BYTES];
-    char fixed_path[256], usb_path[64], usb_serial[128], usb_product[16], usb_name[128];
-    char path[PATH_BYTES];
+    struct gw_binding binding;
+    char path[GW_BINDING_PATH_BYTES]; /* what is open, or was tried */
     struct gw_hid_keys keys;
     bool is_skipping; /* until the next report: what stands before it is incomplete */
     int fd;
@@ -62,7 +60,7 @@ static void fail(struct hid *hid, enum gw_transport_trouble trouble, const char 
     }
     hid->next_mono_ms = gw_clock_mono_ms(hid->clock)
                         + (trouble == GW_TRANSPORT_DENIED ? DENIED_RETRY_MS : RETRY_MS);
-    char detail[PATH_BYTES + 128];
+    char detail[GW_BINDING_PATH_BYTES + 128];
     int len = snprintf(detail, sizeof detail, "%s: %s", hid->path, why);
     hid->owner.closed(hid->owner.context, trouble, (struct gw_str){detail, (size_t) len});
 }
@@ -119,45 +117,6 @@ static void on_ready(void *context, int fd, unsigned ready) {
 
 /* ---- opening ---- */
 
-static void describe(struct hid *hid) {
-    const struct {
-        const char *word, *value;
-    } table[] = {{"socket ", hid->usb_path},
-                 {"serial number ", hid->usb_serial},
-                 {"product ", hid->usb_product},
-                 {"name ", hid->usb_name}};
-    struct gw_buf text;
-    gw_buf_init(&text, hid->path, sizeof hid->path - 1);
-    for (size_t i = 0; i < GW_ARRAY_LEN(table); i++) {
-        if (table[i].value[0] != '\0') {
-            gw_buf_printf(&text, "%s%s%s", text.len > 0 ? " " : "", table[i].word,
-                          table[i].value);
-        }
-    }
-    hid->path[text.len] = '\0';
-}
-
-static bool find(struct hid *hid) {
-    if (hid->fixed_path[0] != '\0') {
-        (void) snprintf(hid->path, sizeof hid->path, "%s", hid->fixed_path);
-        return true;
-    }
-    const struct gw_usb_match match = {.path = hid->usb_path,
-                                       .serial = hid->usb_serial,
-                                       .product = hid->usb_product,
-                                       .name = hid->usb_name};
-    char node[GW_USB_NODE_BYTES];
-    describe(hid);
-    enum gw_err err = gw_usb_find(hid->sys_root, "input", &match, node);
-    if (err) {
-        fail(hid, err == GW_ERR_DUPLICATE ? GW_TRANSPORT_AMBIGUOUS : GW_TRANSPORT_ABSENT,
-             err == GW_ERR_DUPLICATE ? "several keyboards fit" : "not plugged in");
-        return false;
-    }
-    int len = snprintf(hid->path, sizeof hid->path, "%s/input/%s", hid->dev_root, node);
-    return len > 0 && (size_t) len < sizeof hid->path;
-}
-
 static bool claim(struct hid *hid) {
     if (hid->grab(hid->fd) == 0) {
         return true;
@@ -169,7 +128,10 @@ static bool claim(struct hid *hid) {
 }
 
 static void open_hid(struct hid *hid) {
-    if (!find(hid)) {
+    enum gw_transport_trouble trouble = GW_TRANSPORT_ABSENT;
+    const char *why = gw_binding_find(&hid->binding, hid->path, &trouble);
+    if (why) {
+        fail(hid, trouble, why);
         return;
     }
     hid->fd = open(hid->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -244,29 +206,6 @@ static const struct gw_transport_ops ops = {.tick = tick,
 
 /* ---- life ---- */
 
-static enum gw_err copy_texts(struct hid *hid, const struct gw_transport_options *options) {
-    const struct gw_config_feed *config = options->config;
-    const struct {
-        char *dst;
-        size_t size;
-        const char *src;
-    } table[] = {
-        {hid->sys_root, sizeof hid->sys_root, options->sys_root},
-        {hid->dev_root, sizeof hid->dev_root, options->dev_root},
-        {hid->fixed_path, sizeof hid->fixed_path, config->path},
-        {hid->usb_path, sizeof hid->usb_path, config->usb_path},
-        {hid->usb_serial, sizeof hid->usb_serial, config->usb_serial},
-        {hid->usb_product, sizeof hid->usb_product, config->usb_product},
-        {hid->usb_name, sizeof hid->usb_name, config->usb_name},
-    };
-    for (size_t i = 0; i < GW_ARRAY_LEN(table); i++) {
-        if (gw_str_copy(gw_str_from_cstr(table[i].src), table[i].dst, table[i].size)) {
-            return GW_ERR_INVALID;
-        }
-    }
-    return GW_OK;
-}
-
 enum gw_err gw_transport_open_hid(const struct gw_transport_options *options,
                                   struct gw_transport *ret_transport) {
     GW_CLEANUP(gw_freep) struct hid *hid = calloc(1, sizeof *hid);
@@ -279,7 +218,7 @@ enum gw_err gw_transport_open_hid(const struct gw_transport_options *options,
     hid->keyboard = options->keyboard;
     hid->grab = options->grab ? options->grab : grab_device;
     hid->fd = -1;
-    enum gw_err err = copy_texts(hid, options);
+    enum gw_err err = gw_binding_init(&hid->binding, options);
     if (err) {
         return err;
     }

@@ -8,7 +8,8 @@
 
 #define PRESSED 1
 #define RELEASED 0
-#define ALT_DIGITS_MAX 5
+#define ALT_NUMBER_MAX 255u
+#define REPLACEMENT 0xfffdu
 
 enum hid_modifier {
     LEFT_SHIFT = 1,
@@ -17,10 +18,13 @@ enum hid_modifier {
     RIGHT_CTRL = 8,
     LEFT_ALT = 16,
     RIGHT_ALT = 32,
+    LEFT_META = 64,
+    RIGHT_META = 128,
 };
 #define ANY_SHIFT ((unsigned) LEFT_SHIFT | RIGHT_SHIFT)
 #define ANY_CTRL ((unsigned) LEFT_CTRL | RIGHT_CTRL)
 #define ANY_ALT ((unsigned) LEFT_ALT | RIGHT_ALT)
+#define ANY_META ((unsigned) LEFT_META | RIGHT_META)
 
 void gw_hid_keys_init(struct gw_hid_keys *keys, const struct gw_profile_keyboard *keyboard,
                       bool caps_lock) {
@@ -41,6 +45,10 @@ static unsigned modifier_of(uint16_t key) {
         return LEFT_ALT;
     case KEY_RIGHTALT:
         return RIGHT_ALT;
+    case KEY_LEFTMETA:
+        return LEFT_META;
+    case KEY_RIGHTMETA:
+        return RIGHT_META;
     default:
         return 0;
     }
@@ -101,9 +109,9 @@ static bool take_alt_digit(struct gw_hid_keys *keys, uint16_t key) {
         keys->alt_has_zero = digit == '0';
         keys->alt_number = 0;
     }
-    if (keys->alt_digits < ALT_DIGITS_MAX) {
+    keys->alt_digits++;
+    if (keys->alt_number <= ALT_NUMBER_MAX) {
         keys->alt_number = keys->alt_number * 10 + (digit - '0');
-        keys->alt_digits++;
     }
     return true;
 }
@@ -111,7 +119,11 @@ static bool take_alt_digit(struct gw_hid_keys *keys, uint16_t key) {
 static void end_alt_number(struct gw_hid_keys *keys, struct gw_buf *out) {
     if (keys->alt_digits > 0) {
         keys->alt_digits = 0;
-        type(keys, gw_hid_alt_character(keys->alt_number, keys->alt_has_zero), out);
+        type(keys,
+             keys->alt_number <= ALT_NUMBER_MAX
+                 ? gw_hid_alt_character(keys->alt_number, keys->alt_has_zero)
+                 : REPLACEMENT,
+             out);
     }
 }
 
@@ -136,6 +148,11 @@ static enum gw_hid_level level_of(const struct gw_hid_keys *keys, uint16_t key) 
     return is_shifted ? GW_HID_SHIFT : GW_HID_PLAIN;
 }
 
+/* Ctrl is held for itself: with left Alt it is AltGr, with AltGr it is Ctrl. */
+static bool ctrl_is_held(const struct gw_hid_keys *keys) {
+    return (keys->held & ANY_CTRL) && (!altgr_is_held(keys) || (keys->held & RIGHT_ALT));
+}
+
 /* Control character of a sign (ECMA-48: columns 4 and 5 without their bit), 0 = none. */
 static uint32_t control_of(uint32_t character) {
     bool is_small = character >= 'a' && character <= 'z';
@@ -150,7 +167,9 @@ static uint32_t find_control(const struct gw_hid_keys *keys, uint16_t key) {
         gw_hid_character(GW_LAYOUT_US, key, GW_HID_PLAIN),
         gw_hid_character(GW_LAYOUT_US, key, GW_HID_SHIFT), /* Ctrl+6 is Ctrl+^ */
     };
-    for (size_t i = 0; i < GW_ARRAY_LEN(candidates); i++) {
+    /* With AltGr the sign is meant and not the place. */
+    size_t count = altgr_is_held(keys) ? 1 : GW_ARRAY_LEN(candidates);
+    for (size_t i = 0; i < count; i++) {
         uint32_t control = control_of(candidates[i]);
         if (control != 0) {
             return control;
@@ -161,9 +180,9 @@ static uint32_t find_control(const struct gw_hid_keys *keys, uint16_t key) {
 
 static void type_key(struct gw_hid_keys *keys, uint16_t key, struct gw_buf *out) {
     enum gw_keyboard_layout layout = keys->keyboard->layout;
-    if ((keys->held & ANY_CTRL) && !altgr_is_held(keys)) {
+    if (ctrl_is_held(keys)) {
         uint32_t control = find_control(keys, key);
-        type(keys, control != 0 ? control : 0xfffd, out);
+        type(keys, control != 0 ? control : REPLACEMENT, out);
         return;
     }
     enum gw_hid_level level = level_of(keys, key);
@@ -175,7 +194,7 @@ static void type_key(struct gw_hid_keys *keys, uint16_t key, struct gw_buf *out)
         keys->dead = character;
         return;
     }
-    type(keys, character != 0 ? character : 0xfffd, out);
+    type(keys, character != 0 ? character : REPLACEMENT, out);
 }
 
 static bool type_named(struct gw_hid_keys *keys, uint16_t key, struct gw_buf *out) {
@@ -205,19 +224,35 @@ static bool type_profile_key(const struct gw_hid_keys *keys, uint16_t key, struc
     return false;
 }
 
-static void press(struct gw_hid_keys *keys, uint16_t key, struct gw_buf *out) {
-    if (type_profile_key(keys, key, out) || take_alt_digit(keys, key)) {
-        return;
-    }
+static bool type_keypad(struct gw_hid_keys *keys, uint16_t key, struct gw_buf *out) {
     uint32_t keypad = gw_hid_keypad(key);
+    if (keypad == 0 || ctrl_is_held(keys)) {
+        return false;
+    }
+    type(keys, keypad, out);
+    return true;
+}
+
+/* A modifier that turns every key into something else than its character. */
+static bool is_spoilt(const struct gw_hid_keys *keys) {
+    return (keys->held & ANY_META) || (alt_is_held(keys) && !altgr_is_held(keys));
+}
+
+static void press(struct gw_hid_keys *keys, uint16_t key, struct gw_buf *out) {
     if (key == KEY_CAPSLOCK) {
         keys->caps_lock = !keys->caps_lock;
-    } else if (keypad != 0) {
-        type(keys, keypad, out);
+        return;
+    }
+    if (gw_hid_is_silent(key) || type_profile_key(keys, key, out)
+        || take_alt_digit(keys, key)) {
+        return;
+    }
+    if (is_spoilt(keys)) {
+        type(keys, REPLACEMENT, out);
     } else if (gw_hid_types(key)) {
         type_key(keys, key, out);
-    } else {
-        (void) type_named(keys, key, out);
+    } else if (!type_keypad(keys, key, out) && !type_named(keys, key, out)) {
+        type(keys, REPLACEMENT, out);
     }
 }
 

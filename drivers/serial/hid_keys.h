@@ -5,14 +5,18 @@
  *   letters, digits, signs   by the layout, with Shift, Caps Lock and AltGr
  *   Ctrl and a key           its control character: Ctrl+] is the group separator
  *                            (1Dh), on a layout without that sign by the place the key
- *                            has on a US keyboard
- *   Alt and the keypad       the character of that number, if the profile says so
+ *                            has on a US keyboard. With AltGr too: the control character
+ *                            of the sign that AltGr types there
+ *   Alt and the keypad       the character of that number (0 to 255), if the profile says
+ *                            so; Ctrl and left Alt together are AltGr
  *   dead keys                with the letter that follows, or alone before a blank
  *   Enter, Tab, Esc          CR, TAB, ESC: what ends a code is up to the profile
  *   keys of the profile      their text
  *
- * Nothing is left out silently: a typing key that types nothing at its level is the
- * replacement character, so that nobody takes a shortened code for the code.
+ * Nothing is left out silently: every press that is no modifier, no lock and none of
+ * these is the replacement character, so that nobody takes a shortened code for the
+ * code: F keys, Insert, arrows; keys that type nothing at their level; whatever is
+ * pressed with Alt or Meta (the Windows key).
  * Auto-repeat is ignored: a scanner never holds a key.
  */
 #ifndef GW_SERIAL_HID_KEYS_H

@@ -100,6 +100,11 @@ bool gw_hid_types(uint16_t key) {
     return place_of(key) < KEYS;
 }
 
+bool gw_hid_is_silent(uint16_t key) {
+    return key == KEY_CAPSLOCK || key == KEY_NUMLOCK || key == KEY_SCROLLLOCK
+           || (key >= BTN_MISC && key < KEY_OK);
+}
+
 uint32_t gw_hid_character(enum gw_keyboard_layout layout, uint16_t key,
                           enum gw_hid_level level) {
     size_t place = place_of(key);

@@ -13,6 +13,9 @@ enum gw_hid_level { GW_HID_PLAIN, GW_HID_SHIFT, GW_HID_ALTGR, GW_HID_LEVELS };
 
 /* Whether the key types characters at all (letters, digits, signs; not the keypad). */
 bool gw_hid_types(uint16_t key);
+/* Whether a press of it types nothing on any keyboard: locks, and buttons that are no keys
+ * of a keyboard (mice, triggers: BTN_*). */
+bool gw_hid_is_silent(uint16_t key);
 /* Character of the key at that level, 0 = none. */
 uint32_t gw_hid_character(enum gw_keyboard_layout layout, uint16_t key,
                           enum gw_hid_level level);

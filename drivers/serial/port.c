@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A serial line. It is bound by what does not change (usb.h) or by a path such as
+ * A serial line. It is bound by what does not change (binding.h) or by a path such as
  * /dev/serial/by-id/..., looked up anew for each opening, so that two lines never
  * swap. It is ours alone while it is open (TIOCEXCL, flock); pulled out, it is opened
  * again when it comes back: at once when the watch on /dev tells (hotplug.h), else
@@ -14,20 +14,18 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-#include "drivers/serial/transport.h"
-#include "drivers/serial/usb.h"
+#include "drivers/serial/binding.h"
 #include "firmware/base/cleanup.h"
+#include "firmware/config/speed.h"
 
 #define RETRY_MS 1000
-#define PATH_BYTES 512
 
 struct port {
     struct gw_transport_owner owner;
     struct gw_loop *loop;
     const struct gw_clock *clock;
-    char sys_root[PATH_BYTES], dev_root[PATH_BYTES];
-    char fixed_path[256], usb_path[64], usb_serial[128], usb_product[16];
-    char path[PATH_BYTES]; /* what is open, or was tried */
+    struct gw_binding binding;
+    char path[GW_BINDING_PATH_BYTES]; /* what is open, or was tried */
     speed_t speed;
     tcflag_t size, parity, stop;
     bool has_rts_cts, has_xon_xoff;
@@ -52,7 +50,7 @@ static void fail(struct port *port, enum gw_transport_trouble trouble, const cha
         close_line(port);
     }
     port->next_mono_ms = gw_clock_mono_ms(port->clock) + RETRY_MS;
-    char detail[PATH_BYTES + 128];
+    char detail[GW_BINDING_PATH_BYTES + 128];
     int len = snprintf(detail, sizeof detail, "%s: %s", port->path, why);
     port->owner.closed(port->owner.context, trouble, (struct gw_str){detail, (size_t) len});
 }
@@ -62,35 +60,6 @@ static void fail_errno(struct port *port, int error_number) {
                      || error_number == EIO || error_number == ENOTDIR;
     fail(port, is_absent ? GW_TRANSPORT_ABSENT : GW_TRANSPORT_DENIED,
          error_number == EBUSY ? "another program has it" : strerrordesc_np(error_number));
-}
-
-/* ---- finding ---- */
-
-static void describe(struct port *port) {
-    (void) snprintf(port->path, sizeof port->path, "USB%s%s%s%s%s%s",
-                    port->usb_path[0] ? " socket " : "", port->usb_path,
-                    port->usb_serial[0] ? " serial number " : "", port->usb_serial,
-                    port->usb_product[0] ? " product " : "", port->usb_product);
-}
-
-/* True: port->path is what is to be opened. */
-static bool find(struct port *port) {
-    if (port->fixed_path[0] != '\0') {
-        (void) snprintf(port->path, sizeof port->path, "%s", port->fixed_path);
-        return true;
-    }
-    const struct gw_usb_match match = {
-        .path = port->usb_path, .serial = port->usb_serial, .product = port->usb_product};
-    char node[GW_USB_NODE_BYTES];
-    describe(port);
-    enum gw_err err = gw_usb_find(port->sys_root, "tty", &match, node);
-    if (err) {
-        fail(port, err == GW_ERR_DUPLICATE ? GW_TRANSPORT_AMBIGUOUS : GW_TRANSPORT_ABSENT,
-             err == GW_ERR_DUPLICATE ? "several devices fit" : "not plugged in");
-        return false;
-    }
-    int len = snprintf(port->path, sizeof port->path, "%s/%s", port->dev_root, node);
-    return len > 0 && (size_t) len < sizeof port->path;
 }
 
 /* ---- opening ---- */
@@ -138,7 +107,10 @@ static void watch(struct port *port) {
 }
 
 static void open_port(struct port *port) {
-    if (!find(port)) {
+    enum gw_transport_trouble trouble = GW_TRANSPORT_ABSENT;
+    const char *why = gw_binding_find(&port->binding, port->path, &trouble);
+    if (why) {
+        fail(port, trouble, why);
         return;
     }
     port->fd = open(port->path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
@@ -248,16 +220,13 @@ static const struct gw_transport_ops ops = {.tick = tick,
 
 /* ---- life ---- */
 
+#define SPEED(number) {number, B##number},
+
 static enum gw_err choose_speed(struct port *port, uint32_t baud) {
     static const struct {
         uint32_t baud;
         speed_t speed;
-    } speeds[] = {
-        {300, B300},       {600, B600},       {1200, B1200},     {2400, B2400},
-        {4800, B4800},     {9600, B9600},     {19200, B19200},   {38400, B38400},
-        {57600, B57600},   {115200, B115200}, {230400, B230400}, {460800, B460800},
-        {921600, B921600},
-    };
+    } speeds[] = {GW_CONFIG_SPEEDS(SPEED, SPEED)};
     for (size_t i = 0; i < GW_ARRAY_LEN(speeds); i++) {
         if (speeds[i].baud == baud) {
             port->speed = speeds[i].speed;
@@ -281,28 +250,6 @@ static enum gw_err choose_line(struct port *port, const struct gw_profile_serial
     return choose_speed(port, line->baud);
 }
 
-static enum gw_err copy_texts(struct port *port, const struct gw_transport_options *options) {
-    const struct gw_config_feed *config = options->config;
-    const struct {
-        char *dst;
-        size_t size;
-        const char *src;
-    } table[] = {
-        {port->sys_root, sizeof port->sys_root, options->sys_root},
-        {port->dev_root, sizeof port->dev_root, options->dev_root},
-        {port->fixed_path, sizeof port->fixed_path, config->path},
-        {port->usb_path, sizeof port->usb_path, config->usb_path},
-        {port->usb_serial, sizeof port->usb_serial, config->usb_serial},
-        {port->usb_product, sizeof port->usb_product, config->usb_product},
-    };
-    for (size_t i = 0; i < GW_ARRAY_LEN(table); i++) {
-        if (gw_str_copy(gw_str_from_cstr(table[i].src), table[i].dst, table[i].size)) {
-            return GW_ERR_INVALID;
-        }
-    }
-    return GW_OK;
-}
-
 enum gw_err gw_transport_open_serial(const struct gw_transport_options *options,
                                      struct gw_transport *ret_transport) {
     GW_CLEANUP(gw_freep) struct port *port = calloc(1, sizeof *port);
@@ -313,7 +260,7 @@ enum gw_err gw_transport_open_serial(const struct gw_transport_options *options,
     port->loop = options->loop;
     port->clock = options->clock;
     port->fd = -1;
-    enum gw_err err = copy_texts(port, options);
+    enum gw_err err = gw_binding_init(&port->binding, options);
     if (!err) {
         err = choose_line(port, &options->line);
     }

@@ -10,14 +10,6 @@
 
 #include "firmware/base/cleanup.h"
 
-/* A device that lost its power says nothing. It is noticed after about
- * IDLE + INTERVAL x COUNT seconds of silence; a request it does not acknowledge
- * ends the connection after USER_TIMEOUT (tcp(7); RFC 5482, 3.1). */
-#define KEEPALIVE_IDLE_S 10
-#define KEEPALIVE_INTERVAL_S 5
-#define KEEPALIVE_COUNT 3
-#define USER_TIMEOUT_MS 20000
-
 enum gw_err gw_socket_parse(const char *address, uint16_t port, struct sockaddr_storage *ret,
                             socklen_t *ret_len) {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -79,10 +71,10 @@ void gw_socket_watch_peer(int fd) {
         int level, name, value;
     } table[] = {
         {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
-        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
-        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT},
-        {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
+        {IPPROTO_TCP, TCP_KEEPIDLE, GW_SOCKET_ASK_AFTER_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, GW_SOCKET_ASK_EVERY_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, GW_SOCKET_ASK_COUNT},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, GW_SOCKET_GONE_MS},
         {IPPROTO_TCP, TCP_NODELAY, 1},
     };
     for (size_t i = 0; i < GW_ARRAY_LEN(table); i++) {

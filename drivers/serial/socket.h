@@ -19,8 +19,16 @@ void gw_socket_name(const struct sockaddr_storage *address,
 /* Same host, whatever the port; an IPv4 address seen through IPv6 is itself. */
 bool gw_socket_is_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
-/* A peer that is gone is noticed: keep-alives while nothing is sent, a limit for what
- * is not acknowledged. */
+/* A device that lost its power, or its cable, says nothing. After so long a silence it is
+ * asked, again and again; when it has not answered for GW_SOCKET_GONE_MS the connection is
+ * ended by the first question that is due then, 20 to 25 seconds behind its last word. What
+ * was sent to it and is not acknowledged for GW_SOCKET_GONE_MS ends the connection too.
+ * (tcp(7): TCP_USER_TIMEOUT overrides TCP_KEEPCNT; RFC 5482, 3.1 and 4.2.) */
+#define GW_SOCKET_ASK_AFTER_S 10
+#define GW_SOCKET_ASK_EVERY_S 5
+#define GW_SOCKET_ASK_COUNT 3
+#define GW_SOCKET_GONE_MS 20000
+/* Watch a connection in this way, and send without delay. */
 void gw_socket_watch_peer(int fd);
 
 /* Read once, at most GW_TRANSPORT_TURN_BYTES, and hand on. RETRY when nothing was

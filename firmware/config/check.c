@@ -287,6 +287,13 @@ static void check_json_device(struct gw_config_report *report,
         report_member(report, "devices", index, "weight_pointer",
                       "found nothing, but payload \"json\" needs it for this kind");
     }
+    if (device->kind == GW_DEVICE_SCALE && is_set(device->weight_pointer)
+        && !is_set(device->unit_pointer)) {
+        report_member(
+            report, "devices", index, "unit_pointer",
+            "found nothing, but a number without a unit is no weight: name the member "
+            "that says it, or use a profile with weight.unit");
+    }
     if (is_set(device->stable_word) && !is_set(device->state_pointer)) {
         report_member(report, "devices", index, "stable_word",
                       "has no effect without state_pointer");

@@ -4,6 +4,7 @@
 
 #include "firmware/base/cleanup.h"
 #include "firmware/config/check.h"
+#include "firmware/config/speed.h"
 
 struct place {
     struct gw_config_report *report;
@@ -105,17 +106,6 @@ static void check_network(const struct place *place, const struct gw_config_feed
     }
 }
 
-static bool is_known_baud(uint32_t baud) {
-    static const uint32_t known[] = {300,   600,   1200,   2400,   4800,   9600,  19200,
-                                     38400, 57600, 115200, 230400, 460800, 921600};
-    for (size_t i = 0; i < GW_ARRAY_LEN(known); i++) {
-        if (known[i] == baud) {
-            return true;
-        }
-    }
-    return baud == 0;
-}
-
 /* Everybody in the document who makes events of the same name. */
 static bool is_taken(const struct gw_config *config, size_t index) {
     const char *id = config->feeds[index].id;
@@ -148,10 +138,9 @@ static void check_feed(struct gw_config_report *report, const struct gw_config *
     } else {
         check_network(&place, feed);
     }
-    if (!is_known_baud(feed->baud)) {
+    if (feed->baud != 0 && !gw_config_is_speed(feed->baud)) {
         report_key(&place, "baud",
-                   "no serial line has this speed, allowed: 300, 600, 1200, 2400, 4800, 9600, "
-                   "19200, 38400, 57600, 115200, 230400, 460800, 921600");
+                   "no serial line has this speed, allowed: " GW_CONFIG_SPEEDS_TEXT);
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "firmware/base/cleanup.h"
 #include "firmware/config/check.h"
+#include "firmware/config/speed.h"
 
 /* MODBUS over Serial Line V1.02, section 2.5.1: 19200 bits a second and even parity
  * are what every device must offer. */
@@ -83,18 +84,6 @@ static void check_network(const struct place *place, const struct gw_config_bus 
     }
 }
 
-static bool is_known_baud(uint32_t baud) {
-    static const uint32_t known[] = {300,    600,    1200,   2400,   4800,
-                                     9600,   19200,  38400,  57600,  115200,
-                                     230400, 460800, 500000, 576000, 921600};
-    for (size_t i = 0; i < GW_ARRAY_LEN(known); i++) {
-        if (known[i] == baud) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void check_unit_ids(const struct place *place, const struct gw_config_bus *bus) {
     for (size_t i = 0; i < bus->point_count; i++) {
         char key[48];
@@ -122,10 +111,9 @@ static void check_line(const struct place *place, const struct gw_config_bus *bu
     if (bus->port != 0) {
         report_key(place, "port", "belongs to a network, not to a serial line");
     }
-    if (!is_known_baud(bus->baud)) {
+    if (!gw_config_is_speed(bus->baud)) {
         report_key(place, "baud",
-                   "no serial line has this speed, allowed: 300, 600, 1200, 2400, 4800, 9600, "
-                   "19200, 38400, 57600, 115200, 230400, 460800, 500000, 576000, 921600");
+                   "no serial line has this speed, allowed: " GW_CONFIG_SPEEDS_TEXT);
     }
 }
 

@@ -39,7 +39,11 @@
  *     oldest event that is not acknowledged, 0 = none)
  *   collectd: "brokers":[{"name","state":"connected|connecting|refused"
  *     (connected: our subscriptions are answered too), "since":time,"received":N}],
- *     "buses":[{"name","state","since","polls":N,"overruns":N,"events":N,
+ *     "buses":[{"name","state":"connected|connecting|stopping|waiting" (stopping: told
+ *       to, and still ending a write or a look-up of its host; its figures are those of
+ *       before. waiting: to be opened when what stops is off its wire, or again in a
+ *       second if it could not be),"detail":text? (of these two),"since",
+ *       "polls":N,"overruns":N,"events":N,
  *       "units":N,"units_down":N,"load_percent":N,"dead_percent":N (of the last
  *       ten seconds; dead: spent on units that do not answer),
  *       "wire":{"requests":N,"given_up":N,"fences":N,"late":N (answers that came late
@@ -66,7 +70,11 @@
  *   type's, time to now. The audit entry is sealed by collectd and becomes an
  *   audit.recorded event.
  * RELOAD {"actor"?} -> {"revision":N,"hash":"<64 hex>","changed":["brokers",
- *   ...]}; on an error the old configuration stands and runs.
+ *   ...],"stopping"?:["<bus>",...]}; on an error the old configuration stands and
+ *   runs. The answer says that the document is the one that counts from now on, not
+ *   that everything stands as it says: collectd's buses that it changed are told to
+ *   stop and reopened when they have, which nobody waits for. `stopping` names them;
+ *   "buses" of STATUS shows when they are through.
  *
  * collectd:
  * QUARANTINE_LIST {"from"?:N,"max"?:N} -> {"entries":[{"number","time",

@@ -141,7 +141,7 @@ def test_a_faulty_profile_names_every_fault_and_what_is_allowed(tmp_path):
     assert 'decode: found text "sms", allowed: one of "text", "json", "mt_sics"' in told
     assert 'weight.rearm_belo: unknown key, did you mean "rearm_below"?' in told
     assert len(told.splitlines()) == 4, told
-    assert 'serial.baud: found text "fast", allowed: a whole number from 110' in told
+    assert 'serial.baud: found text "fast", allowed: a whole number from 300' in told
 
 
 def test_every_key_of_every_profile_is_explained():

@@ -32,10 +32,10 @@ static void copy_origin(struct gw_fake_unit *unit, struct gw_bytes origin) {
     }
 }
 
-static void copy_unit(struct gw_fake_unit *copy, const struct gw_unit *unit) {
+static void copy_unit(struct gw_fake_unit *copy, const struct gw_unit *unit, size_t index) {
     *copy = (struct gw_fake_unit){.urgent = unit->urgent};
     if (unit->event_count > 0) {
-        const struct gw_event_draft *event = &unit->events[0];
+        const struct gw_event_draft *event = &unit->events[index];
         copy->has_event = true;
         copy->type = event->type;
         copy->class = event->class;
@@ -92,9 +92,11 @@ static enum gw_err submit(void *self, const struct gw_unit *unit) {
         return fake->submit_err;
     }
     fake->accept -= fake->accept > 0;
-    size_t index = fake->committed + fake->pending++;
-    assert_true(index < GW_FAKE_INTAKE_UNITS);
-    copy_unit(&fake->units[index], unit);
+    for (size_t i = 0; i == 0 || i < unit->event_count; i++) {
+        size_t index = fake->committed + fake->pending++;
+        assert_true(index < GW_FAKE_INTAKE_UNITS);
+        copy_unit(&fake->units[index], unit, i);
+    }
     for (size_t i = 0; i < unit->change_count; i++) {
         put_state(fake, unit->state_table, &unit->changes[i]);
     }

@@ -19,7 +19,8 @@
 #define GW_FAKE_INTAKE_STATES 16
 #define GW_FAKE_INTAKE_DATA_BYTES 512
 
-/* The first event or quarantine entry of a unit, copied (texts cut). */
+/* An event, or the first quarantine entry, of a unit, copied (texts cut). A unit of several
+ * events is several of these. */
 struct gw_fake_unit {
     bool has_event, has_quarantine, urgent;
     enum gw_event_type type;

@@ -162,7 +162,9 @@ class Rig:
     def configure(self, **changes):
         """Merge further changes (lists replace) and write the document."""
         self._changes = merge(self._changes, changes)
-        self.config_path.write_text(json.dumps(self.configuration(), indent=1))
+        fresh = self.config_path.with_suffix(".new")
+        fresh.write_text(json.dumps(self.configuration(), indent=1))
+        fresh.replace(self.config_path)  # a daemon may be about to read it
 
     # -- starting
 
@@ -235,6 +237,13 @@ class Rig:
     def ask_daemon(self, daemon, verb, **body):
         """Any verb of a daemon's control socket."""
         return ask(self.folder / "run" / daemon / "control.sock", verb, body)
+
+    def reload(self):
+        """Have gw-collectd take the configuration; until its buses run as it says."""
+        answer = self.ask_daemon("collectd", "reload", actor="test")
+        wait_until(lambda: all(bus["state"] not in ("stopping", "waiting")
+                               for bus in self.status()["buses"]), 60, "the buses run")
+        return answer
 
     def counter(self, name, daemon="collectd"):
         """A counter of a daemon."""

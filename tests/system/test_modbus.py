@@ -88,7 +88,7 @@ def test_a_hole_in_the_map_is_named_and_costs_no_other_point(make_floor):
     assert floor.device("hole")["state"] == "faulty"
     assert floor.issue("modbus_unit_down") == {}
     floor.configure()
-    floor.rig.ask_daemon("collectd", "reload", actor="test")
+    floor.rig.reload()
     wait_until(lambda: floor.issue("modbus_config") == {}, 10, "a corrected table ends it")
 
 
@@ -144,7 +144,7 @@ def test_a_reload_of_the_bus_leaves_the_broker_alone(make_floor):
     floor.wait_good()
     connects = floor.rig.counter("mqtt.connects")
     floor.configure([holding("another", 2)])
-    answer = floor.rig.ask_daemon("collectd", "reload", actor="test")
+    answer = floor.rig.reload()
     assert answer["changed"] == ["buses"]
     floor.wait_good("another")
     assert floor.rig.counter("mqtt.connects") == connects

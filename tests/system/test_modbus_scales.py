@@ -78,5 +78,5 @@ def test_a_scale_whose_points_the_bus_does_not_have_is_named(floor):
     issue = [each for each in floor.rig.status()["issues"] if each["name"] == "feed_profile"][0]
     assert 'the bus has no point "s1.gross"' in issue["detail"]
     floor.configure(points=POINTS)
-    floor.ask("reload", actor="gwctl:root")
+    floor.rig.reload()
     assert "feed_profile" not in floor.issues()

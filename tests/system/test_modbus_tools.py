@@ -108,7 +108,7 @@ def test_a_reload_while_somebody_asks_answers_everybody(floor):
 
 def test_scan_tells_who_answers_who_refuses_and_who_is_silent(floor):
     floor.configure(timeout_ms=200)
-    floor.ask("reload", actor="test")
+    floor.rig.reload()
     floor.wait_polls()
     floor.faults({"do": "silence", "unit": 3, "times": 0},
                  {"do": "exception", "unit": 4, "code": 2, "times": 0})

@@ -136,7 +136,7 @@ def test_an_exception_is_a_failure_with_its_name(floor):
 
 def test_a_write_nobody_confirms_is_settled_by_reading_back(floor):
     floor.configure(timeout_ms=300)
-    floor.ask("reload", actor="test")
+    floor.rig.reload()
     floor.wait_polls()
     for fault, wanted in (("mute", "done"), ("silence", "unknown")):
         value = "20" if fault == "mute" else "30"
@@ -189,27 +189,31 @@ def write_under_way(floor, answers, **fault):
     return asker
 
 
-def test_a_reload_and_a_stop_wait_for_the_write_under_way(floor):
+def test_a_reload_and_a_stop_let_the_write_under_way_end(floor):
     floor.configure(timeout_ms=5000)
-    floor.ask("reload", actor="test")
+    floor.rig.reload()
     floor.wait_polls()
     answers = []
     for number, ending in enumerate(("reload", "stop"), 1):
         asker = write_under_way(floor, answers, do="delay", seconds=0.8)
         floor.configure(max_gap=6 + number)
         if ending == "reload":
-            assert floor.ask("reload", actor="test")["changed"] == ["buses"]
+            answer = floor.ask("reload", actor="test")
+            assert (answer["changed"], answer["stopping"]) == (["buses"], ["plc1"])
         else:
             assert floor.rig.collectd.stop() == 0
-        assert len(floor.written()) == number
         asker.join(20)
+        assert len(floor.written()) == number
+        if ending == "reload":
+            floor.rig.reload()
+            floor.wait_polls()
     assert [outcome(answer) for answer in answers] == ["done", "done"]
     assert len(floor.written()) == 2
 
 
-def test_a_reload_does_not_wait_long_for_a_unit_that_is_silent(floor):
+def test_a_unit_that_is_silent_keeps_its_bus_for_two_seconds_and_no_longer(floor):
     floor.configure(timeout_ms=30000)
-    floor.ask("reload", actor="test")
+    floor.rig.reload()
     floor.wait_polls()
     answers = []
     asker = write_under_way(floor, answers, do="mute")
@@ -218,6 +222,7 @@ def test_a_reload_does_not_wait_long_for_a_unit_that_is_silent(floor):
     asker.join(20)
     assert [outcome(answer) for answer in answers] == ["unknown"]
     assert "the connection was lost" in answers[0]["result"]["detail"]
+    floor.rig.reload()
     floor.wait_polls()
     assert len(floor.written()) == 1
 

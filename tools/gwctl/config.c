@@ -112,6 +112,18 @@ int gw_gwctl_config_diff(struct gw_gwctl *ctl) {
     return GW_EXIT_DONE;
 }
 
+/* Buses that still end what they have under way: nobody waited for them. */
+static void show_stopping(const struct gw_json *answer, FILE *out) {
+    const struct gw_json *bus = gw_json_first(gw_json_member(answer, "stopping"));
+    for (; bus; bus = gw_json_next(bus)) {
+        struct gw_str name = {0};
+        (void) !gw_json_get_str(bus, &name);
+        (void) fputs("  bus ", out);
+        gw_gwctl_show_text(out, name);
+        (void) fputs(" is stopping; `gwctl status` shows when it is through\n", out);
+    }
+}
+
 static int reload_daemon(struct gw_gwctl *ctl, enum gw_gwctl_daemon daemon) {
     char storage[256];
     struct gw_buf body;
@@ -129,6 +141,7 @@ static int reload_daemon(struct gw_gwctl *ctl, enum gw_gwctl_daemon daemon) {
                        (unsigned long long) gw_gwctl_number_of(root, "revision"));
         gw_gwctl_show_text(ctl->out, gw_gwctl_text_of(root, "hash"));
         (void) fputc('\n', ctl->out);
+        show_stopping(root, ctl->out);
     }
     return GW_EXIT_DONE;
 }

@@ -138,8 +138,10 @@ int gw_gwctl_feed_stream(struct gw_gwctl *ctl, const struct gw_profile *profile,
         .report_all = ctl->arguments.all,
     };
     GW_CLEANUP(feed_closep) struct gw_feed *feed = NULL;
-    if (gw_feed_open(&options, &feed)) {
-        return gw_gwctl_fail(ctl, "the profile %s takes no bytes", profile->name);
+    enum gw_err err = gw_feed_open(&options, &feed);
+    if (err) {
+        return gw_gwctl_fail(ctl, "a feed with the profile %s cannot be opened: %s",
+                             profile->name, gw_err_name(err));
     }
     int status = GW_EXIT_DONE;
     if (ctl->arguments.timed) {

@@ -223,7 +223,9 @@ static void show_buses(const struct gw_json *snapshot, FILE *out) {
     show_rows(snapshot, "buses", "bus", out);
     const struct gw_json *bus = gw_json_first(gw_json_member(snapshot, "buses"));
     for (; bus; bus = gw_json_next(bus)) {
-        show_bus_figures(bus, out);
+        if (!gw_str_eq(gw_gwctl_text_of(bus, "state"), GW_STR("waiting"))) {
+            show_bus_figures(bus, out);
+        }
     }
 }
 

@@ -12,8 +12,9 @@
 
 #include "drivers/mqtt/ingress/ingress_internal.h"
 
-/* token: flags 3, place 24, generation of the place 16, device of the configuration 21 */
-#define INDEX_SHIFT 3
+/* token: flags 2, event ids 8, place 17, generation of the place 16, device of the
+ * configuration 21 */
+#define INDEX_SHIFT (TOKEN_EVENT_IDS_SHIFT + GW_EVENT_IDS_TOKEN_BITS)
 #define GENERATION_SHIFT 27
 #define DEVICE_SHIFT 43
 #define NO_INDEX ((UINT32_C(1) << (GENERATION_SHIFT - INDEX_SHIFT)) - 1)
@@ -46,7 +47,7 @@ static struct ingress_connection *connection_of(struct gw_ingress *ingress, uint
  * stored and marked. */
 static void undo(struct gw_ingress *ingress) {
     ingress->failures++;
-    gw_window_rollback(&ingress->event_ids, ingress->event_id_mark);
+    gw_event_ids_rollback(&ingress->event_ids);
     for (size_t i = 0; i < ingress->sessions.count; i++) {
         struct session *session = &ingress->sessions.all[i];
         if (session->is_used) {
@@ -76,7 +77,7 @@ static void completed(void *context, uint64_t token, enum gw_err err) {
         undo(ingress);
         tell_lost(ingress, token);
     } else {
-        ingress->event_id_mark += (token & TOKEN_EVENT_ID) != 0;
+        gw_event_ids_committed(&ingress->event_ids, token >> TOKEN_EVENT_IDS_SHIFT);
     }
     if (!connection || connection->phase == PHASE_CLOSING) {
         return;

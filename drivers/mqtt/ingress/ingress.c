@@ -315,7 +315,7 @@ static enum gw_err open_memory(struct gw_ingress *ingress) {
                             ingress->answer_mask + 1u);
     }
     if (!err) {
-        err = gw_window_open(&ingress->event_ids, EVENT_ID_WINDOW);
+        err = gw_event_ids_open(&ingress->event_ids, EVENT_ID_WINDOW);
     }
     if (!err) {
         err = gw_buf_open(&ingress->storage, GW_OBSERVE_STORAGE_BYTES);
@@ -345,7 +345,7 @@ static enum gw_err load(struct gw_ingress *ingress) {
         err = intake->tail(intake->self, (struct gw_bytes){door, sizeof(door)}, TAIL_RECORDS,
                            ingress_remember, ingress);
     }
-    ingress->event_id_mark = gw_window_position(&ingress->event_ids);
+    gw_event_ids_settle(&ingress->event_ids);
     return err;
 }
 
@@ -355,7 +355,7 @@ static void free_ingress(struct gw_ingress *ingress) {
     }
     credentials_close(ingress->credentials);
     sessions_close(&ingress->sessions);
-    gw_window_close(&ingress->event_ids);
+    gw_event_ids_close(&ingress->event_ids);
     gw_buf_close(&ingress->storage);
     gw_buf_close(&ingress->reason);
     free(ingress->connections);

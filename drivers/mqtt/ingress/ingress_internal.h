@@ -16,11 +16,11 @@
 #ifndef GW_MQTT_INGRESS_INTERNAL_H
 #define GW_MQTT_INGRESS_INTERNAL_H
 
+#include "drivers/mqtt/event_ids.h"
 #include "drivers/mqtt/ingress/credentials.h"
 #include "drivers/mqtt/ingress/encode.h"
 #include "drivers/mqtt/ingress/ingress.h"
 #include "drivers/mqtt/ingress/session.h"
-#include "drivers/mqtt/window.h"
 #include "firmware/crypto/tls_server.h"
 
 /* Kept of a packet at most: 64 KiB of payload and 4 KiB of topic and properties. */
@@ -158,9 +158,7 @@ struct gw_ingress {
     uint8_t *read_bytes; /* INGRESS_KEPT_BYTES + INGRESS_READ_BYTES */
     struct gw_buf storage, reason;
 
-    /* Device event ids, and where that window stood before the open group. */
-    struct gw_window event_ids;
-    uint64_t event_id_mark;
+    struct gw_event_ids event_ids;
     uint64_t uncommitted;
     uint64_t failures; /* units of groups that failed */
     uint64_t received;
@@ -227,8 +225,10 @@ void ingress_remember(void *context, struct gw_bytes origin, enum gw_flow_class 
 
 /* ---- answer.c ---- */
 
-/* What a unit is about; makes its token. */
-enum ingress_token { TOKEN_EVENT_ID = 1, TOKEN_ANSWER = 2, TOKEN_QOS0 = 4 };
+/* What a unit is about; makes its token, with gw_event_ids_token from
+ * TOKEN_EVENT_IDS_SHIFT on. */
+enum ingress_token { TOKEN_ANSWER = 1, TOKEN_QOS0 = 2 };
+#define TOKEN_EVENT_IDS_SHIFT 2
 /* A unit about to be submitted, with its completion. */
 struct gw_unit ingress_begin_unit(struct gw_ingress *ingress,
                                   const struct ingress_connection *connection, unsigned token);

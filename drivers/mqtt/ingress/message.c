@@ -25,9 +25,10 @@ struct handling {
     size_t payload_len; /* original length; more than what is here if it was too large */
     const struct gw_config_device *device;
     int64_t now_wall_ms;
-    unsigned flags;   /* enum gw_event_flags */
-    uint64_t payload; /* fingerprints */
-    uint64_t event_id;
+    unsigned flags; /* enum gw_event_flags */
+    uint64_t topic; /* fingerprints */
+    uint64_t payload;
+    const struct gw_observation *observation; /* NULL: it is not noted by its event ids */
 };
 
 static bool is_qos(const struct handling *handling, uint8_t qos) {
@@ -89,42 +90,19 @@ static bool is_redelivery(struct handling *handling) {
     return false;
 }
 
-/* As at the broker door: the same id with the same payload is one event, with
- * another payload nobody can know. */
-static bool is_device_duplicate(struct handling *handling,
-                                const struct gw_observation *observation) {
-    if (observation->device_event_id.len == 0) {
-        return false;
-    }
-    uint64_t device =
-        gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(observation->draft.device));
-    handling->event_id =
-        gw_fingerprint(device, gw_bytes_from_str(observation->device_event_id));
-    uint64_t stored = 0;
-    if (!gw_window_find(&handling->ingress->event_ids, handling->event_id, &stored)) {
-        return false;
-    }
-    if (stored == handling->payload) {
-        ++*handling->ingress->counters.device_duplicates;
-        return true;
-    }
-    handling->flags |= GW_EVENT_POSSIBLE_DUPLICATE;
-    return false;
+static struct gw_event_ids_message ids_message(const struct handling *handling) {
+    return (struct gw_event_ids_message){handling->topic, handling->payload};
 }
 
-static struct gw_bytes encode_origin(const struct handling *handling,
-                                     uint8_t dst[static GW_MQTT_ORIGIN_BYTES]) {
+static struct gw_mqtt_origin origin_of(const struct handling *handling) {
     uint64_t session = handling->connection->session->fingerprint;
-    struct gw_mqtt_origin origin = {
+    return (struct gw_mqtt_origin){
         .door = GW_MQTT_DOOR_FRONT,
         .broker = (uint32_t) (session >> 32),
         .session = (uint32_t) session,
         .packet_id = is_qos(handling, 1) ? handling->publish->packet_id : 0,
         .payload = handling->payload,
-        .event_id = handling->event_id,
     };
-    gw_mqtt_origin_encode(&origin, dst);
-    return (struct gw_bytes){dst, GW_MQTT_ORIGIN_BYTES};
 }
 
 void ingress_remember(void *context, struct gw_bytes bytes, enum gw_flow_class class,
@@ -136,9 +114,7 @@ void ingress_remember(void *context, struct gw_bytes bytes, enum gw_flow_class c
     if (gw_mqtt_origin_decode(bytes, &origin)) {
         return;
     }
-    if (origin.event_id != 0) {
-        gw_window_add(&ingress->event_ids, origin.event_id, origin.payload);
-    }
+    gw_event_ids_remember(&ingress->event_ids, &origin);
     struct session *session = sessions_find_fingerprint(
         &ingress->sessions, (uint64_t) origin.broker << 32 | origin.session);
     if (session && origin.packet_id != 0) {
@@ -154,8 +130,8 @@ static bool wants_answer(const struct handling *handling) {
 }
 
 static unsigned token_of(const struct handling *handling) {
-    return (handling->event_id != 0 ? TOKEN_EVENT_ID : 0u)
-           | (wants_answer(handling) ? TOKEN_ANSWER : 0u)
+    unsigned ids = handling->observation ? gw_event_ids_token(handling->observation) : 0;
+    return ids << TOKEN_EVENT_IDS_SHIFT | (wants_answer(handling) ? TOKEN_ANSWER : 0u)
            | (is_qos(handling, 0) ? TOKEN_QOS0 : 0u);
 }
 
@@ -180,8 +156,9 @@ static void note_stored(struct handling *handling) {
         sessions_note_sent(&handling->ingress->sessions, handling->connection->session,
                            handling->publish->packet_id, handling->payload);
     }
-    if (handling->event_id != 0) {
-        gw_window_add(&handling->ingress->event_ids, handling->event_id, handling->payload);
+    if (handling->observation) {
+        const struct gw_event_ids_message message = ids_message(handling);
+        gw_event_ids_note(&handling->ingress->event_ids, &message, handling->observation);
     }
 }
 
@@ -246,7 +223,9 @@ static enum gw_err submit(struct handling *handling, struct gw_unit *unit,
 static void quarantine(struct handling *handling, struct gw_str reason, uint8_t code) {
     struct gw_ingress *ingress = handling->ingress;
     const struct packet_publish *publish = handling->publish;
-    uint8_t origin[GW_MQTT_ORIGIN_BYTES];
+    uint8_t storage[GW_MQTT_ORIGIN_MAX_BYTES];
+    struct gw_mqtt_origin origin = origin_of(handling);
+    origin.event_id = handling->observation ? gw_event_ids_of_single(handling->observation) : 0;
     size_t kept = publish->payload.len < GW_OBSERVE_PAYLOAD_MAX_BYTES
                       ? publish->payload.len
                       : GW_OBSERVE_PAYLOAD_MAX_BYTES;
@@ -257,7 +236,7 @@ static void quarantine(struct handling *handling, struct gw_str reason, uint8_t 
         .raw = {publish->payload.ptr, kept},
         .raw_len = handling->payload_len,
         .time_wall_ms = handling->now_wall_ms,
-        .origin = encode_origin(handling, origin),
+        .origin = {storage, gw_mqtt_origin_encode(&origin, storage)},
     };
     struct gw_unit unit = {.quarantine = &entry, .quarantine_count = 1};
     if (submit(handling, &unit, answer_of(handling, OUTCOME_QUARANTINED, code))) {
@@ -313,25 +292,30 @@ static void put_metadata(const struct handling *handling, struct gw_event_draft 
 
 static void store(struct handling *handling, struct gw_observation *observation) {
     struct gw_ingress *ingress = handling->ingress;
-    uint8_t origin[GW_MQTT_ORIGIN_BYTES];
+    gw_event_ids_origins storage;
+    unsigned flags = 0;
     for (size_t i = 0; i < observation->count; i++) {
-        observation->drafts[i].flags |= handling->flags;
+        flags |= observation->drafts[i].flags |= handling->flags;
         put_metadata(handling, &observation->drafts[i]);
     }
-    /* One is enough: they are stored together or not at all. */
-    observation->draft.origin = encode_origin(handling, origin);
+    const struct gw_event_ids_message message = ids_message(handling);
+    const struct gw_mqtt_origin origin = origin_of(handling);
+    gw_event_ids_set_origins(&message, &origin, storage, observation);
+    handling->observation = observation;
     struct gw_unit unit = {.events = observation->drafts, .event_count = observation->count};
     enum gw_err err =
         submit(handling, &unit, answer_of(handling, OUTCOME_STORED, REASON_SUCCESS));
     if (!err) {
         ++*ingress->counters.stored;
-        *ingress->counters.possible_duplicates +=
-            (observation->draft.flags & GW_EVENT_POSSIBLE_DUPLICATE) != 0;
+        *ingress->counters.possible_duplicates += (flags & GW_EVENT_POSSIBLE_DUPLICATE) != 0;
         return;
     }
     if (err == GW_ERR_RANGE || err == GW_ERR_SCHEMA || err == GW_ERR_PARSE) {
         gw_buf_clear(&ingress->reason);
         gw_buf_printf(&ingress->reason, "not a valid event: %s", gw_err_name(err));
+        if (gw_event_ids_of_single(observation) == 0) {
+            handling->observation = NULL; /* the entry cannot bring them back */
+        }
         quarantine(handling, gw_buf_str(&ingress->reason), REASON_PAYLOAD_FORMAT);
         return;
     }
@@ -430,7 +414,10 @@ static void handle_observed(struct handling *handling) {
         quarantine(handling, gw_buf_str(&ingress->reason), REASON_PAYLOAD_FORMAT);
         return;
     }
-    if (is_device_duplicate(handling, &observation)) {
+    const struct gw_event_ids_message message = ids_message(handling);
+    *ingress->counters.device_duplicates +=
+        gw_event_ids_sift(&ingress->event_ids, &message, &observation);
+    if (observation.count == 0) {
         answer_known(handling);
         return;
     }
@@ -460,14 +447,12 @@ static void handle_content(struct handling *handling) {
     handle_observed(handling);
 }
 
-/* Of topic and payload; the topic's own is kept with the topic. */
-static uint64_t fingerprint_of(struct ingress_connection *connection,
-                               const struct packet_publish *publish) {
-    uint64_t topic = connection->topic_fingerprint;
-    if (!is_same_topic(connection, publish->topic)) {
-        topic = gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(publish->topic));
-    }
-    return gw_fingerprint(topic, publish->payload);
+/* The topic's own is kept with the topic. */
+static uint64_t topic_fingerprint_of(const struct ingress_connection *connection,
+                                     struct gw_str topic) {
+    return is_same_topic(connection, topic)
+               ? connection->topic_fingerprint
+               : gw_fingerprint(GW_FINGERPRINT_START, gw_bytes_from_str(topic));
 }
 
 /* What ends the connection instead of being an event. */
@@ -537,7 +522,8 @@ bool ingress_publish(struct ingress_connection *connection,
         return true; /* it comes again on the next connection */
     }
     handling.now_wall_ms = connection->read_wall_ms;
-    handling.payload = fingerprint_of(connection, publish);
+    handling.topic = topic_fingerprint_of(connection, publish->topic);
+    handling.payload = gw_fingerprint(handling.topic, publish->payload);
     bool is_known = publish->qos != 2 && is_redelivery(&handling);
     if (publish->qos == 2 && !note_qos2(&handling, &is_known)) {
         defer(connection);

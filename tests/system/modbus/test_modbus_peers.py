@@ -102,7 +102,7 @@ def test_a_line_that_another_program_has_is_left_alone(plc_rig):
     try:
         assert other.stdout.readline() == "taken\n"
         rig.configure(buses=[bus])
-        rig.ask_daemon("collectd", "reload", actor="test")
+        rig.reload()
         wait_until(lambda: any(
             issue["name"] == "modbus_unit_down"
             and issue["detail"] == "another bus or program has the serial line"

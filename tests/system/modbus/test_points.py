@@ -178,7 +178,7 @@ def test_holes_are_found_kept_over_a_restart_and_forgotten_with_the_configuratio
     site.show(registers)
     before = len(site.refused())
     site.configure(points, max_gap=9)
-    site.rig.ask_daemon("collectd", "reload", actor="test")
+    site.rig.reload()
     wait_until(lambda: site.device("p45") == "ok", 30, "it is read")
     assert site.bus()["holes"] == []
     assert site.refused()[before:] == []
@@ -195,7 +195,7 @@ def test_a_device_that_answers_short_reads_only_is_found_out(site):
     wait_until(lambda: site.bus()["polls"] > polls + 60, 30, "it goes on")
     assert len(site.refused()) == before
     site.configure(points, max_registers=30)
-    site.rig.ask_daemon("collectd", "reload", actor="test")
+    site.rig.reload()
     wait_until(lambda: site.bus()["polls"] > 30, 30, "it reads")
     assert len(site.refused()) == before and site.bus()["holes"] == []
 

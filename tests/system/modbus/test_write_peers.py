@@ -32,7 +32,7 @@ def write(floor, name, value):
 def with_writes(floor):
     """The gateway may write."""
     floor.rig.configure(buses=[{**floor.bus(), "writes": WRITES}])
-    floor.rig.ask_daemon("collectd", "reload", actor="test")
+    floor.rig.reload()
     floor.wait_good(SICK, 2)
     return floor
 

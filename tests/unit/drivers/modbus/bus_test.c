@@ -1,123 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bus with its worker thread against a Modbus TCP server of a few lines, which
- * runs in a thread of its own. This is what the thread sanitizer looks at.
+ * A bus with its worker thread against a Modbus TCP server that runs in a thread of
+ * its own. This is what the thread sanitizer looks at.
  */
 #include "drivers/modbus/bus.h"
 
-#include <arpa/inet.h>
-#include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/fakes/fake_intake.h"
-
-/* ---- the server ---- */
-
-struct plc {
-    pthread_t thread;
-    int listener;
-    uint16_t port;
-    atomic_bool stop, mute;
-    atomic_bool swallows_writes;
-    atomic_uint illegal; /* address no read may touch; 65536 = none */
-    atomic_ushort registers[64];
-    atomic_uint swallowed; /* requests that got no answer */
-};
-
-static uint16_t get16(const uint8_t *src) {
-    return (uint16_t) (src[0] << 8 | src[1]);
-}
-
-static bool touches(const struct plc *plc, unsigned address, unsigned count) {
-    unsigned illegal = atomic_load(&plc->illegal);
-    return illegal >= address && illegal < address + count;
-}
-
-static bool answer(struct plc *plc, int fd, const uint8_t *request) {
-    uint8_t out[300];
-    unsigned address = get16(request + 8), count = get16(request + 10);
-    memcpy(out, request, 8);
-    size_t len = 9;
-    if (touches(plc, address, count)) {
-        out[7] |= 0x80;
-        out[8] = 2;
-    } else {
-        out[8] = (uint8_t) (2 * count);
-        for (unsigned i = 0; i < count; i++) {
-            uint16_t word = atomic_load(&plc->registers[address + i]);
-            out[len++] = (uint8_t) (word >> 8);
-            out[len++] = (uint8_t) word;
-        }
-    }
-    out[4] = 0;
-    out[5] = (uint8_t) (len - 6);
-    if (atomic_load(&plc->mute) || (request[7] == 6 && atomic_load(&plc->swallows_writes))) {
-        atomic_fetch_add(&plc->swallowed, 1);
-        return true;
-    }
-    return send(fd, out, len, MSG_NOSIGNAL) == (ssize_t) len;
-}
-
-static void serve(struct plc *plc, int fd) {
-    uint8_t request[12];
-    while (!atomic_load(&plc->stop)) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        if (poll(&ready, 1, 20) <= 0) {
-            continue;
-        }
-        if (recv(fd, request, sizeof request, MSG_WAITALL) != sizeof request
-            || !answer(plc, fd, request)) {
-            return;
-        }
-    }
-}
-
-static void *run_plc(void *argument) {
-    struct plc *plc = argument;
-    while (!atomic_load(&plc->stop)) {
-        struct pollfd ready = {.fd = plc->listener, .events = POLLIN};
-        if (poll(&ready, 1, 20) > 0) {
-            int fd = accept(plc->listener, NULL, NULL);
-            serve(plc, fd);
-            (void) close(fd);
-        }
-    }
-    return NULL;
-}
-
-static void open_plc(struct plc *plc) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    atomic_store(&plc->illegal, 65536);
-    plc->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(plc->listener, (struct sockaddr *) &address, sizeof address), 0);
-    assert_int_equal(listen(plc->listener, 4), 0);
-    assert_int_equal(getsockname(plc->listener, (struct sockaddr *) &address, &len), 0);
-    plc->port = ntohs(address.sin_port);
-    assert_int_equal(pthread_create(&plc->thread, NULL, run_plc, plc), 0);
-}
-
-static void close_plc(struct plc *plc) {
-    atomic_store(&plc->stop, true);
-    assert_int_equal(pthread_join(plc->thread, NULL), 0);
-    (void) close(plc->listener);
-}
+#include "tests/fakes/fake_plc.h"
 
 /* ---- the rig ---- */
 
 struct rig {
-    struct plc plc;
+    struct gw_fake_plc plc;
     struct gw_clock clock;
     struct gw_loop *loop;
     struct gw_health *health;
@@ -151,7 +54,7 @@ static void open_bus(struct rig *rig) {
 static int setup(void **state) {
     struct rig *rig = calloc(1, sizeof *rig);
     rig->clock = gw_clock_system();
-    open_plc(&rig->plc);
+    gw_fake_plc_open(&rig->plc);
     assert_int_equal(gw_loop_open(8, &rig->loop), GW_OK);
     assert_int_equal(gw_health_open(&rig->clock, GW_STR("test"), 16, 16, &rig->health), GW_OK);
     rig->fake = gw_fake_intake_open();
@@ -186,7 +89,7 @@ static int teardown(void **state) {
     struct rig *rig = *state;
     gw_fake_intake_commit(rig->fake, GW_OK);
     gw_modbus_bus_close(rig->bus);
-    close_plc(&rig->plc);
+    gw_fake_plc_close(&rig->plc);
     gw_fake_intake_close(rig->fake);
     gw_health_close(rig->health);
     gw_loop_close(rig->loop);

@@ -377,6 +377,79 @@ static void a_job_without_answer_leaves_a_safe_connection(void **state) {
     assert_false(answer.was_sent);
 }
 
+/* Many gateways hang up on whoever asks for a unit that is not there. */
+static void a_scan_that_is_hung_up_on_costs_the_polled_nothing(void **state) {
+    struct poller_rig *rig = *state;
+    poller_settle(rig);
+    (void) poller_take_count(rig);
+    unsigned before = rig->bus.reads_of[1];
+    for (uint8_t unit_id = 10; unit_id < 70; unit_id++) {
+        rig->bus.closes_for[unit_id] = true;
+        struct gw_modbus_answer answer;
+        struct gw_modbus_job job = read_job(unit_id);
+        gw_poller_execute(rig->poller, &job, &answer);
+        assert_int_equal(answer.err, GW_ERR_NOCONN);
+        assert_true(answer.was_sent);
+        poller_run_for(rig, 50, 50);
+    }
+    assert_int_equal(rig->bus.reads_of[1] - before, 30);
+    assert_false(poller_unit_is_down(rig, 0));
+    assert_false(poller_unit_is_down(rig, 1));
+    assert_int_equal(poller_take_count(rig), 0);
+}
+
+static void a_peer_that_hangs_up_on_everybody_is_bad_once(void **state) {
+    struct poller_rig *rig = *state;
+    poller_settle(rig);
+    (void) poller_take_count(rig);
+    rig->bus.closes_on_read = true;
+    poller_run_for(rig, 300000, 100);
+    assert_true(rig->bus.connects > 8);
+    assert_true(poller_unit_is_down(rig, 0));
+    assert_int_equal(poller_take_count(rig), 4);
+    for (int i = 0; i < 40; i++) {
+        struct gw_modbus_answer answer;
+        struct gw_modbus_job job = read_job(9);
+        gw_poller_execute(rig->poller, &job, &answer);
+        poller_run_for(rig, 100, 100);
+    }
+    assert_int_equal(poller_take_count(rig), 0);
+    rig->bus.closes_on_read = false;
+    poller_run_for(rig, 64000, 100); /* the longest delay of a block, and of a probe */
+    struct gw_modbus_reading last;
+    assert_int_equal(poller_take_all(rig, &last), 4);
+    assert_true(last.value.good);
+}
+
+/* Between two attempts of its own, which are further and further apart. */
+static void whoever_asks_in_vain_does_not_take_the_bus_down(void **state) {
+    struct poller_rig *rig = *state;
+    poller_settle(rig);
+    (void) poller_take_count(rig);
+    rig->bus.closes_on_read = true;
+    poller_run_for(rig, 100, 100);
+    rig->bus.closes_on_read = false;
+    rig->bus.refuses_connections = true;
+    for (int i = 0; i < 10; i++) {
+        struct gw_modbus_answer answer;
+        struct gw_modbus_job job = read_job(9);
+        gw_poller_execute(rig->poller, &job, &answer);
+        assert_int_equal(answer.err, GW_ERR_NOCONN);
+        assert_false(answer.was_sent);
+    }
+    rig->bus.refuses_connections = false;
+    poller_run_for(rig, 2000, 100);
+    assert_false(poller_unit_is_down(rig, 0));
+    /* The values after the reconnect and nothing bad. */
+    struct gw_modbus_reading reading;
+    unsigned count = 0;
+    while (gw_handover_take(rig->handover, &reading)) {
+        assert_true(reading.value.good);
+        count++;
+    }
+    assert_int_equal(count, 4);
+}
+
 #define RIG_TEST(test)                                                                         \
     cmocka_unit_test_setup_teardown(test, poller_rig_setup, poller_rig_teardown)
 
@@ -404,6 +477,9 @@ int main(void) {
         RIG_TEST(a_job_connects_and_reads),
         RIG_TEST(a_job_for_a_dead_unit_is_refused_unless_it_insists),
         RIG_TEST(a_job_without_answer_leaves_a_safe_connection),
+        RIG_TEST(a_scan_that_is_hung_up_on_costs_the_polled_nothing),
+        RIG_TEST(a_peer_that_hangs_up_on_everybody_is_bad_once),
+        RIG_TEST(whoever_asks_in_vain_does_not_take_the_bus_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

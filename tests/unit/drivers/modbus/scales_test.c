@@ -12,9 +12,11 @@
 
 #include <cmocka.h>
 
+#include "firmware/base/file.h"
 #include "firmware/base/loop.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_intake.h"
+#include "tests/fakes/temp_folder.h"
 
 #define PROFILES GW_SOURCE_DIR "/drivers/profile/profiles"
 #define STABLE 2 /* bits of modbus-dgt4x-multi */
@@ -324,6 +326,41 @@ static void a_scale_that_cannot_be_used_is_an_issue_and_gives_no_weights(void **
     check_faulty();
 }
 
+/* The document of the first scale's profile with another member of `weight`. */
+static void write_profile(const char *path, const char *weight) {
+    char document[512];
+    (void) snprintf(
+        document, sizeof document,
+        "{\"name\":\"t\",\"title\":\"t\",\"kind\":\"scale\",\"decode\":\"modbus\","
+        "\"sources\":[\"t\"],\"weight\":{\"unit\":\"kg\",%s},\"modbus\":{\"weight\":"
+        "\"gross\",\"status\":\"status\",\"bits\":[{\"bit\":1,\"meaning\":"
+        "\"stable\"}]}}",
+        weight);
+    assert_int_equal(
+        gw_file_replace_volatile(path, gw_bytes_from_str(gw_str_from_cstr(document)), 0600),
+        GW_OK);
+}
+
+static void a_profile_with_a_bad_threshold_costs_its_scale_only(void **state) {
+    (void) state;
+    struct gw_temp_folder folder;
+    char path[GW_TEMP_PATH_BYTES];
+    gw_temp_folder_open(&folder);
+    write_profile(gw_temp_path(&folder, "t.json", path), "\"rearm_below\":\"2%\"");
+    rig.config[0].profile = path;
+    rig.bus.scale_count = 2;
+    open_scales();
+    assert_true(gw_health_is_raised(rig.health, GW_ISSUE_FEED_PROFILE, GW_STR("scale-1")));
+    assert_false(gw_health_is_raised(rig.health, GW_ISSUE_FEED_PROFILE, GW_STR("scale-2")));
+    gw_fake_clock_advance(&rig.fake, 100);
+    take(STATUS_2, STABLE);
+    take(GROSS_2, 5000);
+    gw_modbus_scales_settle(rig.scales);
+    gw_modbus_scales_tick(rig.scales);
+    assert_int_equal(submitted(), 1);
+    gw_temp_folder_close(&folder);
+}
+
 static void a_bus_without_scales_has_none(void **state) {
     (void) state;
     rig.bus.scale_count = 0;
@@ -350,6 +387,7 @@ int main(void) {
         TEST(two_scales_of_one_bus_keep_apart),
         TEST(a_sign_in_a_bit_is_part_of_the_value),
         TEST(a_scale_that_cannot_be_used_is_an_issue_and_gives_no_weights),
+        TEST(a_profile_with_a_bad_threshold_costs_its_scale_only),
         TEST(a_bus_without_scales_has_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

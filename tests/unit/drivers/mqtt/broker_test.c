@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "drivers/mqtt/broker_internal.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_intake.h"
 
@@ -596,6 +597,64 @@ static void unknown_topics_are_few_issues_that_end(void **state) {
     assert_int_equal(count_unknown(rig), 0);
 }
 
+/* ---- records ---- */
+
+#define TAG(number, epc) "{\"data\":{\"eventNum\":" number ",\"idHex\":\"" epc "\"}}"
+
+static void records_are_known_by_their_event_ids_over_a_restart(void **state) {
+    struct rig *rig = *state;
+    struct gw_observe_profile *profile = NULL;
+    assert_int_equal(gw_observe_profile_open(GW_SOURCE_DIR "/drivers/profile/profiles",
+                                             "rfid-reader", &profile),
+                     GW_OK);
+    rig->activity.profile = profile;
+    connect_broker(rig);
+    tiny_publish(&rig->tiny, 1, "{\"tags\":[" TAG("5", "BB") "," TAG("6", "CC") "]}", false);
+    tiny_publish(&rig->tiny, 2, "{\"tags\":[" TAG("5", "BB") "," TAG("6", "CC") "]}", false);
+    tiny_publish(&rig->tiny, 3, "{\"tags\":[" TAG("6", "CC") "," TAG("7", "DD") "]}", false);
+    turn(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(rig->tiny.acked_count, 3);
+    assert_int_equal(stored_events(rig), 3);
+    gw_broker_close(rig->broker);
+    open_broker(rig);
+    reconnect(rig);
+    tiny_publish(&rig->tiny, 3, "{\"tags\":[" TAG("6", "CC") "," TAG("7", "DD") "]}", true);
+    tiny_publish(&rig->tiny, 4, "{\"tags\":[" TAG("5", "BB") "," TAG("8", "EE") "]}", false);
+    turn(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(rig->tiny.acked_count, 5);
+    assert_int_equal(stored_events(rig), 4);
+    assert_int_equal(*gw_health_counter(rig->health, "mqtt.device_duplicates"), 6);
+    gw_observe_profile_close(profile);
+}
+
+/* A message of several that waited in the quarantine while some of it came another way. */
+static void of_a_retried_list_only_what_is_new_is_left(void **state) {
+    struct rig *rig = *state;
+    struct gw_broker_retried retried;
+    struct gw_observation observation = {.count = 3};
+    uint8_t origin[GW_MQTT_ORIGIN_MAX_BYTES];
+    const struct gw_mqtt_origin own = {
+        .door = GW_MQTT_DOOR_BROKER, .broker = rig->broker->name_hash, .packet_id = 4};
+    size_t len = gw_mqtt_origin_encode(&own, origin);
+    static const char *const ids[] = {"5", "6", "7"};
+    for (size_t i = 0; i < observation.count; i++) {
+        observation.drafts[i].device = GW_STR("s1");
+        observation.ids[i] =
+            (struct gw_reading_id){gw_str_from_cstr(ids[i]), gw_str_from_cstr(ids[i])};
+    }
+    gw_broker_begin_retried(GW_STR("floor/s1"), (struct gw_bytes){origin, len}, &retried);
+    struct gw_observation first = observation;
+    first.count = 2;
+    gw_broker_note_retried(rig->broker, &retried, &first);
+    assert_int_equal(gw_broker_sift_retried(rig->broker, &retried, &observation), 2);
+    gw_broker_complete_origins(&retried, &observation);
+    assert_int_equal(observation.count, 1);
+    assert_string_equal(observation.ids[0].event_id.ptr, "7");
+    assert_int_equal(observation.draft.origin.len, GW_MQTT_ORIGIN_MAX_BYTES);
+}
+
 /* ---- again, from the quarantine ---- */
 
 static void a_topic_that_was_cut_is_refused_with_the_reason(void **state) {
@@ -685,6 +744,8 @@ int main(void) {
         RIG_TEST(ids_used_twice_lately_are_noticed_after_a_restart),
         RIG_TEST(a_session_number_that_was_not_saved_is_saved_on_the_next_connection),
         RIG_TEST(unknown_topics_are_few_issues_that_end),
+        RIG_TEST(records_are_known_by_their_event_ids_over_a_restart),
+        RIG_TEST(of_a_retried_list_only_what_is_new_is_left),
         RIG_TEST(a_topic_that_was_cut_is_refused_with_the_reason),
         RIG_TEST(whatever_fails_nothing_acknowledged_is_missing),
     };

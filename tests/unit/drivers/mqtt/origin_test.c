@@ -18,8 +18,8 @@ static const struct gw_mqtt_origin example = {.door = GW_MQTT_DOOR_BROKER,
 
 static void the_bytes_are_as_drawn_in_the_header(void **state) {
     (void) state;
-    uint8_t bytes[GW_MQTT_ORIGIN_BYTES];
-    gw_mqtt_origin_encode(&example, bytes);
+    uint8_t bytes[GW_MQTT_ORIGIN_MAX_BYTES];
+    (void) gw_mqtt_origin_encode(&example, bytes);
     assert_int_equal(bytes[0], 'b');
     for (uint8_t i = 1; i < GW_MQTT_ORIGIN_BYTES; i++) {
         assert_int_equal(bytes[i], i);
@@ -28,11 +28,11 @@ static void the_bytes_are_as_drawn_in_the_header(void **state) {
 
 static void decoding_gives_back_what_was_encoded(void **state) {
     (void) state;
-    uint8_t bytes[GW_MQTT_ORIGIN_BYTES];
-    gw_mqtt_origin_encode(&example, bytes);
+    uint8_t bytes[GW_MQTT_ORIGIN_MAX_BYTES];
+    (void) gw_mqtt_origin_encode(&example, bytes);
     struct gw_mqtt_origin origin;
-    assert_int_equal(gw_mqtt_origin_decode((struct gw_bytes){bytes, sizeof bytes}, &origin),
-                     GW_OK);
+    assert_int_equal(
+        gw_mqtt_origin_decode((struct gw_bytes){bytes, GW_MQTT_ORIGIN_BYTES}, &origin), GW_OK);
     assert_int_equal(origin.door, example.door);
     assert_int_equal(origin.broker, example.broker);
     assert_int_equal(origin.session, example.session);
@@ -42,16 +42,33 @@ static void decoding_gives_back_what_was_encoded(void **state) {
     assert_int_equal(origin.arrival, example.arrival);
 }
 
+static void a_record_says_so_in_one_more_byte(void **state) {
+    (void) state;
+    uint8_t bytes[GW_MQTT_ORIGIN_MAX_BYTES];
+    struct gw_mqtt_origin origin = example;
+    assert_int_equal(gw_mqtt_origin_encode(&origin, bytes), GW_MQTT_ORIGIN_BYTES);
+    origin.is_record = true;
+    assert_int_equal(gw_mqtt_origin_encode(&origin, bytes), GW_MQTT_ORIGIN_MAX_BYTES);
+    assert_int_equal(bytes[31], 1);
+    struct gw_mqtt_origin decoded = {0};
+    struct gw_bytes view = {bytes, sizeof bytes};
+    assert_int_equal(gw_mqtt_origin_decode(view, &decoded), GW_OK);
+    assert_true(decoded.is_record && decoded.event_id == example.event_id);
+    bytes[31] = 2;
+    assert_int_equal(gw_mqtt_origin_decode(view, &decoded), GW_ERR_PARSE);
+}
+
 static void origins_of_other_doors_are_refused(void **state) {
     (void) state;
-    uint8_t bytes[GW_MQTT_ORIGIN_BYTES];
-    gw_mqtt_origin_encode(&example, bytes);
+    uint8_t bytes[GW_MQTT_ORIGIN_MAX_BYTES];
+    (void) gw_mqtt_origin_encode(&example, bytes);
     struct gw_mqtt_origin origin;
-    struct gw_bytes shorter = {bytes, sizeof bytes - 1};
+    struct gw_bytes shorter = {bytes, GW_MQTT_ORIGIN_BYTES - 1};
     assert_int_equal(gw_mqtt_origin_decode(shorter, &origin), GW_ERR_PARSE);
     bytes[0] = 'm';
-    assert_int_equal(gw_mqtt_origin_decode((struct gw_bytes){bytes, sizeof bytes}, &origin),
-                     GW_ERR_PARSE);
+    assert_int_equal(
+        gw_mqtt_origin_decode((struct gw_bytes){bytes, GW_MQTT_ORIGIN_BYTES}, &origin),
+        GW_ERR_PARSE);
 }
 
 static uint64_t both(const char *a, const char *b) {
@@ -71,6 +88,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bytes_are_as_drawn_in_the_header),
         cmocka_unit_test(decoding_gives_back_what_was_encoded),
+        cmocka_unit_test(a_record_says_so_in_one_more_byte),
         cmocka_unit_test(origins_of_other_doors_are_refused),
         cmocka_unit_test(a_fingerprint_depends_on_where_parts_end),
     };

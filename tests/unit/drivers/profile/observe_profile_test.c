@@ -156,15 +156,18 @@ static void a_message_without_a_reading_is_told_as_such(void **state) {
            "{\"condition\":\"no_reading\",\"raw\":\"{\\\"data\\\":[]}\"}");
 }
 
-static void the_event_id_is_that_of_the_only_reading(void **state) {
+static void each_reading_has_its_event_id_and_its_record(void **state) {
     (void) state;
     use("zebra-rfd-barcode");
     assert_int_equal(observe("{\"data\":[{\"decodedBarcode\":\"A\",\"eventNum\":7}]}"), GW_OK);
-    assert_true(gw_str_eq(bench.observation.device_event_id, GW_STR("7")));
+    assert_true(gw_str_eq(bench.observation.ids[0].event_id, GW_STR("7")));
     assert_int_equal(observe("{\"data\":[{\"decodedBarcode\":\"A\",\"eventNum\":7},"
                              "{\"decodedBarcode\":\"B\",\"eventNum\":8}]}"),
                      GW_OK);
-    assert_int_equal(bench.observation.device_event_id.len, 0);
+    assert_true(gw_str_eq(bench.observation.ids[0].event_id, GW_STR("7")));
+    assert_true(gw_str_eq(bench.observation.ids[1].event_id, GW_STR("8")));
+    assert_true(gw_str_eq(bench.observation.ids[1].record,
+                          GW_STR("{\"decodedBarcode\":\"B\",\"eventNum\":8}")));
 }
 
 static void bytes_that_are_no_text_are_kept_by_a_profile(void **state) {
@@ -249,7 +252,7 @@ int main(void) {
         TEST(a_bad_record_among_good_ones_is_told_beside_them),
         TEST(only_bad_records_are_for_the_quarantine),
         TEST(a_message_without_a_reading_is_told_as_such),
-        TEST(the_event_id_is_that_of_the_only_reading),
+        TEST(each_reading_has_its_event_id_and_its_record),
         TEST(bytes_that_are_no_text_are_kept_by_a_profile),
         TEST(an_empty_payload_and_one_that_is_too_large_are_refused),
         TEST(without_room_it_is_full_and_nothing_is_left),

@@ -134,7 +134,7 @@ static void a_plain_scan_is_kept_as_sent_but_for_its_line_end(void **state) {
     assert_int_equal(draft->class, GW_CLASS_BUSINESS);
     assert_int_equal(draft->time_wall_ms, RECEIVED_MS);
     assert_str(draft->device, "dock1");
-    assert_int_equal(bench->observation.device_event_id.len, 0);
+    assert_int_equal(bench->observation.ids[0].event_id.len, 0);
 }
 
 static void an_aim_identifier_is_named_and_stays_in_the_raw_text(void **state) {
@@ -234,7 +234,7 @@ static void a_json_scan_is_found_by_the_devices_pointers(void **state) {
                "\"scan_code_symbology\":\"CODE128\"}\n"),
         "{\"aim\":\"]C1\",\"deviceeventid\":\"02114da8\",\"raw\":\"]C1003\\u001d7\","
         "\"symbology\":\"CODE128\"}");
-    assert_str(bench->observation.device_event_id, "02114da8");
+    assert_str(bench->observation.ids[0].event_id, "02114da8");
     assert_int_equal(bench->observation.draft.time_wall_ms, INT64_C(1795418040001));
     assert_observed(bench, &device, GW_STR("{ \"scan_code\" : \"\\u00e4\\ud83d\\ude00\" }"),
                     "{\"raw\":\"ä😀\"}");
@@ -247,7 +247,7 @@ static void the_event_id_may_be_a_number_and_keeps_its_digits(void **state) {
     assert_observed(bench, &device,
                     GW_STR("{\"scan_code\":\"1\",\"event_id\":0,\"time_created\":null}"),
                     "{\"deviceeventid\":\"0\",\"raw\":\"1\"}");
-    assert_str(bench->observation.device_event_id, "0");
+    assert_str(bench->observation.ids[0].event_id, "0");
     assert_observed(bench, &device,
                     GW_STR("{\"scan_code\":\"1\",\"event_id\":12345678901234567890}"),
                     "{\"deviceeventid\":\"12345678901234567890\",\"raw\":\"1\"}");
@@ -264,9 +264,9 @@ static void observations_can_share_one_storage(void **state) {
     payload = GW_STR("{\"scan_code\":\"B\",\"event_id\":\"two\"}");
     assert_int_equal(observe(bench, &device, payload), GW_OK);
     assert_str(first.draft.data, "{\"deviceeventid\":\"one\",\"raw\":\"A\"}");
-    assert_str(first.device_event_id, "one");
+    assert_str(first.ids[0].event_id, "one");
     assert_str(bench->observation.draft.data, "{\"deviceeventid\":\"two\",\"raw\":\"B\"}");
-    assert_str(bench->observation.device_event_id, "two");
+    assert_str(bench->observation.ids[0].event_id, "two");
     /* nothing but the two ids and the two objects is left in it */
     assert_int_equal(bench->storage.len, 2 * (3 + first.draft.data.len));
 }
@@ -366,9 +366,11 @@ static void a_stable_weight_keeps_its_digits_and_gets_a_unit_code(void **state) 
                     "\\\"state\\\":\\\"S\\\"}\",\"state\":\"stable\",\"unit\":\"kg\","
                     "\"unitcode\":\"KGM\",\"value\":\"12.340\"}");
     assert_int_equal(bench->observation.draft.type, GW_EVENT_WEIGHT_MEASURED);
-    assert_observed(bench, &device, GW_STR("{\"state\":\"S\",\"w\":{\"value\":\"  -0.50 \"}}"),
+    assert_observed(bench, &device,
+                    GW_STR("{\"state\":\"S\",\"w\":{\"value\":\"  -0.50 \",\"unit\":\"x\"}}"),
                     "{\"raw\":\"{\\\"state\\\":\\\"S\\\",\\\"w\\\":{\\\"value\\\":\\\"  -0.50 "
-                    "\\\"}}\",\"state\":\"stable\",\"value\":\"-0.50\"}");
+                    "\\\",\\\"unit\\\":\\\"x\\\"}}\",\"state\":\"stable\",\"unit\":\"x\","
+                    "\"value\":\"-0.50\"}");
     assert_observed(bench, &device,
                     GW_STR("{\"state\":\"S\",\"w\":{\"value\":1,\"unit\":\"stone\"}}"),
                     "{\"raw\":\"{\\\"state\\\":\\\"S\\\",\\\"w\\\":{\\\"value\\\":1,"
@@ -398,20 +400,40 @@ static void the_stable_word_may_be_a_json_true_or_a_number(void **state) {
     struct bench *bench = *state;
     struct gw_config_device device = scale();
     device.stable_word = "true";
-    assert_observed(bench, &device, GW_STR("{\"state\":true,\"w\":{\"value\":7}}"),
-                    "{\"raw\":\"{\\\"state\\\":true,\\\"w\\\":{\\\"value\\\":7}}\","
-                    "\"state\":\"stable\",\"value\":\"7\"}");
+    device.unit_pointer = "/u";
+    assert_observed(
+        bench, &device, GW_STR("{\"state\":true,\"u\":\"x\",\"w\":{\"value\":7}}"),
+        "{\"raw\":\"{\\\"state\\\":true,\\\"u\\\":\\\"x\\\",\\\"w\\\":{\\\"value\\\":7}}\","
+        "\"state\":\"stable\",\"unit\":\"x\",\"value\":\"7\"}");
     assert_observed(bench, &device, GW_STR("{\"state\":false,\"w\":{\"value\":7}}"),
                     "{\"raw\":\"{\\\"state\\\":false,\\\"w\\\":{\\\"value\\\":7}}\","
                     "\"state\":\"dynamic\"}");
     device.stable_word = "1";
-    assert_observed(bench, &device, GW_STR("{\"state\":1,\"w\":{\"value\":7}}"),
-                    "{\"raw\":\"{\\\"state\\\":1,\\\"w\\\":{\\\"value\\\":7}}\","
-                    "\"state\":\"stable\",\"value\":\"7\"}");
+    assert_observed(
+        bench, &device, GW_STR("{\"state\":1,\"u\":\"x\",\"w\":{\"value\":7}}"),
+        "{\"raw\":\"{\\\"state\\\":1,\\\"u\\\":\\\"x\\\",\\\"w\\\":{\\\"value\\\":7}}\","
+        "\"state\":\"stable\",\"unit\":\"x\",\"value\":\"7\"}");
     device.state_pointer = "";
-    assert_observed(bench, &device, GW_STR("{\"w\":{\"value\":7}}"),
-                    "{\"raw\":\"{\\\"w\\\":{\\\"value\\\":7}}\",\"state\":\"stable\","
-                    "\"value\":\"7\"}");
+    assert_observed(
+        bench, &device, GW_STR("{\"u\":\"x\",\"w\":{\"value\":7}}"),
+        "{\"raw\":\"{\\\"u\\\":\\\"x\\\",\\\"w\\\":{\\\"value\\\":7}}\",\"state\":\"stable\","
+        "\"unit\":\"x\",\"value\":\"7\"}");
+}
+
+static void a_number_without_a_unit_is_an_error_and_no_weight(void **state) {
+    struct bench *bench = *state;
+    struct gw_config_device device = scale();
+    const char *const units[] = {"", ",\"unit\":\"\"", ",\"unit\":\" \"", ",\"unit\":null"};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        char payload[128];
+        int len = snprintf(payload, sizeof payload, "{\"state\":\"S\",\"w\":{\"value\":7%s}}",
+                           units[i]);
+        assert_int_equal(observe(bench, &device, (struct gw_str){payload, (size_t) len}),
+                         GW_OK);
+        struct gw_str data = bench->observation.draft.data;
+        assert_true(gw_str_starts_with(data, GW_STR("{\"detail\":\"no unit was sent where ")));
+        assert_true(gw_str_ends_with(data, GW_STR(",\"state\":\"error\"}")));
+    }
 }
 
 static void a_stable_weight_that_is_no_decimal_is_refused(void **state) {
@@ -485,6 +507,7 @@ int main(void) {
         TEST(a_stable_weight_keeps_its_digits_and_gets_a_unit_code),
         TEST(a_weight_is_a_number_only_when_the_scale_says_stable),
         TEST(the_stable_word_may_be_a_json_true_or_a_number),
+        TEST(a_number_without_a_unit_is_an_error_and_no_weight),
         TEST(a_stable_weight_that_is_no_decimal_is_refused),
         TEST(units_have_their_unece_codes_in_any_case),
         TEST(other_devices_become_samples_with_a_value_only_if_decimal),

@@ -87,6 +87,30 @@ static void every_fault_is_named_with_what_is_allowed(void **state) {
         {"{" SCANNER "\"text\",\"scan\":{\"suffix\":\"\\r\"}}", "scan.suffix: holds what ends"},
         {"{" SCANNER "\"text\",\"scan\":{\"code_separator\":\"|\",\"gs_substitutes\":[\"|\"]}}",
          "scan.gs_substitutes: holds the code_separator"},
+        {"{" SCANNER "\"text\",\"scan\":{\"code_separator\":\"|\",\"no_read\":[\"no|read\"]}}",
+         "scan.no_read: holds the code_separator, allowed: texts without it"},
+        {"{" SCANNER "\"text\",\"framing\":{\"mode\":\"crlf\"},\"scan\":{\"code_separator\":"
+         "\"\\r\\n\"}}",
+         "scan.code_separator: holds what ends a frame in this framing, allowed: other"},
+        {"{" SCANNER "\"text\",\"scan\":{\"gs_substitutes\":[\"\\r\"]}}",
+         "scan.gs_substitutes: holds what ends"},
+        {"{" SCANNER "\"text\",\"scan\":{\"no_read\":[\"good\",\"NR\\r\"]}}",
+         "scan.no_read: holds what ends"},
+        {"{" SCANNER "\"text\",\"framing\":{\"mode\":\"stx_etx\"},\"scan\":{\"no_read\":[\""
+         "\\u0003\"]}}",
+         "scan.no_read: holds what ends"},
+        {"{" SCANNER "\"json\",\"json\":{\"code\":\"/c\"},\"scan\":{\"code_separator\":\"|\"}}",
+         "scan.code_separator: has no effect with decode \"json\", allowed: one code in each"},
+        {"{" SCANNER "\"text\",\"framing\":{\"max_bytes\":16},\"scan\":{\"prefix\":"
+         "\"12345678\",\"suffix\":\"12345678\"}}",
+         "framing.max_bytes: leaves no room for a code, allowed: more than"},
+        {"{" SCALE "\"sma\",\"framing\":{\"max_bytes\":17}}",
+         "framing.max_bytes: found 17, but a frame of this protocol has 18 bytes, allowed: at "
+         "least that many"},
+        {"{" SCALE "\"mt_sics\",\"framing\":{\"max_bytes\":16}}",
+         "framing.max_bytes: found 16"},
+        {"{" SCALE "\"json\",\"json\":{\"weight\":\"/w\"}}",
+         "json.unit: found nothing: name the member"},
         {"{" SCANNER "\"json\"}", "json.code: found nothing"},
         {"{" SCALE "\"json\"}", "json.weight: found nothing"},
         {"{" SCANNER "\"json\",\"json\":{\"code\":\"c\"}}", "json.code: found text \"c\""},
@@ -98,6 +122,14 @@ static void every_fault_is_named_with_what_is_allowed(void **state) {
         {"{" SCALE "\"nci\",\"weight\":{\"checksum\":true}}",
          "weight: checksum and tare_field"},
         {"{" SCALE "\"nci\",\"weight\":{\"rearm_below\":\"-1\"}}", "weight.rearm_below: found"},
+        {"{" SCALE "\"nci\",\"weight\":{\"rearm_below\":\"2%\"}}",
+         "weight.rearm_below: found text \"2%\""},
+        {"{" SCANNER "\"text\",\"serial\":{\"baud\":14400}}",
+         "serial.baud: no serial line has this speed, allowed: 300, 600, 1200, 2400, 4800, "
+         "9600, "
+         "19200, 38400, 57600, 115200, 230400, 460800, 500000, 576000, 921600"},
+        {"{" SCANNER "\"text\",\"serial\":{\"baud\":110}}",
+         "serial.baud: found number 110, allowed: a whole number from 300 to 921600"},
         {"{" SCALE "\"nci\",\"poll\":{\"period_ms\":100}}", "poll.request: found nothing"},
         {"{" SCALE "\"nci\",\"poll\":{\"request\":\"W\",\"silent_after_ms\":10}}",
          "poll.silent_after_ms: is shorter"},
@@ -154,6 +186,40 @@ static void a_refused_member_is_one_finding(void **state) {
                         "from 0 to 60000\n");
 }
 
+/* What is not what it looks like at first sight. */
+static void what_works_is_no_finding(void **state) {
+    (void) state;
+    static const char *const good[] = {
+        "{" SCALE "\"sma\",\"framing\":{\"max_bytes\":18}}",
+        "{" SCALE "\"toledo_8217\",\"framing\":{\"max_bytes\":16},\"weight\":{\"unit\":\"g\"}}",
+        "{" SCALE "\"json\",\"json\":{\"weight\":\"/w\"},\"weight\":{\"unit\":\"kg\"}}",
+        /* one half of the pair ends nothing */
+        "{" SCANNER "\"text\",\"framing\":{\"mode\":\"crlf\"},\"scan\":{\"code_separator\":"
+        "\"\\n\",\"suffix\":\"\\r\"}}",
+        "{" SCANNER "\"text\",\"framing\":{\"mode\":\"stx_etx\"},\"scan\":{\"no_read\":"
+        "[\"\\r\\n\"]}}",
+        "{" SCANNER "\"text\",\"framing\":{\"mode\":\"idle\",\"idle_ms\":50},\"scan\":{"
+        "\"code_separator\":\"\\r\\n\"}}",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct gw_profile *profile = NULL;
+        if (parse(good[i], &profile)) {
+            fail_msg("%s\ngave\n%s", good[i], errors_text);
+        }
+        gw_profile_close(profile);
+    }
+}
+
+static void an_empty_substitute_is_one_finding(void **state) {
+    (void) state;
+    struct gw_profile *profile = NULL;
+    assert_int_equal(
+        parse("{" SCANNER "\"text\",\"scan\":{\"gs_substitutes\":[\"\"]}}", &profile),
+        GW_ERR_SCHEMA);
+    assert_ptr_equal(strchr(errors_text, '\n'), errors_text + strlen(errors_text) - 1);
+    assert_non_null(strstr(errors_text, "scan.gs_substitutes[0]: found text \"\""));
+}
+
 static void write_file(const char *path, const char *text) {
     assert_int_equal(
         gw_file_replace_volatile(path, gw_bytes_from_str(gw_str_from_cstr(text)), 0600), GW_OK);
@@ -206,6 +272,8 @@ int main(void) {
         cmocka_unit_test(every_fault_is_named_with_what_is_allowed),
         cmocka_unit_test(a_group_that_is_no_object_is_one_finding),
         cmocka_unit_test(a_refused_member_is_one_finding),
+        cmocka_unit_test(what_works_is_no_finding),
+        cmocka_unit_test(an_empty_substitute_is_one_finding),
         cmocka_unit_test(a_profile_is_found_by_name_or_path),
         cmocka_unit_test(a_profile_that_is_too_large_is_refused),
     };

@@ -192,6 +192,44 @@ static void every_restart_is_told(void **state) {
     feed_rig_close(&rig);
 }
 
+static void a_number_without_a_unit_is_an_error_and_no_weight(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open_text(&rig,
+                       "{\"name\":\"t\",\"title\":\"t\",\"kind\":\"scale\",\"decode\":"
+                       "\"json\",\"sources\":[\"t\"],\"json\":{\"weight\":\"/w\",\"unit\":"
+                       "\"/u\"},\"weight\":{\"report\":\"all\"}}");
+    feed_rig_push(&rig, "{\"w\":1.50,\"u\":\"kg\"}\n", 0);
+    assert_int_equal(feed_rig_count(&rig, "\"value\":\"1.50\""), 1);
+    gw_buf_clear(&rig.transcript);
+    feed_rig_push(&rig, "{\"w\":1.50}\n{\"w\":1.50,\"u\":\"\"}\n{\"w\":2,\"u\":null}\n", 0);
+    assert_int_equal(feed_rig_count(&rig, "\"state\":\"error\",\"detail\":\"no unit was sent"),
+                     3);
+    assert_int_equal(feed_rig_count(&rig, "value\":"), 0);
+    feed_rig_close(&rig);
+}
+
+#define CONTINUOUS(weight) "\x02,0   " weight "     0\r"
+
+static void a_checksum_that_the_scale_does_not_send_is_told_once_with_the_remedy(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "toledo-continuous-checksum");
+    for (unsigned i = 0; i < 20; i++) {
+        feed_rig_push(&rig, CONTINUOUS("1234") CONTINUOUS("1234"), i);
+    }
+    assert_int_equal(feed_rig_count(&rig, "wrong_setup"), 1);
+    assert_int_equal(feed_rig_count(&rig, "set weight.checksum of the profile to false"), 1);
+    assert_int_equal(feed_rig_count(&rig, "where the checksum should stand"), 20);
+    assert_int_equal(feed_rig_count(&rig, "\"kind\":\"weight\""), 0);
+    feed_rig_close(&rig);
+    feed_rig_open(&rig, "toledo-continuous-checksum");
+    feed_rig_push(&rig, CONTINUOUS("1234") "x", 0); /* damaged: no fault of the setting */
+    assert_int_equal(feed_rig_count(&rig, "wrong_setup"), 0);
+    assert_int_equal(feed_rig_count(&rig, "the checksum is wrong"), 1);
+    feed_rig_close(&rig);
+}
+
 /* ---- numbers ---- */
 
 static void numbers_keep_their_digits_and_lose_their_padding(void **state) {
@@ -246,6 +284,8 @@ int main(void) {
         cmocka_unit_test(a_scale_at_the_edge_of_its_range_is_over_once),
         cmocka_unit_test(what_a_scale_answers_to_tare_and_zero_is_no_weight),
         cmocka_unit_test(every_restart_is_told),
+        cmocka_unit_test(a_number_without_a_unit_is_an_error_and_no_weight),
+        cmocka_unit_test(a_checksum_that_the_scale_does_not_send_is_told_once_with_the_remedy),
         cmocka_unit_test(numbers_keep_their_digits_and_lose_their_padding),
         cmocka_unit_test(what_is_no_number_is_refused),
     };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Feeds end to end: real sockets and pseudo-terminals, a clock that stands still. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "drivers/serial/socket.h"
+#include "firmware/base/cleanup.h"
 #include "tests/unit/drivers/serial/feeds_rig.h"
 
 static struct feeds_rig rig;
@@ -261,6 +265,45 @@ static void a_profile_that_cannot_be_used_costs_the_others_nothing(void **state)
     (void) close(device);
 }
 
+/* ---- peers that vanish (tests/system/test_dead_peers.py lets them) ---- */
+
+static void assert_is_watched(int own_end) {
+    const struct {
+        int level, name, value;
+    } promised[] = {
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, GW_SOCKET_ASK_AFTER_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, GW_SOCKET_ASK_EVERY_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, GW_SOCKET_ASK_COUNT},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, GW_SOCKET_GONE_MS},
+    };
+    assert_true(own_end >= 0);
+    for (size_t i = 0; i < GW_ARRAY_LEN(promised); i++) {
+        int value = -1;
+        socklen_t len = sizeof value;
+        assert_int_equal(getsockopt(own_end, promised[i].level, promised[i].name, &value, &len),
+                         0);
+        assert_int_equal(value, promised[i].value);
+    }
+}
+
+static void a_connection_is_watched_for_a_device_that_vanishes(void **state) {
+    (void) state;
+    uint16_t port = feeds_rig_free_port(), door = feeds_rig_free_port();
+    int listener = feeds_rig_listen(port);
+    feeds_rig_add(&rig, "scanner-1", GW_FEED_TCP_CLIENT)->port = port;
+    feeds_rig_add(&rig, "scanner-2", GW_FEED_TCP_SERVER)->port = door;
+    feeds_rig_open(&rig);
+    int first = feeds_rig_accept(&rig, listener), second = feeds_rig_connect(door, 1);
+    feeds_rig_wait_state(&rig, 0, "open");
+    feeds_rig_wait_state(&rig, 1, "open");
+    assert_is_watched(feeds_rig_own_end(first));
+    assert_is_watched(feeds_rig_own_end(second));
+    (void) close(first);
+    (void) close(second);
+    (void) close(listener);
+}
+
 /* ---- while the queue refuses ---- */
 
 static void what_the_queue_refuses_waits_and_tcp_is_held_back(void **state) {
@@ -460,6 +503,7 @@ int main(void) {
         TEST(a_serial_line_is_opened_read_and_opened_again_when_it_is_back),
         TEST(two_feeds_cannot_have_one_line),
         TEST(a_profile_that_cannot_be_used_costs_the_others_nothing),
+        TEST(a_connection_is_watched_for_a_device_that_vanishes),
         TEST(what_the_queue_refuses_waits_and_tcp_is_held_back),
         TEST(what_cannot_be_held_back_is_refused_with_a_count),
         TEST(what_a_failed_commit_held_is_submitted_again_in_order),

@@ -13,6 +13,8 @@
 #include "drivers/serial/hid_layout.h"
 #include "firmware/base/cleanup.h"
 
+#define MARK "\xef\xbf\xbd"
+
 struct typing {
     struct gw_profile_keyboard keyboard;
     struct gw_hid_keys keys;
@@ -114,6 +116,43 @@ static void control_characters_survive_on_every_layout(void **state) {
     expect(&typing, "\x1c\x1f\x1b");
 }
 
+static void ctrl_with_altgr_is_the_control_character_of_its_sign(void **state) {
+    (void) state;
+    struct typing typing;
+    begin(&typing, GW_LAYOUT_DE);
+    gw_hid_keys_take(&typing.keys, KEY_LEFTCTRL, 1, &typing.out);
+    press_with(&typing, KEY_RIGHTALT, KEY_9);
+    press_with(&typing, KEY_RIGHTALT, KEY_8);
+    press_with(&typing, KEY_RIGHTALT, KEY_MINUS);
+    press_with(&typing, KEY_RIGHTALT, KEY_E);
+    gw_hid_keys_take(&typing.keys, KEY_LEFTCTRL, 0, &typing.out);
+    expect(&typing, "\x1d\x1b\x1c" MARK);
+    begin(&typing, GW_LAYOUT_FR);
+    gw_hid_keys_take(&typing.keys, KEY_RIGHTALT, 1, &typing.out);
+    press_with(&typing, KEY_RIGHTCTRL, KEY_MINUS);
+    press_with(&typing, KEY_RIGHTCTRL, KEY_9);
+    gw_hid_keys_take(&typing.keys, KEY_RIGHTALT, 0, &typing.out);
+    expect(&typing, "\x1d\x1e");
+    begin(&typing, GW_LAYOUT_DE);
+    gw_hid_keys_take(&typing.keys, KEY_LEFTCTRL, 1, &typing.out);
+    press_with(&typing, KEY_LEFTALT, KEY_9);
+    gw_hid_keys_take(&typing.keys, KEY_LEFTCTRL, 0, &typing.out);
+    expect(&typing, "]");
+}
+
+/* Datalogic's control character emulation 01. */
+static void shift_beside_ctrl_does_not_matter(void **state) {
+    (void) state;
+    struct typing typing;
+    begin(&typing, GW_LAYOUT_US);
+    gw_hid_keys_take(&typing.keys, KEY_LEFTSHIFT, 1, &typing.out);
+    press_with(&typing, KEY_LEFTCTRL, KEY_RIGHTBRACE);
+    press_with(&typing, KEY_LEFTCTRL, KEY_B);
+    gw_hid_keys_take(&typing.keys, KEY_LEFTSHIFT, 0, &typing.out);
+    press_with(&typing, KEY_LEFTCTRL, KEY_KP5);
+    expect(&typing, "\x1d\x02" MARK);
+}
+
 static void caps_lock_turns_letters_and_only_letters(void **state) {
     (void) state;
     struct typing typing;
@@ -174,7 +213,46 @@ static void alt_and_the_keypad_type_a_number(void **state) {
     expect(&typing, "é€");
     typing.keyboard.alt_codes = false;
     press_with(&typing, KEY_LEFTALT, KEY_KP5);
-    expect(&typing, "5");
+    expect(&typing, MARK);
+}
+
+static void an_alt_number_that_is_no_character_is_marked(void **state) {
+    (void) state;
+    static const unsigned lengths[] = {3, 4, 12};
+    for (size_t i = 0; i < GW_ARRAY_LEN(lengths); i++) {
+        struct typing typing;
+        begin(&typing, GW_LAYOUT_US);
+        gw_hid_keys_take(&typing.keys, KEY_RIGHTALT, 1, &typing.out);
+        for (unsigned digit = 0; digit < lengths[i]; digit++) {
+            press(&typing, KEY_KP9);
+        }
+        gw_hid_keys_take(&typing.keys, KEY_RIGHTALT, 0, &typing.out);
+        expect(&typing, MARK);
+    }
+}
+
+static void whatever_else_is_pressed_with_alt_or_meta_is_marked(void **state) {
+    (void) state;
+    struct typing typing;
+    begin(&typing, GW_LAYOUT_US);
+    press(&typing, KEY_A);
+    press_with(&typing, KEY_LEFTALT, KEY_X);
+    press_with(&typing, KEY_RIGHTALT, KEY_ENTER);
+    press_with(&typing, KEY_LEFTMETA, KEY_R);
+    press_with(&typing, KEY_RIGHTMETA, KEY_1);
+    press(&typing, KEY_B);
+    expect(&typing, "a" MARK MARK MARK MARK "b");
+    typing.keyboard.alt_codes = false;
+    gw_hid_keys_take(&typing.keys, KEY_LEFTALT, 1, &typing.out);
+    press(&typing, KEY_KP0);
+    press(&typing, KEY_KP2);
+    press(&typing, KEY_KP9);
+    gw_hid_keys_take(&typing.keys, KEY_LEFTALT, 0, &typing.out);
+    press(&typing, KEY_B);
+    expect(&typing, MARK MARK MARK "b");
+    begin(&typing, GW_LAYOUT_DE);
+    press_with(&typing, KEY_LEFTALT, KEY_X);
+    expect(&typing, MARK);
 }
 
 static void keys_of_the_profile_type_their_text(void **state) {
@@ -188,7 +266,37 @@ static void keys_of_the_profile_type_their_text(void **state) {
     press(&typing, KEY_0);
     press(&typing, KEY_F8);
     press(&typing, KEY_F7);
-    expect(&typing, "]C10\x1d");
+    expect(&typing, "]C10\x1d" MARK);
+}
+
+static void keys_that_are_not_understood_are_marked(void **state) {
+    (void) state;
+    struct typing typing;
+    begin(&typing, GW_LAYOUT_US);
+    static const uint16_t unknown[] = {KEY_F1,   KEY_F9,      KEY_F12,   KEY_F24,    KEY_INSERT,
+                                       KEY_LEFT, KEY_DOWN,    KEY_HOME,  KEY_DELETE, KEY_PAUSE,
+                                       KEY_MENU, KEY_COMPOSE, KEY_SYSRQ, KEY_UNKNOWN};
+    for (size_t i = 0; i < GW_ARRAY_LEN(unknown); i++) {
+        press(&typing, KEY_1);
+        press(&typing, unknown[i]);
+        press(&typing, KEY_2);
+        expect(&typing, "1" MARK "2");
+    }
+}
+
+static void locks_modifiers_and_buttons_type_nothing(void **state) {
+    (void) state;
+    struct typing typing;
+    begin(&typing, GW_LAYOUT_US);
+    static const uint16_t silent[] = {
+        KEY_NUMLOCK,   KEY_SCROLLLOCK, KEY_LEFTSHIFT, KEY_RIGHTSHIFT, KEY_LEFTCTRL,
+        KEY_RIGHTCTRL, KEY_LEFTALT,    KEY_RIGHTALT,  KEY_LEFTMETA,   KEY_RIGHTMETA,
+        BTN_LEFT,      BTN_TRIGGER,    BTN_GEAR_UP};
+    for (size_t i = 0; i < GW_ARRAY_LEN(silent); i++) {
+        press(&typing, silent[i]);
+    }
+    press(&typing, KEY_A);
+    expect(&typing, "a");
 }
 
 static void a_key_without_a_character_is_marked_and_not_left_out(void **state) {
@@ -243,7 +351,13 @@ int main(void) {
         cmocka_unit_test(control_characters_survive_on_every_layout),
         cmocka_unit_test(caps_lock_turns_letters_and_only_letters),
         cmocka_unit_test(dead_keys_wait_for_their_letter),
+        cmocka_unit_test(ctrl_with_altgr_is_the_control_character_of_its_sign),
+        cmocka_unit_test(shift_beside_ctrl_does_not_matter),
         cmocka_unit_test(alt_and_the_keypad_type_a_number),
+        cmocka_unit_test(an_alt_number_that_is_no_character_is_marked),
+        cmocka_unit_test(whatever_else_is_pressed_with_alt_or_meta_is_marked),
+        cmocka_unit_test(keys_that_are_not_understood_are_marked),
+        cmocka_unit_test(locks_modifiers_and_buttons_type_nothing),
         cmocka_unit_test(keys_of_the_profile_type_their_text),
         cmocka_unit_test(a_key_without_a_character_is_marked_and_not_left_out),
         cmocka_unit_test(auto_repeat_types_nothing),

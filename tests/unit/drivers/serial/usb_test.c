@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "drivers/serial/binding.h"
 #include "drivers/serial/usb.h"
 #include "firmware/base/file.h"
 #include "tests/fakes/temp_folder.h"
@@ -134,11 +135,87 @@ static void a_keyboard_is_found_and_what_cannot_type_is_none(void **state) {
     assert_int_equal(find("input", &(struct gw_usb_match){.path = "1-1.5"}), GW_ERR_NOENT);
 }
 
+/* ---- what is to be opened (binding.h) ---- */
+
+static struct gw_config_feed feed_at(enum gw_feed_transport transport, const char *usb_path) {
+    return (struct gw_config_feed){.transport = transport,
+                                   .path = "",
+                                   .usb_path = usb_path,
+                                   .usb_serial = "",
+                                   .usb_product = "",
+                                   .usb_name = ""};
+}
+
+static enum gw_err make_binding(const struct gw_config_feed *config,
+                                struct gw_binding *binding) {
+    const struct gw_transport_options options = {
+        .config = config, .sys_root = folder.path, .dev_root = "/dev"};
+    return gw_binding_init(binding, &options);
+}
+
+static void expect_path(const struct gw_config_feed *config, const char *expected) {
+    struct gw_binding binding;
+    char path[GW_BINDING_PATH_BYTES];
+    enum gw_transport_trouble trouble;
+    assert_int_equal(make_binding(config, &binding), GW_OK);
+    assert_null(gw_binding_find(&binding, path, &trouble));
+    assert_string_equal(path, expected);
+}
+
+static void expect_trouble(const struct gw_config_feed *config,
+                           enum gw_transport_trouble expected, const char *words) {
+    struct gw_binding binding;
+    char path[GW_BINDING_PATH_BYTES];
+    enum gw_transport_trouble trouble = GW_TRANSPORT_DENIED;
+    assert_int_equal(make_binding(config, &binding), GW_OK);
+    assert_non_null(gw_binding_find(&binding, path, &trouble));
+    assert_int_equal(trouble, expected);
+    assert_string_equal(path, words);
+}
+
+static void a_feed_has_the_node_that_its_device_has_now(void **state) {
+    (void) state;
+    struct gw_config_feed line = feed_at(GW_FEED_SERIAL, "1-1.2");
+    struct gw_config_feed keys = feed_at(GW_FEED_HID, "1-1.3");
+    expect_path(&line, "/dev/ttyUSB1");
+    expect_path(&keys, "/dev/input/event3");
+    line.path = "/dev/serial/by-id/x"; /* not looked at before it is opened */
+    expect_path(&line, "/dev/serial/by-id/x");
+}
+
+static void a_device_that_cannot_be_chosen_is_described(void **state) {
+    (void) state;
+    struct gw_config_feed line = feed_at(GW_FEED_SERIAL, "1-1.9");
+    expect_trouble(&line, GW_TRANSPORT_ABSENT, "USB socket 1-1.9");
+    line.usb_serial = "A1B2";
+    expect_trouble(&line, GW_TRANSPORT_ABSENT, "USB socket 1-1.9 serial number A1B2");
+    line.usb_path = line.usb_serial = "";
+    line.usb_product = "0403:6001";
+    expect_trouble(&line, GW_TRANSPORT_AMBIGUOUS, "product 0403:6001");
+    struct gw_config_feed keys = feed_at(GW_FEED_HID, "");
+    keys.usb_name = "Symbol Bar Code Scanner";
+    expect_trouble(&keys, GW_TRANSPORT_AMBIGUOUS, "name Symbol Bar Code Scanner");
+}
+
+static void what_is_too_long_for_a_device_is_invalid(void **state) {
+    (void) state;
+    char serial[200];
+    memset(serial, 'x', sizeof serial - 1);
+    serial[sizeof serial - 1] = '\0';
+    struct gw_config_feed line = feed_at(GW_FEED_SERIAL, "");
+    line.usb_serial = serial;
+    struct gw_binding binding;
+    assert_int_equal(make_binding(&line, &binding), GW_ERR_INVALID);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_adapter_is_found_by_socket_or_serial_number),
         cmocka_unit_test(what_fits_twice_or_never_is_not_guessed),
         cmocka_unit_test(a_keyboard_is_found_and_what_cannot_type_is_none),
+        cmocka_unit_test(a_feed_has_the_node_that_its_device_has_now),
+        cmocka_unit_test(a_device_that_cannot_be_chosen_is_described),
+        cmocka_unit_test(what_is_too_long_for_a_device_is_invalid),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

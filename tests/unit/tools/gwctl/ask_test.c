@@ -548,6 +548,22 @@ static void reload_reaches_both_daemons_even_if_one_refuses(void **state) {
     assert_non_null(strstr(f->err, "gw-collectd refuses (schema): store.size_mb"));
 }
 
+static void reload_names_the_buses_nobody_waited_for(void **state) {
+    struct fixture *f = *state;
+    start_daemon(f, 0);
+    start_daemon(f, 1);
+    say(f, GW_OK,
+        "{\"revision\":8,\"hash\":\"abc\",\"changed\":[\"buses\"],"
+        "\"stopping\":[\"plc1\",\"press\"]}");
+    say(f, GW_OK, "{\"revision\":8,\"hash\":\"abc\",\"changed\":[]}");
+    assert_int_equal(run(f, "config reload"), GW_EXIT_DONE);
+    assert_string_equal(f->out,
+                        "gw-collectd runs revision 8, sha256 abc\n"
+                        "  bus plc1 is stopping; `gwctl status` shows when it is through\n"
+                        "  bus press is stopping; `gwctl status` shows when it is through\n"
+                        "gw-linkd runs revision 8, sha256 abc\n");
+}
+
 static void configuration_verbs_need_no_daemon(void **state) {
     struct fixture *f = *state;
     assert_int_equal(run(f, "config check"), GW_EXIT_DONE);
@@ -602,6 +618,7 @@ int main(void) {
         TEST(all_dead_letters_are_exported_or_retried_one_by_one),
         TEST(completeness_is_the_word_of_the_centre),
         TEST(reload_reaches_both_daemons_even_if_one_refuses),
+        TEST(reload_names_the_buses_nobody_waited_for),
         TEST(configuration_verbs_need_no_daemon),
         TEST(broken_configuration_is_told_once_with_its_faults),
     };
