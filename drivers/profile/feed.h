@@ -23,9 +23,26 @@
  *   at the time gw_feed_next_mono_ms says
  *                  gw_feed_tick, then gw_feed_request: bytes to write to the
  *                  device, if any are due
+ *   the device was held back
+ *                  gw_feed_set_late before what had waited is pushed; no tick and no
+ *                  request meanwhile, gw_feed_skip_time behind it
  *   line lost, reopened, end of file
  *                  gw_feed_end: what is left becomes an observation, then the
  *                  feed is as new
+ *
+ * A weight is a statement about this moment. A number is only taken from a frame that was
+ * read when it was sent: one that waited somewhere (gw_feed_set_late) is reported without
+ * it, "dynamic" (nobody knows) with the remark "late"; the next frame that is read in time
+ * has the number. (Unless the device says the time of its reading itself.) A polled scale has
+ * poll.timeout_ms; an answer looks the same whichever request it answers, so answers are
+ * counted. A device answers in order and not twice: while more than one request is
+ * unanswered, the next frame answers an older one and is late, and so is what comes behind
+ * the time of the newest. Whether that one is still to be answered or an older one was lost
+ * cannot be seen then: the next request waits until an answer has come for each, or nothing
+ * for twice poll.timeout_ms; then none is expected any more. So a request that was lost costs
+ * one reading and that time, and a scale that always takes longer than the time-out has no
+ * numbers. Not seen is an answer that comes later than that: the time-out must be what the
+ * scale needs at its slowest.
  *
  * Threads: one feed belongs to one thread; profiles may be shared.
  */
@@ -66,7 +83,9 @@ enum gw_remark {
     GW_REMARK_CENTRE_OF_ZERO = 512,
     GW_REMARK_CALCULATED = 1024,      /* a figure the device worked out, not weighed */
     GW_REMARK_TIME_UNREADABLE = 2048, /* the device's time was none: that of arrival counts */
-    GW_REMARK_COUNT = 12
+    GW_REMARK_LATE =
+        4096, /* it waited before it was read: what it says is not of this moment */
+    GW_REMARK_COUNT = 13
 };
 
 enum gw_weight_mode { GW_MODE_UNKNOWN, GW_MODE_GROSS, GW_MODE_NET, GW_MODE_TARE };
@@ -140,6 +159,10 @@ int64_t gw_feed_next_mono_ms(const struct gw_feed *feed);
 /* Let time pass: idle gaps end frames, missing answers and silence become
  * conditions. Harmless when nothing is due. */
 void gw_feed_tick(struct gw_feed *feed, int64_t now_mono_ms);
+/* From now on, what is pushed waited since it came (true), or comes as it is sent. */
+void gw_feed_set_late(struct gw_feed *feed, bool is_late);
+/* For so long nobody listened: the device's silence in that time counts for nothing. */
+void gw_feed_skip_time(struct gw_feed *feed, int64_t skipped_ms);
 /* Bytes to send to the device now (a poll), false if none are due. The view lives
  * as long as the profile. The next one is due after the answer and the period,
  * or after the time-out. */

@@ -26,6 +26,7 @@ struct gw_weighing {
     bool has_reported; /* `reported` is what lies on the scale (settle) */
     bool is_armed;
     bool has_seen_empty;             /* since the start */
+    bool told_late;                  /* of what lies there, without its number */
     enum gw_weight_state told_state; /* of over, under, error: told once each time */
     const char *told_condition;      /* static text, NULL = none */
 };
@@ -35,6 +36,9 @@ struct gw_polling {
     int64_t deadline_mono_ms; /* of the answer, INT64_MAX = none is expected */
     int64_t heard_mono_ms;    /* last frame, or the start */
     bool is_silent;           /* and so it was told */
+    uint32_t owed;            /* requests whose answer may still come */
+    int64_t quiet_mono_ms;    /* none is expected any more if nothing comes until then; 0 =
+                                 nothing has come since the newest of them */
 };
 
 struct gw_feed {
@@ -48,7 +52,9 @@ struct gw_feed {
     struct gw_recent_code recent[GW_RECENT_CODES];
     struct gw_weighing weighing;
     struct gw_polling polling;
-    bool must_stop; /* the sink said so */
+    bool must_stop;     /* the sink said so */
+    bool is_late;       /* what is pushed has waited */
+    bool is_frame_late; /* the frame is not of this moment */
 };
 
 /* One frame as it came out of the framer. */

@@ -24,6 +24,7 @@ static const char *const remark_names[GW_REMARK_COUNT] = {
     "prefix_missing", "suffix_missing", "aim_missing", "gs_replaced",
     "unterminated",   "repeated",       "after_start", "high_resolution",
     "preset_tare",    "centre_of_zero", "calculated",  "time_unreadable",
+    "late",
 };
 
 /* ---- members ---- */

@@ -14,6 +14,12 @@
 #define BACKLOG_BYTES ((size_t) 512 << 10)
 #define QUARANTINED_PER_SECOND 5
 #define ERRORS_BYTES 4096
+/* Behind a time of holding back, what waited in the kernel and in the device comes at once
+ * and in large pieces. It is over with a pause; a short one will do behind a piece that is no
+ * larger than what a scale sends in some milliseconds. */
+#define PAUSE_MS 100
+#define SHORT_PAUSE_MS 10
+#define SMALL_BYTES 256
 
 static int64_t now_of(const struct source *source) {
     return gw_clock_mono_ms(source->feeds->options.clock);
@@ -21,8 +27,25 @@ static int64_t now_of(const struct source *source) {
 
 /* ---- holding back ---- */
 
-static void hold(struct source *source, bool is_held) {
+static void set_late(struct source *source, bool is_late) {
+    source->is_late = is_late;
+    gw_feed_set_late(source->feed, is_late);
+}
+
+/* While it is held back, time stands still for the feed. */
+static void catch_up(struct source *source, int64_t now_mono_ms) {
+    if (source->is_held) {
+        gw_feed_skip_time(source->feed, now_mono_ms - source->held_mono_ms);
+        source->held_mono_ms = now_mono_ms;
+    }
+}
+
+static void hold(struct source *source, bool is_held, int64_t now_mono_ms) {
+    catch_up(source, now_mono_ms);
     source->is_held = is_held;
+    source->held_mono_ms = now_mono_ms;
+    source->fresh_mono_ms = now_mono_ms + PAUSE_MS;
+    set_late(source, true);
     if (source->transport.self) {
         (void) source->transport.ops->hold(source->transport.self, is_held);
     }
@@ -46,7 +69,7 @@ static void settle_hold(struct source *source, int64_t now_mono_ms) {
     bool must_hold =
         source->held_until_mono_ms != 0 || source->rest_len > 0 || source_is_full(source);
     if (must_hold != source->is_held) {
-        hold(source, must_hold);
+        hold(source, must_hold, now_mono_ms);
     }
 }
 
@@ -57,6 +80,7 @@ static void decode_rest(struct source *source, int64_t now_mono_ms) {
     if (source->rest_len == 0 || (must_wait && source->can_hold && !source->is_forced)) {
         return;
     }
+    catch_up(source, now_mono_ms);
     size_t taken = gw_feed_push(source->feed, (struct gw_bytes){source->rest, source->rest_len},
                                 now_mono_ms);
     source->rest_len -= taken;
@@ -77,6 +101,7 @@ static void on_received(void *context, struct gw_bytes bytes) {
     int64_t now_mono_ms = now_of(source);
     source->bytes += bytes.len;
     gw_pace_take(&source->bytes_read, bytes.len, now_mono_ms);
+    source->fresh_mono_ms = now_mono_ms + (bytes.len < SMALL_BYTES ? SHORT_PAUSE_MS : PAUSE_MS);
     if (bytes.len > SOURCE_REST_BYTES - source->rest_len) {
         decode_all(source, now_mono_ms);
     }
@@ -104,6 +129,7 @@ static void on_opened(void *context, struct gw_str peer) {
     } else {
         gw_feed_end(source->feed, now_of(source)); /* time passed while nothing was open */
     }
+    set_late(source, source->is_held);
     source_note_opened(source, peer);
     /* Not before it is open: only then the transport knows. */
     source->can_hold = source->transport.ops->hold(source->transport.self, source->is_held);
@@ -127,7 +153,9 @@ static void on_shared(void *context, struct gw_str peer, struct gw_str other) {
 }
 
 static void on_waited(void *context) {
-    (void) context;
+    struct source *source = context;
+    source->fresh_mono_ms = now_of(source) + PAUSE_MS;
+    set_late(source, true);
 }
 
 /* How many observations those bytes were, nobody knows. */
@@ -141,6 +169,12 @@ static bool is_between(void *context) {
 }
 
 /* ---- time ---- */
+
+/* Behind so long a pause nothing waits any more: what had come by now was read before. */
+static int64_t fresh_mono_ms(const struct source *source) {
+    bool is_due = source->is_open && source->is_late && !source->is_held;
+    return is_due ? source->fresh_mono_ms : GW_NEVER_MS;
+}
 
 static void poll_device(struct source *source, int64_t now_mono_ms) {
     struct gw_bytes request;
@@ -166,8 +200,12 @@ void source_tick(struct source *source, int64_t now_mono_ms) {
         source_submit(source, now_mono_ms);
         settle_hold(source, now_mono_ms);
     }
+    if (now_mono_ms >= fresh_mono_ms(source)) {
+        set_late(source, false);
+    }
     source_tick_command(source, now_mono_ms);
-    if (source->is_open && gw_feed_next_mono_ms(source->feed) <= now_mono_ms) {
+    if (source->is_open && !source->is_held
+        && gw_feed_next_mono_ms(source->feed) <= now_mono_ms) {
         gw_feed_tick(source->feed, now_mono_ms);
         poll_device(source, now_mono_ms);
         source_submit(source, now_mono_ms);
@@ -181,10 +219,11 @@ static int64_t earlier(int64_t a_mono_ms, int64_t b_mono_ms) {
 int64_t source_next_mono_ms(const struct source *source) {
     int64_t next = earlier(source->settle_mono_ms, source->retry_mono_ms);
     next = earlier(next, source_command_next_mono_ms(source));
+    next = earlier(next, fresh_mono_ms(source));
     if (source->transport.self) {
         next = earlier(next, source->transport.ops->next_mono_ms(source->transport.self));
     }
-    if (source->is_open) {
+    if (source->is_open && !source->is_held) {
         next = earlier(next, gw_feed_next_mono_ms(source->feed));
     }
     /* Held for want of room: the completions of a commit make some, and every commit
