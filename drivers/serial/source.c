@@ -260,6 +260,97 @@ static struct gw_profile_serial line_of(const struct gw_config_feed *config,
     return line;
 }
 
+/* What cannot be used is said, and costs the others nothing. */
+static void raise_profile(struct source *source, struct gw_str finding) {
+    struct gw_str first = gw_str_sub(finding, 0, gw_str_find(finding, '\n', 0));
+    gw_health_raise(source->feeds->options.health, GW_ISSUE_FEED_PROFILE,
+                    gw_str_from_cstr(source->device), "%.*s", GW_STR_ARG(first));
+    (void) snprintf(source->detail, sizeof source->detail, "%.*s", GW_STR_ARG(first));
+    gw_feed_close(source->feed);
+    source->feed = NULL;
+    gw_profile_close(source->profile);
+    source->profile = NULL;
+}
+
+static struct stat look_at_profile(const struct source *source) {
+    struct stat file;
+    memset(&file, 0, sizeof file);
+    if (stat(source->profile_path, &file) != 0) {
+        memset(&file, 0, sizeof file);
+    }
+    return file;
+}
+
+bool source_profile_has_changed(const struct source *source) {
+    struct stat now = look_at_profile(source);
+    const struct stat *then = &source->profile_file;
+    return now.st_ino != then->st_ino || now.st_size != then->st_size
+           || now.st_mtim.tv_sec != then->st_mtim.tv_sec
+           || now.st_mtim.tv_nsec != then->st_mtim.tv_nsec;
+}
+
+/* As gw_profile_load finds it. */
+static void note_profile(struct source *source, const char *name) {
+    bool is_path = strchr(name, '/') != NULL;
+    (void) snprintf(source->profile_path, sizeof source->profile_path, "%s%s%s%s",
+                    is_path ? "" : source->feeds->options.profile_folder, is_path ? "" : "/",
+                    name, is_path ? "" : ".json");
+    source->profile_file = look_at_profile(source);
+}
+
+static enum gw_err open_profile(struct source *source, const struct gw_config_feed *config) {
+    char storage[ERRORS_BYTES];
+    struct gw_buf errors;
+    gw_buf_init(&errors, storage, sizeof storage);
+    note_profile(source, config->profile);
+    enum gw_err err = gw_profile_load(source->feeds->options.profile_folder, config->profile,
+                                      &errors, &source->profile);
+    if (err == GW_ERR_NOMEM) {
+        return err;
+    }
+    if (err) {
+        source->profile = NULL;
+        raise_profile(source, errors.len > 0 ? gw_buf_str(&errors)
+                                             : gw_str_from_cstr(gw_err_name(err)));
+        return GW_OK;
+    }
+    if (config->transport == GW_FEED_HID
+        && source->profile->keyboard.layout == GW_LAYOUT_NONE) {
+        raise_profile(source, GW_STR("it has no keyboard layout, which hid needs"));
+        return GW_OK;
+    }
+    const struct gw_feed_options options = {.profile = source->profile,
+                                            .sink = source_take_item,
+                                            .sink_context = source,
+                                            .now_mono_ms = now_of(source)};
+    err = gw_feed_open(&options, &source->feed);
+    if (err == GW_ERR_INVALID) {
+        raise_profile(source, GW_STR("it is not for devices that speak bytes"));
+        return GW_OK;
+    }
+    return err;
+}
+
+/* Neither the checker of the configuration nor that of the profile let it through; if one
+ * of them does, this feed alone is not heard. */
+static void raise_transport(struct source *source, const struct gw_config_feed *config,
+                            const struct gw_profile_serial *line) {
+    char storage[200];
+    struct gw_buf finding;
+    gw_buf_init(&finding, storage, sizeof storage);
+    if (config->transport == GW_FEED_SERIAL || config->transport == GW_FEED_HID) {
+        (void) gw_buf_printf(&finding, "%s cannot be opened so: ", source->transport_name);
+        if (config->transport == GW_FEED_SERIAL) {
+            (void) gw_buf_printf(&finding, "%u baud, ", (unsigned) line->baud);
+        }
+        (void) gw_buf_printf(&finding, "path \"%.60s\"", config->path);
+    } else {
+        (void) gw_buf_printf(&finding, "%s cannot be opened so: address \"%.60s\", %zu peers",
+                             source->transport_name, config->address, config->peer_count);
+    }
+    raise_profile(source, gw_buf_str(&finding));
+}
+
 static enum gw_err open_transport(struct source *source, const struct gw_config_feed *config) {
     static const struct {
         const char *name;
@@ -296,73 +387,9 @@ static enum gw_err open_transport(struct source *source, const struct gw_config_
         .grab = feeds->options.grab,
         .doors = feeds->doors,
     };
-    return kinds[config->transport].open(&options, &source->transport);
-}
-
-static void raise_profile(struct source *source, struct gw_str finding) {
-    struct gw_str first = gw_str_sub(finding, 0, gw_str_find(finding, '\n', 0));
-    gw_health_raise(source->feeds->options.health, GW_ISSUE_FEED_PROFILE,
-                    gw_str_from_cstr(source->device), "%.*s", GW_STR_ARG(first));
-    (void) snprintf(source->detail, sizeof source->detail, "%.*s", GW_STR_ARG(first));
-    gw_profile_close(source->profile);
-    source->profile = NULL;
-}
-
-static struct stat look_at_profile(const struct source *source) {
-    struct stat file;
-    memset(&file, 0, sizeof file);
-    if (stat(source->profile_path, &file) != 0) {
-        memset(&file, 0, sizeof file);
-    }
-    return file;
-}
-
-bool source_profile_has_changed(const struct source *source) {
-    struct stat now = look_at_profile(source);
-    const struct stat *then = &source->profile_file;
-    return now.st_ino != then->st_ino || now.st_size != then->st_size
-           || now.st_mtim.tv_sec != then->st_mtim.tv_sec
-           || now.st_mtim.tv_nsec != then->st_mtim.tv_nsec;
-}
-
-/* As gw_profile_load finds it. */
-static void note_profile(struct source *source, const char *name) {
-    bool is_path = strchr(name, '/') != NULL;
-    (void) snprintf(source->profile_path, sizeof source->profile_path, "%s%s%s%s",
-                    is_path ? "" : source->feeds->options.profile_folder, is_path ? "" : "/",
-                    name, is_path ? "" : ".json");
-    source->profile_file = look_at_profile(source);
-}
-
-/* What is wrong with a profile is said, and costs the others nothing. */
-static enum gw_err open_profile(struct source *source, const struct gw_config_feed *config) {
-    char storage[ERRORS_BYTES];
-    struct gw_buf errors;
-    gw_buf_init(&errors, storage, sizeof storage);
-    note_profile(source, config->profile);
-    enum gw_err err = gw_profile_load(source->feeds->options.profile_folder, config->profile,
-                                      &errors, &source->profile);
-    if (err == GW_ERR_NOMEM) {
-        return err;
-    }
-    if (err) {
-        source->profile = NULL;
-        raise_profile(source, errors.len > 0 ? gw_buf_str(&errors)
-                                             : gw_str_from_cstr(gw_err_name(err)));
-        return GW_OK;
-    }
-    if (config->transport == GW_FEED_HID
-        && source->profile->keyboard.layout == GW_LAYOUT_NONE) {
-        raise_profile(source, GW_STR("it has no keyboard layout, which hid needs"));
-        return GW_OK;
-    }
-    const struct gw_feed_options options = {.profile = source->profile,
-                                            .sink = source_take_item,
-                                            .sink_context = source,
-                                            .now_mono_ms = now_of(source)};
-    err = gw_feed_open(&options, &source->feed);
+    enum gw_err err = kinds[config->transport].open(&options, &source->transport);
     if (err == GW_ERR_INVALID) {
-        raise_profile(source, GW_STR("it is not for devices that speak bytes"));
+        raise_transport(source, config, &options.line);
         return GW_OK;
     }
     return err;
@@ -396,13 +423,12 @@ enum gw_err source_open(struct gw_feeds *feeds, const struct gw_config_feed *con
     if (err) {
         return GW_ERR_INVALID;
     }
-    err = source_allow_commands(source, config);
-    if (err) {
-        return err;
-    }
     err = gw_backlog_open(&source->backlog, BACKLOG_ENTRIES, BACKLOG_BYTES);
     if (!err) {
         err = open_profile(source, config);
+    }
+    if (!err && source->profile && source_allow_commands(source, config)) {
+        raise_profile(source, GW_STR("commands: a name is longer than 256 bytes"));
     }
     if (!err) {
         err = open_transport(source, config);

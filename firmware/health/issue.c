@@ -88,8 +88,9 @@ static const struct gw_issue_info issues[] = {
      "If it was the device, add its address to peers of the feed; if not, find out who it "
      "was."},
     {GW_ISSUE_FEED_PROFILE, "feed_profile", GW_SEVERITY_CRITICAL,
-     "The profile of the device cannot be used: the device is not heard.",
-     "Run `gwctl profile check` on it and correct what it names, then reload."},
+     "The profile of the device, or how it is connected, cannot be used: it is not heard.",
+     "Run `gwctl profile check` and `gwctl config check` and correct what the detail names, "
+     "then reload."},
     {GW_ISSUE_FEED_SHARED, "feed_shared", GW_SEVERITY_WARNING,
      "Several connections send to the feed of one device at the same time: they take turns.",
      "Give each device a feed of its own, on its own port or with its address in peers."},
