@@ -54,9 +54,9 @@ struct gw_feeds_options {
 
 struct gw_feeds;
 
-/* Make all feeds; their devices are opened by the first tick. A profile that cannot be
- * used is an issue of its device, not an error. Everything in `options` but the struct
- * itself and the configuration must outlive the feeds. NOMEM, INVALID. */
+/* Make all feeds; their devices are opened by the first tick. A profile, or a line, that
+ * cannot be used is an issue of its device, not an error. Everything in `options` but the
+ * struct itself and the configuration must outlive the feeds. NOMEM. */
 enum gw_err gw_feeds_open(const struct gw_feeds_options *options, struct gw_feeds **ret_feeds);
 /* Go over to another list of feeds. Those whose configuration and profile file are the same
  * go on as if nothing had happened, connection, half a code and figures included, wherever
@@ -64,7 +64,8 @@ enum gw_err gw_feeds_open(const struct gw_feeds_options *options, struct gw_feed
  * by a later tick, when the commits that hold their observations have ended; then what is new
  * is opened, its devices by the next tick. Not from a callback of the feeds. The
  * configuration is copied as far as it is needed.
- * NOMEM, INVALID: that of a feed which could not be made; it is missing, the others run. */
+ * NOMEM: a feed could not be made; it is missing, the others run, and the same call makes it
+ * later. */
 enum gw_err gw_feeds_set_config(struct gw_feeds *feeds, const struct gw_config_feed *configs,
                                 size_t count);
 /* Close all devices, decode what is left of their bytes and submit it. Commit then. */
@@ -119,8 +120,9 @@ struct gw_feed_figures {
     int64_t since_wall_ms; /* of being open or not */
     int64_t last_wall_ms;  /* last observation, 0 = none yet */
     uint64_t bytes, observations, stored, refused, undecodable;
-    size_t waiting; /* decoded, in no commit yet */
-    bool is_held;   /* the device is held back */
+    uint64_t duplicates; /* sent again with the same event id of the device: not stored again */
+    size_t waiting;      /* decoded, in no commit yet */
+    bool is_held;        /* the device is held back */
 };
 /* Feed number `index` as configured; false behind the last. Texts live until the next
  * call that changes the feeds. */

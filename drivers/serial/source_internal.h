@@ -8,6 +8,7 @@
 #include "drivers/profile/feed.h"
 #include "drivers/serial/backlog.h"
 #include "drivers/serial/pace.h"
+#include "drivers/serial/recent.h"
 #include "drivers/serial/source.h"
 #include "drivers/serial/transport.h"
 
@@ -36,6 +37,7 @@ struct source {
     struct gw_feed *feed;
     struct gw_transport transport;
     struct gw_backlog backlog;
+    struct recent_ids recent; /* of its own keys of what it sent */
     struct gw_pace observations, bytes_read, quarantined;
 
     /* taken from a device that is held back, not decoded yet */
@@ -64,7 +66,7 @@ struct source {
     int64_t over_rate_mono_ms, turned_away_mono_ms,
         shared_mono_ms; /* last time, 0 = not lately */
     int64_t babbling_said_mono_ms;
-    uint64_t bytes, taken, stored, refused, undecodable;
+    uint64_t bytes, taken, stored, refused, undecodable, duplicates;
     uint64_t window_taken, window_undecodable; /* since the last look */
 };
 
@@ -80,6 +82,7 @@ struct gw_feeds {
     struct gw_buf reason; /* of one thing that cannot be decoded */
     bool is_stopped;
     uint64_t *counter_stored, *counter_refused, *counter_undecodable, *counter_failed;
+    uint64_t *counter_duplicates;
 };
 
 /* NOMEM, INVALID. */

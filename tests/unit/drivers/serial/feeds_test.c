@@ -304,6 +304,75 @@ static void a_connection_is_watched_for_a_device_that_vanishes(void **state) {
     (void) close(listener);
 }
 
+/* ---- what a device sends twice ---- */
+
+static void open_reader(int *ret_device) {
+    feeds_rig_profile(&rig, "reader",
+                      "{\"name\":\"reader\",\"title\":\"t\",\"kind\":\"scanner\","
+                      "\"decode\":\"json\",\"sources\":[\"none\"],"
+                      "\"json\":{\"code\":\"/c\",\"event_id\":\"/id\",\"time\":\"/t\"}}");
+    uint16_t port = feeds_rig_free_port();
+    struct gw_config_feed *config = feeds_rig_add(&rig, "reader-1", GW_FEED_TCP_SERVER);
+    config->port = port;
+    config->profile = "reader";
+    feeds_rig_open(&rig);
+    feeds_rig_turn(&rig);
+    *ret_device = feeds_rig_connect(port, 1);
+    feeds_rig_wait_state(&rig, 0, "open");
+}
+
+static void say(int device, const char *text) {
+    feeds_rig_write(device, text);
+    for (int i = 0; i < 4; i++) {
+        feeds_rig_turn(&rig);
+    }
+}
+
+static void what_a_device_sends_again_with_its_event_id_is_stored_once(void **state) {
+    (void) state;
+    int device;
+    open_reader(&device);
+    say(device, "{\"id\":\"E-1\",\"c\":\"A\"}\n{\"id\":\"E-1\",\"c\":\"A\"}\n");
+    say(device, "{\"id\":\"E-2\",\"c\":\"A\"}\n{\"c\":\"B\"}\n{\"c\":\"B\"}\n");
+    assert_int_equal(rig.intake->pending, 4);
+    assert_int_equal(feeds_rig_figures(&rig, 0).duplicates, 1);
+    /* Not what it means, if something else is in it. */
+    say(device, "{\"id\":\"E-1\",\"c\":\"C\"}\n");
+    say(device, "{\"id\":\"E-1\",\"c\":\"A\",\"t\":\"2026-11-23T07:14:00Z\"}\n");
+    assert_int_equal(rig.intake->pending, 6);
+    assert_int_equal(rig.intake->units[3].flags, 0);
+    assert_int_equal(rig.intake->units[4].flags, GW_EVENT_POSSIBLE_DUPLICATE);
+    assert_int_equal(rig.intake->units[5].flags, GW_EVENT_POSSIBLE_DUPLICATE);
+    /* Also after a commit that failed: what is known is kept until it is stored. */
+    gw_fake_intake_commit(rig.intake, GW_ERR_IO);
+    say(device, "{\"id\":\"E-1\",\"c\":\"A\"}\n");
+    gw_fake_clock_advance(&rig.fake_clock, 200);
+    feeds_rig_turn(&rig);
+    gw_fake_intake_commit(rig.intake, GW_OK);
+    assert_int_equal(rig.intake->committed, 6);
+    assert_int_equal(feeds_rig_figures(&rig, 0).duplicates, 2);
+    assert_int_equal(feeds_rig_figures(&rig, 0).refused, 0);
+    (void) close(device);
+}
+
+static void event_ids_are_known_for_a_while_only(void **state) {
+    (void) state;
+    int device;
+    open_reader(&device);
+    char text[64];
+    for (unsigned i = 0; i < 130; i++) {
+        (void) snprintf(text, sizeof text, "{\"id\":%u,\"c\":\"A\"}\n", i % 65);
+        say(device, text);
+    }
+    assert_int_equal(feeds_rig_figures(&rig, 0).duplicates, 0); /* 64 are */
+    for (unsigned i = 0; i < 64; i++) {
+        (void) snprintf(text, sizeof text, "{\"id\":%u,\"c\":\"A\"}\n", i + 1);
+        say(device, text);
+    }
+    assert_int_equal(feeds_rig_figures(&rig, 0).duplicates, 64);
+    (void) close(device);
+}
+
 /* ---- while the queue refuses ---- */
 
 static void what_the_queue_refuses_waits_and_tcp_is_held_back(void **state) {
@@ -504,6 +573,8 @@ int main(void) {
         TEST(two_feeds_cannot_have_one_line),
         TEST(a_profile_that_cannot_be_used_costs_the_others_nothing),
         TEST(a_connection_is_watched_for_a_device_that_vanishes),
+        TEST(what_a_device_sends_again_with_its_event_id_is_stored_once),
+        TEST(event_ids_are_known_for_a_while_only),
         TEST(what_the_queue_refuses_waits_and_tcp_is_held_back),
         TEST(what_cannot_be_held_back_is_refused_with_a_count),
         TEST(what_a_failed_commit_held_is_submitted_again_in_order),
