@@ -14,7 +14,7 @@ check_pie_supported()
 
 add_compile_definitions(_GNU_SOURCE GW_VERSION="${PROJECT_VERSION}")
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-    -Wformat=2 -Wvla -fno-common -fstack-protector-strong)
+    -Wformat=2 -Wvla -Wredundant-decls -fno-common -fstack-protector-strong)
 if(GW_WERROR)
     add_compile_options(-Werror)
 endif()

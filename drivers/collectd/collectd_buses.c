@@ -65,9 +65,9 @@ static void put_holes(struct gw_buf *buf, const struct gw_modbus_holes *holes) {
 static void put_wire(struct gw_buf *buf, const struct gw_modbus_wire_figures *wire) {
     gw_buf_printf(buf,
                   ",\"wire\":{\"requests\":%llu,\"given_up\":%llu,\"fences\":%llu,"
-                  "\"late\":%llu,\"stray_bytes\":%llu,\"connects\":%llu}",
+                  "\"late\":%llu,\"stray_bytes\":%llu,\"slips\":%llu,\"connects\":%llu}",
                   ull(wire->requests), ull(wire->given_up), ull(wire->fences), ull(wire->late),
-                  ull(wire->stray_bytes), ull(wire->connects));
+                  ull(wire->stray_bytes), ull(wire->slips), ull(wire->connects));
 }
 
 static const char *state_name(const struct gw_bus_view *view, bool is_connected) {

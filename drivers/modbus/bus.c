@@ -188,7 +188,11 @@ static enum gw_err open_scales(struct gw_modbus_bus *bus, const struct gw_config
 static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *config) {
     bus->max_pending = room_for(bus->point_count);
     bus->is_line = config->transport == GW_BUS_RTU;
-    enum gw_err err = gw_modbus_wire_open(config, &bus->wire);
+    const struct gw_modbus_wire_options wire = {
+        .config = config,
+        .rest_every_ms = GW_MODBUS_REST_EVERY_MS,
+    };
+    enum gw_err err = gw_modbus_wire_open(&wire, &bus->wire);
     if (!err) {
         err = gw_handover_open(bus->point_count + 1, bus->unit_count + 1, bus->max_pending,
                                &bus->handover);

@@ -4,6 +4,8 @@
 
 #include "firmware/base/cleanup.h"
 
+#define SLIP_SHOWN_MS 600000
+
 /* MODBUS Application Protocol V1.1b3, section 7. */
 static const char *exception_name(unsigned exception) {
     static const char *const names[] = {
@@ -124,6 +126,19 @@ static void settle_point(struct gw_modbus_bus *bus, size_t index) {
                     exception_name(exception));
 }
 
+static void settle_slips(struct gw_modbus_bus *bus, uint64_t slips) {
+    int64_t now_mono_ms = bus_now(bus);
+    if (slips != bus->slips) {
+        bus->slips = slips;
+        bus->slip_mono_ms = now_mono_ms;
+        gw_health_raise(bus->options.health, GW_ISSUE_MODBUS_SHIFTED, bus->name,
+                        "%llu times since the bus was opened", (unsigned long long) slips);
+    } else if (bus->slip_mono_ms != 0 && now_mono_ms - bus->slip_mono_ms > SLIP_SHOWN_MS) {
+        bus->slip_mono_ms = 0;
+        gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_SHIFTED, bus->name);
+    }
+}
+
 void bus_settle_conditions(struct gw_modbus_bus *bus) {
     struct gw_modbus_bus_condition condition;
     gw_handover_get_bus(bus->handover, &condition);
@@ -131,6 +146,7 @@ void bus_settle_conditions(struct gw_modbus_bus *bus) {
         bus->was_connected = condition.is_connected;
         bus->since_wall_ms = gw_clock_wall_ms(bus->options.clock);
     }
+    settle_slips(bus, condition.wire.slips);
     for (size_t i = 0; i < bus->unit_count; i++) {
         settle_unit(bus, i);
     }
@@ -141,6 +157,7 @@ void bus_settle_conditions(struct gw_modbus_bus *bus) {
 }
 
 void bus_clear_issues(struct gw_modbus_bus *bus) {
+    gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_SHIFTED, bus->name);
     for (size_t i = 0; i < bus->unit_count; i++) {
         struct gw_str subject = gw_str_from_cstr(bus->units[i].subject);
         gw_health_clear(bus->options.health, GW_ISSUE_MODBUS_UNIT_DOWN, subject);

@@ -70,6 +70,8 @@ struct gw_modbus_bus {
     bool has_ended;        /* the worker */
     int64_t retry_mono_ms; /* GW_NEVER_MS = the worker's bell is enough */
     bool was_connected;
+    uint64_t slips;       /* known of */
+    int64_t slip_mono_ms; /* the newest, while its issue stands; else 0 */
     int64_t since_wall_ms;
     uint64_t events;
     uint64_t *stored, *refused, *commits_failed;

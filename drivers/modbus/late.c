@@ -1,47 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/modbus/late.h"
 
-#include <string.h>
-
 #define EXCEPTION_BIT 0x80u
 
-void gw_late_note(struct gw_late *late, const struct gw_frame_request *request,
-                  int64_t until_us) {
+void gw_late_note(struct gw_late *late, const struct gw_frame_request *request) {
+    if (gw_late_is_shape(late, request)) {
+        return;
+    }
     if (late->count == GW_LATE_MAX) {
-        memmove(&late->shapes[0], &late->shapes[1], sizeof late->shapes - sizeof *late->shapes);
-        late->count--;
+        late->has_more = true;
+        return;
     }
     late->shapes[late->count].function = request->pdu[0];
     late->shapes[late->count].answer_bytes = (uint8_t) request->answer_bytes;
-    late->shapes[late->count].until_us = until_us;
     late->count++;
-}
-
-void gw_late_forget(struct gw_late *late, int64_t now_us) {
-    uint8_t kept = 0;
-    for (uint8_t i = 0; i < late->count; i++) {
-        if (late->is_proven || late->shapes[i].until_us > now_us) {
-            late->shapes[kept++] = late->shapes[i];
-        }
-    }
-    late->count = kept;
 }
 
 void gw_late_clear(struct gw_late *late) {
     late->count = 0;
-    late->is_proven = false;
-}
-
-unsigned gw_late_count(const struct gw_late *late, const struct gw_frame_request *request) {
-    unsigned count = 0;
-    for (size_t i = 0; i < late->count; i++) {
-        count += late->shapes[i].function == request->pdu[0];
-    }
-    return count;
+    late->has_more = false;
 }
 
 bool gw_late_needs_fence(const struct gw_late *late, const struct gw_frame_request *request) {
-    return gw_late_count(late, request) > 0;
+    bool needs = late->has_more;
+    for (size_t i = 0; i < late->count; i++) {
+        needs |= late->shapes[i].function == request->pdu[0];
+    }
+    return needs;
 }
 
 bool gw_late_is_shape(const struct gw_late *late, const struct gw_frame_request *request) {
@@ -63,6 +48,9 @@ bool gw_late_fence(const struct gw_late *late, const struct gw_modbus_request *r
                    struct gw_modbus_request *ret_fence) {
     unsigned step = gw_point_area_is_bits(read->area) ? 8 : 1;
     struct gw_modbus_request fence = *read;
+    if (late->has_more) {
+        return false;
+    }
     for (unsigned less = 0; less < read->count; less += step) {
         fence.count = (uint16_t) (read->count - less);
         if ((less == 0 || late->deaf_to_fences < GW_LATE_DEAF) && can_be_fence(late, &fence)) {

@@ -13,25 +13,23 @@
  * can come.
  *
  * A fence reads what is asked anyway, or the beginning of it, never more: many devices are
- * silent about registers they do not have. Where no shorter read is left (a count of 1), or
- * the unit did not answer one, the request itself is the fence: with n answers still to
- * come, the answer to the n+1st asking was said after the first asking.
+ * silent about registers they do not have. Where no shorter read is left (a count of 1),
+ * where the unit did not answer one, or where more shapes were given up than are
+ * remembered, the unit is asked once, and when it has answered the line must be quiet for
+ * GW_LATE_QUIET_TIMEOUTS time-outs: a unit that answers again answers what it still owes one
+ * after the other, so nothing is owed then. What remains is a unit that always takes longer
+ * than that, and of which single registers only are read: its time-out is too short by far.
  *
- * A shape is forgotten GW_LATE_TIMEOUTS time-outs after its request. A unit, or a device
- * server before it, that holds an answer back for so long is configured with a time-out
- * that is an order of magnitude too short; against a lost frame, which never comes, memory
- * without an end would cost every later read a second request.
- *
- * Once an answer was seen to come late nothing is forgotten by time until a fence was
- * answered: such a unit may be one request behind for ever.
+ * Nothing is forgotten by time: a unit that was silent for an hour may begin with the
+ * answer to what it was asked then.
  */
 #ifndef GW_MODBUS_LATE_H
 #define GW_MODBUS_LATE_H
 
 #include "drivers/modbus/frame.h"
 
-#define GW_LATE_MAX 6
-#define GW_LATE_TIMEOUTS 10
+#define GW_LATE_MAX 8
+#define GW_LATE_QUIET_TIMEOUTS 2
 /* So many fences in a row without an answer: the unit is mute about short reads. */
 #define GW_LATE_DEAF 2
 
@@ -39,28 +37,23 @@ struct gw_late {
     struct {
         uint8_t function;
         uint8_t answer_bytes; /* of the PDU */
-        int64_t until_us;     /* when it is forgotten */
-    } shapes[GW_LATE_MAX];    /* oldest first */
+    } shapes[GW_LATE_MAX];    /* each once */
     uint8_t count;
-    bool is_proven;         /* an answer did come late: nothing is forgotten by time */
+    bool has_more;          /* than are remembered: anything may come */
     uint8_t deaf_to_fences; /* shorter reads in a row that were not answered */
 };
 
-/* The request was sent and given up. Of more than GW_LATE_MAX the oldest is forgotten. */
-void gw_late_note(struct gw_late *late, const struct gw_frame_request *request,
-                  int64_t until_us);
-/* Forget what cannot come any more, by the clock of _note. */
-void gw_late_forget(struct gw_late *late, int64_t now_us);
-/* The unit answered something that no late answer fits. */
+/* The request was sent and given up. Of more than GW_LATE_MAX shapes only that there were
+ * more is remembered. */
+void gw_late_note(struct gw_late *late, const struct gw_frame_request *request);
+/* Nothing can come late any more. */
 void gw_late_clear(struct gw_late *late);
 /* Whether a late answer, or a late exception, could be taken for that of `request`. */
 bool gw_late_needs_fence(const struct gw_late *late, const struct gw_frame_request *request);
-/* How many late answers or exceptions could be taken for that of `request`, at most. */
-unsigned gw_late_count(const struct gw_late *late, const struct gw_frame_request *request);
 /* Whether a late answer, exceptions aside, has the shape of the one to `request`. */
 bool gw_late_is_shape(const struct gw_late *late, const struct gw_frame_request *request);
 /* `read` itself or its beginning: no late answer fits it but, if _needs_fence says so of
- * the fence as well, a late exception. False: there is none; repeat `read`. */
+ * the fence as well, a late exception. False: there is none; wait until the unit is quiet. */
 bool gw_late_fence(const struct gw_late *late, const struct gw_modbus_request *read,
                    struct gw_modbus_request *ret_fence);
 /* How long the RTU frame of the unit that starts with `start`, a byte or more, is if it

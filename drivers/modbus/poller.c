@@ -191,8 +191,7 @@ static void find_candidates(struct gw_poller *poller, struct candidate *ret_regu
     *ret_regular = *ret_probe = (struct candidate){NULL, GW_NEVER_MS, GW_NEVER_MS};
     for (size_t i = 0; i < poller->block_count; i++) {
         struct poller_block *block = &poller->blocks[i];
-        bool is_probe = poller_unit_of(poller, block)->is_probed
-                        || block->silences >= POLLER_FAILURES_TO_DOWN;
+        bool is_probe = poller_is_probe(poller, block);
         struct candidate candidate = candidate_of(poller, block, is_probe);
         struct candidate *best = is_probe ? ret_probe : ret_regular;
         if (is_before(&candidate, best)) {

@@ -20,10 +20,18 @@
  * - Exceptions 1 to 3 are faults of the configuration. A block that is refused (2, 3) is
  *   searched (hunt.h) and planned anew around what was found (holes.h); what is refused
  *   alone is bad and asked once a minute.
- * - 5, 6, 10 and 11 are weather: the unit is left alone for a moment; five in a row make
- *   it down. Others are faults the device itself reports: the points of the block are
- *   bad, and it is asked again with growing delay.
- * - After a reconnect, or when a unit comes back, every point is reported.
+ * - 5 and 6 are weather: the block is left alone for a moment, the others of its unit are
+ *   read as before; five in a row are a fault of the device, as below. So are 10 and 11,
+ *   by which a gateway says that it does not reach the unit: the unit is left alone, five
+ *   in a row make it down; but if the unit answers meanwhile when other blocks are
+ *   read, it is the block alone. Meanwhile no point keeps its value for longer than
+ *   max_silence_ms: then it is bad.
+ * - Others are faults the device itself reports: the points of the block are bad, and it
+ *   is asked again with growing delay.
+ * - After a reconnect, or when a unit comes back, the next reading of every point is
+ *   reported. What was bad before and still is, is not reported again.
+ * - A connection that ends when somebody else's request (_execute) is under way, or a
+ *   probe, says nothing about the units that are polled.
  *
  * Not thread-safe; blocks inside the transport.
  */

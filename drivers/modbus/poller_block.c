@@ -117,6 +117,7 @@ static bool is_hunted_in_silence(const struct gw_poller *poller,
 /* Whatever the answer was. */
 static void note_answer(const struct gw_poller *poller, struct poller_block *block) {
     block->silences = is_hunted_in_silence(poller, block) ? POLLER_FAILURES_TO_DOWN : 0;
+    block->busy = 0;
     block->retry_mono_ms = 0;
 }
 
@@ -289,13 +290,58 @@ static void on_refusal(struct gw_poller *poller, const struct outcome *outcome) 
     }
 }
 
+static void blame_block(struct gw_poller *poller, const struct outcome *outcome) {
+    outcome->block->fault = outcome->exception;
+    poller_report_block_bad(poller, &outcome->block->plan);
+    poller_gather_faults(poller, outcome->unit);
+}
+
+/* The block is left alone for a moment; the others of its unit know nothing of it. A point
+ * with max_silence_ms does not keep its value longer than that. */
+static void back_off(struct gw_poller *poller, const struct outcome *outcome) {
+    struct poller_block *block = outcome->block;
+    unsigned busy = block->busy + 1;
+    note_answer(poller, block);
+    block->busy = busy;
+    block->is_doubted = false;
+    schedule_next(poller, block, outcome->began_mono_ms);
+    block->retry_mono_ms = poller_now(poller) + poller_busy_delay(&block->backoff_ms);
+    if (busy >= POLLER_BUSY_TO_BAD) {
+        blame_block(poller, outcome);
+    } else {
+        int64_t next_mono_ms = poller_report_overdue(poller, block);
+        block->retry_mono_ms =
+            next_mono_ms < block->retry_mono_ms ? next_mono_ms : block->retry_mono_ms;
+    }
+    outcome->unit->condition.failures++;
+    poller_publish_unit(poller, outcome->unit);
+}
+
 static void on_busy(struct gw_poller *poller, const struct outcome *outcome) {
     end_hunt(poller, outcome->block);
-    schedule_next(poller, outcome->block, outcome->began_mono_ms);
     if (outcome->was_probe) {
         poller_charge(poller, outcome->took_ms);
     }
-    poller_unit_busy(poller, outcome->unit, outcome->exception);
+    poller_unit_answered(poller, outcome->unit);
+    back_off(poller, outcome);
+}
+
+/* A gateway says so of the unit; but if other blocks of it were answered since it last said
+ * so of this one, it is this one that the unit does not answer. */
+static void on_out_of_reach(struct gw_poller *poller, const struct outcome *outcome) {
+    struct poller_block *block = outcome->block;
+    end_hunt(poller, block);
+    if (outcome->was_probe) {
+        poller_charge(poller, outcome->took_ms);
+    }
+    if (block->busy > outcome->unit->busy) {
+        outcome->unit->condition.polls++;
+        back_off(poller, outcome);
+        return;
+    }
+    block->busy++;
+    schedule_next(poller, block, outcome->began_mono_ms);
+    poller_unit_out_of_reach(poller, outcome->unit, outcome->exception);
 }
 
 static void on_fault(struct gw_poller *poller, const struct outcome *outcome) {
@@ -303,12 +349,11 @@ static void on_fault(struct gw_poller *poller, const struct outcome *outcome) {
     end_hunt(poller, block);
     poller_unit_answered(poller, outcome->unit);
     note_answer(poller, block);
+    block->is_doubted = false;
     schedule_next(poller, block, outcome->began_mono_ms);
     block->retry_mono_ms = poller_now(poller) + poller_delay(&block_limits, &block->backoff_ms);
-    block->fault = outcome->exception;
+    blame_block(poller, outcome);
     outcome->unit->condition.failures++;
-    poller_report_block_bad(poller, &block->plan);
-    poller_gather_faults(poller, outcome->unit);
     poller_publish_unit(poller, outcome->unit);
 }
 
@@ -366,18 +411,18 @@ static void on_silence(struct gw_poller *poller, const struct outcome *outcome) 
 /* What an exception is to us: MODBUS Application Protocol V1.1b3, section 7. */
 typedef void on_outcome(struct gw_poller *poller, const struct outcome *outcome);
 static on_outcome *const by_exception[] = {
-    on_fault,   /* none: never looked up */
-    on_refusal, /* 1 illegal function */
-    on_refusal, /* 2 illegal data address */
-    on_refusal, /* 3 illegal data value */
-    on_fault,   /* 4 server device failure */
-    on_busy,    /* 5 acknowledge: it will take a while */
-    on_busy,    /* 6 server device busy */
-    on_fault,   /* 7 negative acknowledge, of old */
-    on_fault,   /* 8 memory parity error */
-    on_fault,   /* 9 not in use */
-    on_busy,    /* 10 gateway path unavailable */
-    on_busy,    /* 11 gateway target device failed to respond */
+    on_fault,        /* none: never looked up */
+    on_refusal,      /* 1 illegal function */
+    on_refusal,      /* 2 illegal data address */
+    on_refusal,      /* 3 illegal data value */
+    on_fault,        /* 4 server device failure */
+    on_busy,         /* 5 acknowledge: it will take a while */
+    on_busy,         /* 6 server device busy */
+    on_fault,        /* 7 negative acknowledge, of old */
+    on_fault,        /* 8 memory parity error */
+    on_fault,        /* 9 not in use */
+    on_out_of_reach, /* 10 gateway path unavailable */
+    on_out_of_reach, /* 11 gateway target device failed to respond */
 };
 
 static on_outcome *outcome_of(const struct outcome *outcome) {
@@ -429,7 +474,7 @@ void poller_read_block(struct gw_poller *poller, struct poller_block *block) {
     struct outcome outcome = {.block = block,
                               .unit = poller_unit_of(poller, block),
                               .asked = what_to_ask(poller, block)};
-    outcome.was_probe = outcome.unit->is_probed || block->silences >= POLLER_FAILURES_TO_DOWN;
+    outcome.was_probe = poller_is_probe(poller, block);
     bool is_regular = is_punctual(block, outcome.unit) && !is_hunted(poller, block);
     int64_t due_mono_ms =
         block->fresh_mono_ms < block->due_mono_ms ? block->fresh_mono_ms : block->due_mono_ms;

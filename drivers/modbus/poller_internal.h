@@ -16,7 +16,8 @@
 
 /* One lost frame is weather, two in a row are a fault. */
 #define POLLER_FAILURES_TO_DOWN 2
-#define POLLER_BUSY_TO_DOWN 5
+/* So many answers in a row that say "not now" are a fault. */
+#define POLLER_BUSY_TO_BAD 5
 /* Wire words that are compared before anything is decoded. */
 #define POLLER_RAW_WORDS 4
 
@@ -27,6 +28,7 @@ struct poller_block {
     int64_t retry_mono_ms; /* not before, after failures of its own */
     uint32_t backoff_ms;
     unsigned silences; /* requests in a row without an answer that fits */
+    unsigned busy;     /* answers in a row that it is busy, or cannot be reached */
     unsigned fault;    /* the exception by which the device says it is ill, 0 = none */
     bool has_phase;
     bool is_doubted; /* silent as a whole: a point of it is asked alone */
@@ -37,7 +39,7 @@ struct poller_unit {
     bool has_answered; /* ever */
     bool is_probed;    /* down by its own fault: what it costs is limited */
     unsigned silences; /* in a row */
-    unsigned busy;     /* in a row */
+    unsigned busy;     /* in a row: behind a gateway that cannot reach it */
     unsigned score;    /* rises fast by failures, falls slowly by answers */
     uint32_t backoff_ms;
     int64_t retry_mono_ms; /* not before; 0 = whenever */
@@ -97,6 +99,12 @@ static inline struct poller_unit *poller_unit_of(struct gw_poller *poller,
     return &poller->units[poller->unit_index[block->plan.unit_id]];
 }
 
+/* Whether the block is known not to answer, and its time comes out of the share of those. */
+static inline bool poller_is_probe(struct gw_poller *poller, const struct poller_block *block) {
+    return poller_unit_of(poller, block)->is_probed
+           || block->silences >= POLLER_FAILURES_TO_DOWN || block->busy >= POLLER_BUSY_TO_BAD;
+}
+
 /* The next delay, also kept in *backoff_ms. */
 int64_t poller_delay(const struct gw_backoff_limits *limits, uint32_t *backoff_ms);
 
@@ -131,8 +139,11 @@ void poller_unit_answered(struct gw_poller *poller, struct poller_unit *unit);
 /* No answer that fits, after so long; `counts` unless the block alone is to blame. */
 void poller_unit_silent(struct gw_poller *poller, struct poller_unit *unit, enum gw_err err,
                         bool counts);
-/* Exception 5, 6, 10 or 11. */
-void poller_unit_busy(struct gw_poller *poller, struct poller_unit *unit, unsigned exception);
+/* Exception 10 or 11: a gateway cannot reach it. */
+void poller_unit_out_of_reach(struct gw_poller *poller, struct poller_unit *unit,
+                              unsigned exception);
+/* When whoever said "not now" is asked again. */
+int64_t poller_busy_delay(uint32_t *backoff_ms);
 /* So much of the bus time went to somebody who does not answer. */
 void poller_charge(struct gw_poller *poller, int64_t cost_ms);
 /* Nobody on this bus can be reached. */
@@ -149,6 +160,10 @@ int64_t poller_take_words(struct gw_poller *poller, const struct gw_modbus_block
 void poller_report_bad(struct gw_poller *poller, size_t point);
 void poller_report_block_bad(struct gw_poller *poller, const struct gw_modbus_block *plan);
 void poller_report_unit_bad(struct gw_poller *poller, uint8_t unit_id);
+/* Of a block that should have been read by now: points that have been silent for
+ * max_silence_ms are bad. When the next of the others will be, GW_NEVER_MS if none; the
+ * block wants to be read then. */
+int64_t poller_report_overdue(struct gw_poller *poller, struct poller_block *block);
 void poller_set_exception(struct gw_poller *poller, size_t point, unsigned exception);
 /* Report what was held long enough. */
 void poller_release_held(struct gw_poller *poller);

@@ -50,6 +50,27 @@ void poller_report_unit_bad(struct gw_poller *poller, uint8_t unit_id) {
     gw_modbus_scales_settle(poller->options.scales);
 }
 
+int64_t poller_report_overdue(struct gw_poller *poller, struct poller_block *block) {
+    int64_t now_mono_ms = poller_now(poller);
+    int64_t next_mono_ms = GW_NEVER_MS;
+    for (size_t i = 0; i < block->plan.points; i++) {
+        size_t index = poller->order[block->plan.first + i];
+        const struct gw_change *change = &poller->points[index].change;
+        int64_t silent_mono_ms = gw_change_silent_until(change, &poller->options.points[index]);
+        if (!change->is_known || !change->last.good) {
+            continue;
+        }
+        if (silent_mono_ms <= now_mono_ms) {
+            poller_report_bad(poller, index);
+        } else if (silent_mono_ms < next_mono_ms) {
+            next_mono_ms = silent_mono_ms;
+        }
+    }
+    gw_modbus_scales_settle(poller->options.scales);
+    block->fresh_mono_ms = next_mono_ms;
+    return next_mono_ms;
+}
+
 void poller_set_exception(struct gw_poller *poller, size_t point, unsigned exception) {
     if (poller->points[point].exception != exception) {
         poller->points[point].exception = exception;

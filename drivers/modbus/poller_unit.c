@@ -122,15 +122,33 @@ void poller_unit_silent(struct gw_poller *poller, struct poller_unit *unit, enum
     poller_publish_unit(poller, unit);
 }
 
-void poller_unit_busy(struct gw_poller *poller, struct poller_unit *unit, unsigned exception) {
+int64_t poller_busy_delay(uint32_t *backoff_ms) {
+    return poller_delay(&busy_limits, backoff_ms);
+}
+
+/* No value of the unit is older than it may be; nor is it asked later than when the next one
+ * would be. */
+static void keep_honest(struct gw_poller *poller, struct poller_unit *unit) {
+    for (size_t i = 0; i < poller->block_count; i++) {
+        struct poller_block *block = &poller->blocks[i];
+        if (block->plan.unit_id == unit->condition.unit_id) {
+            int64_t next_mono_ms = poller_report_overdue(poller, block);
+            unit->retry_mono_ms =
+                next_mono_ms < unit->retry_mono_ms ? next_mono_ms : unit->retry_mono_ms;
+        }
+    }
+}
+
+void poller_unit_out_of_reach(struct gw_poller *poller, struct poller_unit *unit,
+                              unsigned exception) {
     note_failure(unit, GW_ERR_RETRY, exception);
     unit->silences = 0;
     unit->busy++;
-    if (unit->busy >= POLLER_BUSY_TO_DOWN) {
+    if (unit->busy >= POLLER_BUSY_TO_BAD) {
         take_down(poller, unit);
     } else {
-        unit->retry_mono_ms =
-            poller_now(poller) + poller_delay(&busy_limits, &unit->backoff_ms);
+        unit->retry_mono_ms = poller_now(poller) + poller_busy_delay(&unit->backoff_ms);
+        keep_honest(poller, unit);
     }
     poller_publish_unit(poller, unit);
 }

@@ -14,6 +14,7 @@
 #include "firmware/base/loop.h"
 
 #define LINE_BYTES 512
+#define DETAIL_BYTES 512
 #define SCALE_POINTS_MAX 20 /* status, weight, unit, tare and a bit each */
 #define VALUE_BYTES 40
 #define RETRY_MS 200
@@ -27,6 +28,15 @@ struct scale_point {
     bool is_read; /* since the last line */
 };
 
+/* The filter's answer to the line in hand. */
+struct verdict {
+    bool is_wanted;
+    unsigned remarks;
+    struct gw_str condition; /* static storage; empty: what the line says, by itself */
+    size_t detail_len;
+    char detail[DETAIL_BYTES]; /* of the condition */
+};
+
 struct scale {
     char id[GW_EVENT_NAME_MAX_BYTES + 1];
     enum gw_flow_class class;
@@ -36,8 +46,7 @@ struct scale {
     struct gw_feed *decoder; /* of the loop: remembers nothing */
     struct scale_point points[SCALE_POINTS_MAX];
     size_t point_count;
-    bool is_wanted; /* the filter's answer to the line in hand */
-    unsigned remarks;
+    struct verdict verdict;
     /* loop */
     uint64_t events;
     int64_t last_wall_ms;
@@ -49,6 +58,7 @@ struct scale_line {
     int64_t time_wall_ms;
     size_t len;
     char text[LINE_BYTES];
+    struct verdict verdict;
 };
 
 struct gw_modbus_scales {
@@ -105,10 +115,17 @@ static void pop_line(struct gw_modbus_scales *scales) {
 
 /* ---- the worker ---- */
 
+/* A condition is something only the filter knows: the decoder remembers nothing. */
 static bool note_wanted(void *context, const struct gw_observed_item *item) {
     struct scale *scale = context;
-    scale->is_wanted = true;
-    scale->remarks = item->remarks;
+    struct verdict *verdict = &scale->verdict;
+    *verdict = (struct verdict){.is_wanted = true, .remarks = item->remarks};
+    if (item->kind == GW_OBSERVED_CONDITION) {
+        struct gw_str detail = gw_str_sub(item->detail, 0, sizeof verdict->detail);
+        memcpy(verdict->detail, detail.ptr, detail.len);
+        verdict->detail_len = detail.len;
+        verdict->condition = item->condition;
+    }
     return true;
 }
 
@@ -185,13 +202,14 @@ static void weigh(struct gw_modbus_scales *scales, size_t index) {
     struct gw_buf buf;
     gw_buf_init(&buf, line.text, sizeof line.text);
     write_line(scale, &buf);
-    scale->is_wanted = false;
+    scale->verdict.is_wanted = false;
     gw_feed_push_frame(scale->filter, gw_buf_bytes(&buf),
                        gw_clock_mono_ms(scales->options.clock));
-    if (!scale->is_wanted) {
+    if (!scale->verdict.is_wanted) {
         return;
     }
-    if ((scale->remarks & GW_REMARK_AFTER_START) != 0) {
+    line.verdict = scale->verdict;
+    if ((scale->verdict.remarks & GW_REMARK_AFTER_START) != 0) {
         gw_buf_put_str(&buf, GW_STR(" after_start=1"));
     }
     line.len = buf.len;
@@ -240,20 +258,35 @@ static bool take_item(void *context, const struct gw_observed_item *item) {
         return true;
     }
     struct scale *scale = &scales->scales[line.scale];
-    const struct gw_feed_event event = {.device = gw_str_from_cstr(scale->id),
-                                        .class = scale->class,
-                                        .received_wall_ms = line.time_wall_ms};
+    const struct gw_feed_event event = {
+        .device = gw_str_from_cstr(scale->id),
+        .class = item->kind == GW_OBSERVED_CONDITION ? GW_CLASS_STATE : scale->class,
+        .received_wall_ms = line.time_wall_ms};
     gw_buf_clear(&scales->data);
     scales->has_draft = !gw_feed_draft(item, &event, &scales->data, &scales->draft);
-    scale->has_weighed = item->kind == GW_OBSERVED_WEIGHT && item->state != GW_WEIGHT_ERROR;
+    if (item->kind != GW_OBSERVED_CONDITION) {
+        scale->has_weighed = item->kind == GW_OBSERVED_WEIGHT && item->state != GW_WEIGHT_ERROR;
+    }
     return true;
 }
 
-static enum gw_err submit(struct gw_modbus_scales *scales, const struct scale_line *line) {
-    struct scale *scale = &scales->scales[line->scale];
+static void draft_line(struct gw_modbus_scales *scales, const struct scale_line *line) {
+    const struct verdict *verdict = &line->verdict;
     const struct gw_bytes text = {(const uint8_t *) line->text, line->len};
     scales->has_draft = false;
-    gw_feed_push_frame(scale->decoder, text, 0);
+    if (verdict->condition.len == 0) {
+        gw_feed_push_frame(scales->scales[line->scale].decoder, text, 0);
+        return;
+    }
+    const struct gw_observed_item item = {.kind = GW_OBSERVED_CONDITION,
+                                          .raw = text,
+                                          .condition = verdict->condition,
+                                          .detail = {verdict->detail, verdict->detail_len}};
+    (void) take_item(scales, &item);
+}
+
+static enum gw_err submit(struct gw_modbus_scales *scales, const struct scale_line *line) {
+    draft_line(scales, line);
     if (!scales->has_draft) {
         return GW_ERR_SCHEMA;
     }

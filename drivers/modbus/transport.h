@@ -42,6 +42,8 @@ struct gw_modbus_wire_figures {
     uint64_t fences;      /* of the requests */
     uint64_t late;        /* answers that came late and were known as such */
     uint64_t stray_bytes; /* thrown away besides */
+    uint64_t slips;       /* the line was given a rest and something came: what was read since
+                             the rest before may be the values of other places */
     uint64_t connects;
 };
 
@@ -84,9 +86,13 @@ struct gw_modbus_transport {
  *   RTU throws it away.
  * - An answer counts if it is the right one (frame.h) and nothing follows it.
  * - After a request was given up, TCP connects anew. An RTU unit is asked for
- *   something else first, or for the same once more, the fence of late.h, also on a new
- *   connection: the serial side of a device server does not notice that; RTU over TCP keeps the
- * connection and drains it, and connects anew when two requests in a row were given up.
+ *   something else first, the fence of late.h, also on a new connection: the serial side
+ *   of a device server does not notice that; RTU over TCP keeps the connection and drains
+ *   it, and connects anew when two requests in a row were given up.
+ * - Before the first request of all an RTU line is quiet for a time-out: a unit may owe an
+ *   answer to whoever asked before us.
+ * - An RTU line that is never at rest is given one now and then, long enough for an answer:
+ *   a unit that answers once too often, to anybody, would be one answer ahead for ever.
  * - A connection that the peer closed while nothing was under way is made anew
  *   without a word: PLCs close what is idle.
  *
@@ -101,9 +107,17 @@ struct gw_modbus_wire;
 /* A line that is not quiet after this long is babbling: _recover closes it. */
 #define GW_MODBUS_DRAIN_MAX_MS 1500
 
-/* The wire of a bus, not connected yet. What it needs of `config` is copied. Used by
- * one thread at a time. NOMEM, IO, INVALID. */
-enum gw_err gw_modbus_wire_open(const struct gw_config_bus *config,
+/* How often a busy RTU line is given its rest. */
+#define GW_MODBUS_REST_EVERY_MS 10000
+
+struct gw_modbus_wire_options {
+    const struct gw_config_bus *config; /* copied as far as it is needed */
+    uint32_t rest_every_ms;             /* GW_MODBUS_REST_EVERY_MS, shorter in tests */
+    bool nobody_asked_before;           /* no quiet is needed before the first request */
+};
+
+/* The wire of a bus, not connected yet. Used by one thread at a time. NOMEM, IO, INVALID. */
+enum gw_err gw_modbus_wire_open(const struct gw_modbus_wire_options *options,
                                 struct gw_modbus_wire **ret_wire);
 /* NULL is allowed. */
 void gw_modbus_wire_close(struct gw_modbus_wire *wire);

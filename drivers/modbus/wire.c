@@ -7,9 +7,11 @@
  * own and every connection only one request that is not answered; a request given up
  * ends the connection. On RTU the request after one given up is sent only when
  * nothing waits to be read, and when a late answer would fit it, after a fence was
- * answered. So whatever fits a request was said after it was asked. What remains on RTU
- * is a unit that answers twice of its own accord, the second time after the next
- * request went out; nothing in the frame tells that.
+ * answered, or the unit answered something and then owed nothing any more. So whatever
+ * fits a request was said after it was asked. What remains on RTU is a unit that answers
+ * twice of its own accord, the second time after the next request went out. Nothing in the
+ * frame tells that, and on a line that never rests every answer after it would be one too
+ * early: such a line is given a rest now and then, in which the one too many shows itself.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,8 @@
 #define DRAIN_MAX_US ((int64_t) GW_MODBUS_DRAIN_MAX_MS * US_PER_MS)
 /* Adapters and device servers hand over what they have in pieces, some 16 ms apart. */
 #define CALM_MIN_US (20 * (int64_t) US_PER_MS)
+/* An answer takes no longer than so many times the slowest one lately. */
+#define REST_ANSWERS 2
 #define ILLEGAL_DATA_VALUE 3
 /* A connection on which so many requests in a row were given up is dead. */
 #define GIVEN_UP_MAX 2
@@ -41,9 +45,12 @@ struct gw_modbus_wire {
     uint32_t timeout_ms;
     int64_t character_us; /* 0 on a network */
     int64_t silence_us;
-    int64_t rest_us; /* before a request: silence, or the pause if that is longer */
-    int64_t calm_us; /* of a line on which something went wrong */
-    int64_t used_us; /* when it was heard last */
+    int64_t rest_us;        /* before a request: silence, or the pause if that is longer */
+    int64_t calm_us;        /* of a line on which something went wrong */
+    int64_t used_us;        /* when it was heard last */
+    int64_t first_quiet_us; /* 0 once it was kept */
+    int64_t rest_every_us, rested_us; /* since then it has not rested, as far as is known */
+    int64_t slowest_us[2];            /* answer since the last rest, and before it */
     uint16_t transaction;
     unsigned given_up_in_a_row;
     struct gw_modbus_wire_figures figures;
@@ -66,8 +73,14 @@ static void set_times(struct gw_modbus_wire *wire, const struct gw_config_bus *c
     wire->calm_us = wire->silence_us > CALM_MIN_US ? wire->silence_us : CALM_MIN_US;
 }
 
-enum gw_err gw_modbus_wire_open(const struct gw_config_bus *config,
+/* After so long a unit owes nothing any more. */
+static int64_t quiet_of(uint32_t timeout_ms) {
+    return GW_LATE_QUIET_TIMEOUTS * (int64_t) timeout_ms * US_PER_MS;
+}
+
+enum gw_err gw_modbus_wire_open(const struct gw_modbus_wire_options *options,
                                 struct gw_modbus_wire **ret_wire) {
+    const struct gw_config_bus *config = options->config;
     GW_CLEANUP(closep) struct gw_modbus_wire *wire = calloc(1, sizeof *wire);
     if (!wire) {
         return GW_ERR_NOMEM;
@@ -78,6 +91,8 @@ enum gw_err gw_modbus_wire_open(const struct gw_config_bus *config,
     wire->has_echo = config->echo;
     wire->timeout_ms = config->timeout_ms;
     set_times(wire, config);
+    wire->first_quiet_us = options->nobody_asked_before ? 0 : quiet_of(config->timeout_ms);
+    wire->rest_every_us = (int64_t) options->rest_every_ms * US_PER_MS;
     wire->stream.fd = -1;
     wire->stream.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wire->stream.wake_fd < 0) {
@@ -176,6 +191,64 @@ static enum gw_err wire_recover(void *self) {
     return err == GW_ERR_TIMEOUT ? GW_ERR_CORRUPT : err;
 }
 
+/* ---- rests of an RTU line ---- */
+
+static void note_rest(struct gw_modbus_wire *wire) {
+    wire->rested_us = gw_stream_now_us();
+    wire->slowest_us[1] = wire->slowest_us[0];
+    wire->slowest_us[0] = 0;
+}
+
+static int64_t rest_of(const struct gw_modbus_wire *wire) {
+    int64_t slowest_us =
+        wire->slowest_us[0] > wire->slowest_us[1] ? wire->slowest_us[0] : wire->slowest_us[1];
+    int64_t most_us = (int64_t) wire->timeout_ms * US_PER_MS;
+    int64_t rest_us = REST_ANSWERS * slowest_us;
+    rest_us = rest_us > most_us ? most_us : rest_us;
+    return rest_us > wire->calm_us ? rest_us : wire->calm_us;
+}
+
+/* Nobody knows what the units owe to whom. */
+static void doubt_all(struct gw_modbus_wire *wire) {
+    for (size_t i = 0; i < GW_ARRAY_LEN(wire->late); i++) {
+        wire->late[i].has_more = true;
+    }
+}
+
+/* Before the first request: what the units owe to whoever asked before. */
+static enum gw_err keep_first_quiet(struct gw_modbus_wire *wire) {
+    uint64_t stray_bytes = wire->figures.stray_bytes;
+    enum gw_err err = drain(wire, wire->first_quiet_us);
+    if (err) {
+        return err;
+    }
+    if (wire->figures.stray_bytes != stray_bytes) {
+        doubt_all(wire);
+    }
+    wire->first_quiet_us = 0;
+    note_rest(wire);
+    return GW_OK;
+}
+
+/* The line has just been found empty. Was that a rest, or does it need one? */
+static enum gw_err keep_rest(struct gw_modbus_wire *wire) {
+    int64_t now_us = gw_stream_now_us();
+    if (now_us - wire->used_us >= rest_of(wire)) {
+        note_rest(wire);
+        return GW_OK;
+    }
+    if (now_us - wire->rested_us < wire->rest_every_us) {
+        return GW_OK;
+    }
+    uint64_t stray_bytes = wire->figures.stray_bytes;
+    enum gw_err err = drain(wire, rest_of(wire));
+    wire->figures.slips += wire->figures.stray_bytes != stray_bytes;
+    note_rest(wire);
+    return err;
+}
+
+/* ---- before a request ---- */
+
 /* Nothing unasked may be waiting. The peer may also have closed a connection that was
  * idle; nothing was asked yet, so it is simply made anew. */
 static enum gw_err make_ready(struct gw_modbus_wire *wire) {
@@ -186,12 +259,16 @@ static enum gw_err make_ready(struct gw_modbus_wire *wire) {
     if (err) {
         return err;
     }
+    bool is_rtu = wire->frame_kind == GW_FRAME_RTU;
     uint64_t stray_bytes = wire->figures.stray_bytes;
     err = gw_stream_drain(&wire->stream, 0, DRAIN_MAX_US, &wire->figures.stray_bytes);
     bool is_clean = wire->figures.stray_bytes == stray_bytes;
-    if (!err && !is_clean && wire->transport != GW_BUS_TCP) {
+    if (!err && !is_clean && is_rtu) {
         err = drain(wire, wire->calm_us);
         is_clean = true;
+    }
+    if (!err && is_rtu) {
+        err = wire->first_quiet_us > 0 ? keep_first_quiet(wire) : keep_rest(wire);
     }
     if (!err && is_clean) {
         return GW_OK;
@@ -279,25 +356,33 @@ static enum gw_err exchange(struct gw_modbus_wire *wire, struct gw_frame_request
                : gw_frame_check(wire->frame_kind, request, answer_of(wire), ret_exception);
 }
 
+/* What may come late after that. */
+static void note_outcome(struct gw_modbus_wire *wire, const struct gw_frame_request *request,
+                         enum gw_err err) {
+    struct gw_late *late = &wire->late[request->unit_id];
+    if (err && err != GW_ERR_INVALID) {
+        gw_late_note(late, request);
+    } else if (!late->has_more
+               && (err ? !gw_late_needs_fence(late, request)
+                       : !gw_late_is_shape(late, request))) {
+        gw_late_clear(late);
+    }
+}
+
 /* Exchange on a wire that is ready, and what follows from how it went. */
 static enum gw_err ask_ready(struct gw_modbus_wire *wire, struct gw_frame_request *request,
                              uint32_t timeout_ms, unsigned *ret_exception) {
     int64_t sent_us = gw_stream_now_us();
-    uint64_t known_late = wire->figures.late;
     enum gw_err err = exchange(wire, request, timeout_ms, ret_exception);
     bool is_answered = !err || err == GW_ERR_INVALID;
     wire->given_up_in_a_row = is_answered ? 0 : wire->given_up_in_a_row + 1;
     wire->figures.given_up += is_answered ? 0 : 1;
     if (wire->frame_kind == GW_FRAME_RTU) {
-        struct gw_late *late = &wire->late[request->unit_id];
-        late->is_proven |= wire->figures.late != known_late;
-        if (!is_answered) {
-            gw_late_note(late, request,
-                         sent_us + GW_LATE_TIMEOUTS * (int64_t) timeout_ms * US_PER_MS);
-        } else if (err ? !gw_late_needs_fence(late, request)
-                       : !gw_late_is_shape(late, request)) {
-            gw_late_clear(late);
-        }
+        note_outcome(wire, request, err);
+    }
+    if (is_answered) {
+        int64_t took_us = gw_stream_now_us() - sent_us;
+        wire->slowest_us[0] = took_us > wire->slowest_us[0] ? took_us : wire->slowest_us[0];
     }
     if (err == GW_ERR_NOCONN) {
         disconnect(wire);
@@ -311,22 +396,17 @@ static enum gw_err ask(struct gw_modbus_wire *wire, struct gw_frame_request *req
     return err ? err : ask_ready(wire, request, timeout_ms, ret_exception);
 }
 
-/* The same again and again: each answer may be a late one, but not all of them. */
-static enum gw_err repeat(struct gw_modbus_wire *wire, struct gw_frame_request *request,
-                          uint32_t timeout_ms, unsigned times) {
-    for (unsigned i = 0; i < times; i++) {
-        unsigned exception = 0;
-        wire->figures.fences++;
-        enum gw_err err = ask(wire, request, timeout_ms, &exception);
-        if (err && err != GW_ERR_INVALID) {
-            return err;
-        }
+static enum gw_err wait_until_nothing_is_owed(struct gw_modbus_wire *wire, uint8_t unit_id,
+                                              uint32_t timeout_ms) {
+    if (drain(wire, quiet_of(timeout_ms))) {
+        return GW_ERR_CORRUPT;
     }
+    gw_late_clear(&wire->late[unit_id]);
+    note_rest(wire);
     return GW_OK;
 }
 
-/* An exception may itself be a late one; then the line must be quiet for as long as an
- * answer may take. */
+/* An exception may itself be a late one; then its answer proves nothing yet. */
 static enum gw_err ask_fence(struct gw_modbus_wire *wire, const struct gw_modbus_request *fence,
                              bool is_shorter, uint32_t timeout_ms) {
     struct gw_late *late = &wire->late[fence->unit_id];
@@ -346,40 +426,48 @@ static enum gw_err ask_fence(struct gw_modbus_wire *wire, const struct gw_modbus
         late->deaf_to_fences = err ? late->deaf_to_fences : 0;
         return err;
     }
-    if (is_ambiguous && drain(wire, (int64_t) timeout_ms * US_PER_MS)) {
-        return GW_ERR_CORRUPT;
+    if (is_ambiguous) {
+        return wait_until_nothing_is_owed(wire, fence->unit_id, timeout_ms);
     }
     gw_late_clear(late);
     return GW_OK;
 }
 
-/* Make sure that nothing older than what is asked next can be taken for its answer, which
- * is `read` once more, or with `is_write` what is to be written there. */
-static enum gw_err put_fence(struct gw_modbus_wire *wire, const struct gw_modbus_request *read,
-                             bool is_write, uint32_t timeout_ms) {
-    const struct gw_late *late = &wire->late[read->unit_id];
-    struct gw_modbus_request fence;
-    if (gw_late_fence(late, read, &fence)) {
-        return ask_fence(wire, &fence, fence.count < read->count, timeout_ms);
-    }
+/* Where there is no fence: the unit answers, whatever that answers, and then no more. */
+static enum gw_err ask_until_quiet(struct gw_modbus_wire *wire,
+                                   const struct gw_modbus_request *read, uint32_t timeout_ms) {
     struct gw_frame_request request;
     if (gw_frame_ask_read(read, &request)) {
         return GW_ERR_CORRUPT;
     }
-    return repeat(wire, &request, timeout_ms, gw_late_count(late, &request) + is_write);
+    unsigned exception = 0;
+    wire->figures.fences++;
+    enum gw_err err = ask(wire, &request, timeout_ms, &exception);
+    if (err && err != GW_ERR_INVALID) {
+        return err;
+    }
+    return wait_until_nothing_is_owed(wire, read->unit_id, timeout_ms);
+}
+
+/* Make sure that nothing older than what is asked next can be taken for its answer, which
+ * is `read` once more, or what is to be written there. */
+static enum gw_err put_fence(struct gw_modbus_wire *wire, const struct gw_modbus_request *read,
+                             uint32_t timeout_ms) {
+    struct gw_modbus_request fence;
+    if (gw_late_fence(&wire->late[read->unit_id], read, &fence)) {
+        return ask_fence(wire, &fence, fence.count < read->count, timeout_ms);
+    }
+    return ask_until_quiet(wire, read, timeout_ms);
 }
 
 static bool is_unit(const struct gw_modbus_wire *wire, uint8_t unit_id) {
     return wire->frame_kind == GW_FRAME_TCP || (unit_id >= 1 && unit_id <= GW_RTU_UNIT_MAX);
 }
 
-static bool needs_fence(struct gw_modbus_wire *wire, const struct gw_frame_request *request) {
-    if (wire->frame_kind != GW_FRAME_RTU) {
-        return false;
-    }
-    struct gw_late *late = &wire->late[request->unit_id];
-    gw_late_forget(late, gw_stream_now_us());
-    return gw_late_needs_fence(late, request);
+static bool needs_fence(const struct gw_modbus_wire *wire,
+                        const struct gw_frame_request *request) {
+    return wire->frame_kind == GW_FRAME_RTU
+           && gw_late_needs_fence(&wire->late[request->unit_id], request);
 }
 
 static enum gw_err wire_read(void *self, const struct gw_modbus_request *read, uint16_t *words,
@@ -391,8 +479,7 @@ static enum gw_err wire_read(void *self, const struct gw_modbus_request *read, u
         return GW_ERR_INVALID;
     }
     uint32_t timeout_ms = read->timeout_ms > 0 ? read->timeout_ms : wire->timeout_ms;
-    enum gw_err err =
-        needs_fence(wire, &request) ? put_fence(wire, read, false, timeout_ms) : GW_OK;
+    enum gw_err err = needs_fence(wire, &request) ? put_fence(wire, read, timeout_ms) : GW_OK;
     if (!err) {
         err = ask(wire, &request, timeout_ms, ret_exception);
     }
@@ -435,7 +522,7 @@ static enum gw_err wire_write(void *self, const struct gw_modbus_write *write,
                                                .area = write->area,
                                                .address = write->address,
                                                .count = write->count};
-        err = put_fence(wire, &read, true, wire->timeout_ms);
+        err = put_fence(wire, &read, wire->timeout_ms);
     }
     return err ? err : ask_write(wire, write, began_us, &request, ret_exception);
 }

@@ -41,6 +41,17 @@ static void set_text(struct gw_unknown_topic *unknown, struct gw_str topic) {
     }
 }
 
+/* A topic may hold a personal code: then it is known by its place here. */
+static void set_subject(struct gw_broker *broker, struct gw_unknown_topic *unknown,
+                        struct gw_str topic) {
+    if (!gw_health_is_secret(broker->options.health, topic)) {
+        set_text(unknown, topic);
+        return;
+    }
+    (void) snprintf(unknown->text, sizeof unknown->text, "withheld topic %d at broker %s",
+                    (int) (unknown - broker->unknown) + 1, broker->options.config->name);
+}
+
 static void raise_shared(struct gw_broker *broker) {
     struct gw_unknown_topic *shared = &broker->unknown[SHARED];
     if (shared->text[0] == '\0') {
@@ -63,7 +74,7 @@ void gw_broker_note_unknown(struct gw_broker *broker, struct gw_str topic,
             unknown = &broker->unknown[SHARED];
         } else {
             unknown->fingerprint = fingerprint;
-            set_text(unknown, topic);
+            set_subject(broker, unknown, topic);
             gw_health_raise(broker->options.health, GW_ISSUE_UNKNOWN_TOPIC,
                             gw_str_from_cstr(unknown->text),
                             "no device of the configuration has a topic filter that matches");

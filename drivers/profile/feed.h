@@ -10,9 +10,9 @@
  *
  * Nothing is dropped without a word. Bytes become a scan, a weight, a condition
  * of the device, or `undecodable` with the reason, for the quarantine. Silent
- * are only: empty frames (a lone CR, LF, NUL or blank between frames), motion
- * and repeated stable frames of a scale whose profile reports by cycle or by
- * settling, and answers that carry no reading.
+ * are only: empty frames (a lone CR, LF, NUL or blank between frames), motion,
+ * repeated stable frames and those of an empty scale where the profile reports by
+ * cycle or by settling, and answers that carry no reading.
  *
  * For the transport:
  *
@@ -83,9 +83,10 @@ enum gw_remark {
     GW_REMARK_CENTRE_OF_ZERO = 512,
     GW_REMARK_CALCULATED = 1024,      /* a figure the device worked out, not weighed */
     GW_REMARK_TIME_UNREADABLE = 2048, /* the device's time was none: that of arrival counts */
-    GW_REMARK_LATE =
-        4096, /* it waited before it was read: what it says is not of this moment */
-    GW_REMARK_COUNT = 13
+    GW_REMARK_SAME_AS_BEFORE = 4096,  /* and the same value lay there, reported, when the line
+                                         was lost: most likely the same load */
+    GW_REMARK_LATE = 8192, /* it waited before it was read: it is not of this moment */
+    GW_REMARK_COUNT = 14
 };
 
 enum gw_weight_mode { GW_MODE_UNKNOWN, GW_MODE_GROSS, GW_MODE_NET, GW_MODE_TARE };

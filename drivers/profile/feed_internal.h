@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a feed is made of, for feed.c, scan.c, json_record.c and weigh.c. Of this
+/* What a feed is made of, for feed.c, scan.c, json_record.c and weigh*.c. Of this
  * room only. */
 #ifndef GW_PROFILE_FEED_INTERNAL_H
 #define GW_PROFILE_FEED_INTERNAL_H
 
 #include "drivers/profile/protocol.h"
-#include "firmware/event/decimal.h"
+#include "drivers/profile/threshold.h"
 
 /* Different codes that are remembered for the repeat window. */
 #define GW_RECENT_CODES 16
@@ -16,17 +16,32 @@ struct gw_recent_code {
     uint32_t repeat;
 };
 
+/* A weight with what is needed to compare it with another. */
+struct gw_weighed {
+    struct gw_decimal value;
+    struct gw_decimal gross; /* as sent, or net and tare together */
+    bool has_gross;
+    enum gw_weight_mode mode;
+    char unit[16]; /* as much as fits */
+};
+
 /* Whether a load was reported already. */
 struct gw_weighing {
-    struct gw_decimal threshold;
+    struct gw_threshold threshold;
     struct gw_decimal candidate; /* stable value that waits for settle_ms */
-    struct gw_decimal reported;
     int64_t candidate_mono_ms;
     bool has_candidate;
-    bool has_reported; /* `reported` is what lies on the scale (settle) */
+    struct gw_weighed reported; /* last weight that was */
+    bool has_reported;
+    struct gw_weighed lying; /* cycle: the load, as it was last shown; unless armed */
     bool is_armed;
-    bool has_seen_empty;             /* since the start */
-    bool told_late;                  /* of what lies there, without its number */
+    bool has_seen_empty;     /* since the start */
+    bool told_late;          /* of what lies there, without its number */
+    bool has_told_left;      /* another value over the load, in this cycle */
+    struct gw_weighed tared; /* armed: the load that shows 0 because it was tared */
+    bool has_tared;
+    struct gw_weighed before; /* was reported and lay there when the line was lost */
+    bool has_before;
     enum gw_weight_state told_state; /* of over, under, error: told once each time */
     const char *told_condition;      /* static text, NULL = none */
 };
@@ -85,8 +100,24 @@ void gw_feed_take_reading(struct gw_feed *feed, const struct gw_frame *frame);
  * `item` has raw, time, event id. */
 void gw_feed_weigh(struct gw_feed *feed, const struct gw_scale_reading *reading,
                    struct gw_observed_item *item);
-/* Nothing is known of what lies on the scale. INVALID for a threshold that is no
- * decimal text. */
+/* Nothing is known of what lies on the scale, but what lay there before. INVALID for a
+ * threshold that is none. */
 enum gw_err gw_feed_weighing_start(struct gw_feed *feed);
+
+/* ---- one load, one event (weigh_cycle.c) ---- */
+
+/* The number of a reading, with its tare, mode and unit. */
+struct gw_weighed gw_feed_weighed(const struct gw_scale_reading *reading,
+                                  const struct gw_decimal *value);
+/* The same value, unit and mode. */
+bool gw_feed_is_same_weight(const struct gw_weighed *a, const struct gw_weighed *b);
+/* The load is gone: the next one is a new one. */
+void gw_feed_remove_load(struct gw_weighing *weighing);
+/* If it is at or below the threshold, the load is gone or was tared: true. */
+bool gw_feed_note_empty(struct gw_weighing *weighing, const struct gw_weighed *now);
+/* A weight above the threshold has come to rest: true if it is to be reported as a load.
+ * `item` has raw; it is emitted as a condition if this one hides behind the last. */
+bool gw_feed_is_new_load(struct gw_feed *feed, const struct gw_weighed *now,
+                         struct gw_observed_item *item);
 
 #endif

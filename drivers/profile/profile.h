@@ -99,7 +99,7 @@ enum gw_weight_report {
 
 struct gw_profile_weight {
     enum gw_weight_report report;
-    const char *rearm_below; /* decimal in the device's unit: at or below it is no load */
+    const char *rearm_below; /* "0.5" in the device's unit or "20d": at or below is no load */
     uint32_t settle_ms;      /* a stable value must stand this long; 0 = one frame is enough */
     const char *unit;        /* as the device is set, where its protocol sends none */
     bool checksum;           /* toledo_continuous: frames end with a checksum */

@@ -3,10 +3,10 @@
 #include "drivers/profile/profile_table.h"
 
 #include "drivers/profile/feed.h"
+#include "drivers/profile/threshold.h"
 #include "firmware/base/cleanup.h"
 #include "firmware/config/rule.h"
 #include "firmware/config/speed.h"
-#include "firmware/event/decimal.h"
 
 /* clang-format off */
 #define MEMBER(type, member) .name = #member, .offset = offsetof(type, member), \
@@ -39,13 +39,16 @@ static bool fits_anything(struct gw_str text) {
 static const struct gw_config_rule any_text = {
     fits_anything, "any characters but NUL, control characters as \\u0000 escapes", NULL};
 
-/* A plain number: a part of the load would move with it. */
 static bool fits_threshold(struct gw_str text) {
-    return gw_decimal_is_text(text) && !gw_str_starts_with(text, GW_STR("-"));
+    struct gw_threshold parsed;
+    return gw_threshold_parse(text, &parsed) == GW_OK;
 }
 
 static const struct gw_config_rule threshold = {
-    fits_threshold, "a decimal number without sign such as \"0.5\"", NULL};
+    fits_threshold,
+    "a decimal number without sign such as \"0.5\", or scale divisions from \"1d\" to "
+    "\"9999d\"",
+    NULL};
 
 /* ---- framing ---- */
 
@@ -152,9 +155,10 @@ static const struct gw_config_row weight_rows[] = {
     {CHOICE(G, report, weight_reports), .initial = "cycle",
      .help = "cycle: one weight for each load put on and taken off. settle: one each time the "
              "scale comes to rest on another value. all: every frame."},
-    {TEXT(G, rearm_below, 1, 32, threshold), .initial = "0",
-     .help = "At or below this, in the unit the scale sends, nothing lies on it: the next load "
-             "is a new one."},
+    {TEXT(G, rearm_below, 1, 32, threshold), .initial = "20d",
+     .help = "At or below this nothing lies on it: the next load is a new one. In divisions "
+             "(20d: of a scale that sends 12.34, 0.20), or a number in the unit the scale "
+             "sends. 20d is the least that a scale of class III may weigh."},
     {NUMBER(G, settle_ms, 0, 60000, "0"),
      .help = "A stable value must stand for this many ms. 0 = one stable frame is enough."},
     {TEXT(G, unit, 0, 16, gw_rule_utf8), .initial = "",

@@ -4,25 +4,16 @@
  *
  * By cycle, a load is one event: the first value that is stable above the threshold
  * is reported, then nothing until the scale was seen at or below the threshold,
- * moving or at rest, or under zero. A load that lies there when the feed begins is
- * reported with a remark: it may have been reported before a restart, and a weight
- * twice is repaired more easily than one never.
+ * moving or at rest, or under zero (weigh_cycle.c). A load that lies there when the
+ * feed begins is reported with a remark: it may have been reported before a restart,
+ * and a weight twice is repaired more easily than one never. Where only the line was
+ * lost, the feed knows what lay there, and says so too.
  *
  * Motion has no number, over and under range have none, and a number at or below
  * the threshold is no load: so "moving", 0 and -1 never meet.
  */
 #include "drivers/profile/feed_internal.h"
 #include "drivers/profile/observe.h"
-
-enum gw_err gw_feed_weighing_start(struct gw_feed *feed) {
-    struct gw_weighing weighing = {.is_armed = true, .told_state = GW_WEIGHT_STABLE};
-    const char *threshold = feed->options.profile->weight.rearm_below;
-    if (gw_decimal_parse(gw_str_from_cstr(threshold), &weighing.threshold)) {
-        return GW_ERR_INVALID;
-    }
-    feed->weighing = weighing;
-    return GW_OK;
-}
 
 static struct gw_str text_of(const struct gw_scale_number *number) {
     return (struct gw_str){number->text, number->len};
@@ -32,6 +23,30 @@ static enum gw_weight_report report_of(const struct gw_feed *feed) {
     return feed->options.report_all || feed->options.stateless
                ? GW_REPORT_ALL
                : feed->options.profile->weight.report;
+}
+
+/* By cycle it may have been taken off again: then the same value is a new load. */
+static bool lies_there(const struct gw_feed *feed) {
+    const struct gw_weighing *weighing = &feed->weighing;
+    return weighing->has_reported
+           && (!weighing->is_armed || report_of(feed) == GW_REPORT_SETTLE);
+}
+
+enum gw_err gw_feed_weighing_start(struct gw_feed *feed) {
+    const struct gw_weighing *old = &feed->weighing;
+    bool has_load = lies_there(feed);
+    struct gw_weighing weighing = {
+        .is_armed = true,
+        .told_state = GW_WEIGHT_STABLE,
+        .before = has_load ? old->reported : old->before,
+        .has_before = has_load || old->has_before,
+    };
+    const char *threshold = feed->options.profile->weight.rearm_below;
+    if (gw_threshold_parse(gw_str_from_cstr(threshold), &weighing.threshold)) {
+        return GW_ERR_INVALID;
+    }
+    feed->weighing = weighing;
+    return GW_OK;
 }
 
 /* What an observation holds beside its raw bytes: a number only when stable. */
@@ -65,43 +80,37 @@ static bool has_settled(struct gw_feed *feed, const struct gw_decimal *value) {
     return feed->now_mono_ms - weighing->candidate_mono_ms >= settle_ms;
 }
 
-static void remove_load(struct gw_weighing *weighing) {
-    weighing->told_late = false;
-    weighing->is_armed = true;
-    weighing->has_seen_empty = true;
+static void report_weight(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                          const struct gw_weighed *now, bool is_first,
+                          struct gw_observed_item *item) {
+    struct gw_weighing *weighing = &feed->weighing;
+    bool is_as_before = weighing->has_before && gw_feed_is_same_weight(&weighing->before, now);
+    item->remarks |= is_first ? (unsigned) GW_REMARK_AFTER_START : 0;
+    item->remarks |= is_first && is_as_before ? (unsigned) GW_REMARK_SAME_AS_BEFORE : 0;
+    weighing->has_before = false;
+    weighing->reported = *now;
+    weighing->has_reported = true;
+    emit_weight(feed, reading, item);
 }
 
 static void take_stable_cycle(struct gw_feed *feed, const struct gw_scale_reading *reading,
-                              const struct gw_decimal *value, struct gw_observed_item *item) {
+                              const struct gw_weighed *now, struct gw_observed_item *item) {
     struct gw_weighing *weighing = &feed->weighing;
-    if (gw_decimal_compare(value, &weighing->threshold) <= 0) {
-        remove_load(weighing);
+    if (gw_feed_note_empty(weighing, now)) {
         weighing->has_candidate = false;
-        return;
+    } else if (has_settled(feed, &now->value) && gw_feed_is_new_load(feed, now, item)) {
+        report_weight(feed, reading, now, !weighing->has_seen_empty, item);
     }
-    if (!weighing->is_armed || !has_settled(feed, value)) {
-        return;
-    }
-    weighing->is_armed = false;
-    if (!weighing->has_seen_empty) {
-        item->remarks |= GW_REMARK_AFTER_START;
-    }
-    emit_weight(feed, reading, item);
 }
 
 static void take_stable_settle(struct gw_feed *feed, const struct gw_scale_reading *reading,
-                               const struct gw_decimal *value, struct gw_observed_item *item) {
+                               const struct gw_weighed *now, struct gw_observed_item *item) {
     struct gw_weighing *weighing = &feed->weighing;
-    if (!has_settled(feed, value)
-        || (weighing->has_reported && gw_decimal_compare(&weighing->reported, value) == 0)) {
-        return;
+    bool is_other = !weighing->has_reported
+                    || gw_decimal_compare(&weighing->reported.value, &now->value) != 0;
+    if (has_settled(feed, &now->value) && is_other) {
+        report_weight(feed, reading, now, !weighing->has_reported, item);
     }
-    if (!weighing->has_reported) {
-        item->remarks |= GW_REMARK_AFTER_START;
-    }
-    weighing->reported = *value;
-    weighing->has_reported = true;
-    emit_weight(feed, reading, item);
 }
 
 static void take_stable(struct gw_feed *feed, const struct gw_scale_reading *reading,
@@ -112,10 +121,11 @@ static void take_stable(struct gw_feed *feed, const struct gw_scale_reading *rea
         gw_feed_refuse(feed, gw_str_from_bytes(item->raw), "a number without end");
         return;
     }
+    const struct gw_weighed now = gw_feed_weighed(reading, &value);
     if (report_of(feed) == GW_REPORT_CYCLE) {
-        take_stable_cycle(feed, reading, &value, item);
+        take_stable_cycle(feed, reading, &now, item);
     } else {
-        take_stable_settle(feed, reading, &value, item);
+        take_stable_settle(feed, reading, &now, item);
     }
 }
 
@@ -132,14 +142,15 @@ static void take_late(struct gw_feed *feed, const struct gw_scale_reading *readi
         gw_feed_refuse(feed, gw_str_from_bytes(item->raw), "a number without end");
         return;
     }
+    const struct gw_weighed then = gw_feed_weighed(reading, &value);
     bool is_cycle = report_of(feed) == GW_REPORT_CYCLE;
-    if (is_cycle && gw_decimal_compare(&value, &weighing->threshold) <= 0) {
-        remove_load(weighing);
+    if (is_cycle && gw_feed_note_empty(weighing, &then)) {
         return;
     }
-    bool is_known = is_cycle ? !weighing->is_armed
-                             : weighing->has_reported
-                                   && gw_decimal_compare(&weighing->reported, &value) == 0;
+    bool is_known = is_cycle
+                        ? !weighing->is_armed || weighing->has_tared
+                        : weighing->has_reported
+                              && gw_decimal_compare(&weighing->reported.value, &value) == 0;
     if (!is_known && !weighing->told_late) {
         weighing->told_late = true;
         emit_weight(feed, &unknown, item);
@@ -151,9 +162,9 @@ static void take_dynamic(struct gw_feed *feed, const struct gw_scale_reading *re
     struct gw_weighing *weighing = &feed->weighing;
     struct gw_decimal value;
     weighing->has_candidate = false;
-    if (reading->number.len > 0 && !gw_decimal_parse(text_of(&reading->number), &value)
-        && gw_decimal_compare(&value, &weighing->threshold) <= 0) {
-        remove_load(weighing);
+    if (reading->number.len > 0 && !gw_decimal_parse(text_of(&reading->number), &value)) {
+        const struct gw_weighed now = gw_feed_weighed(reading, &value);
+        (void) gw_feed_note_empty(weighing, &now);
     }
 }
 
@@ -163,7 +174,7 @@ static void take_fault(struct gw_feed *feed, const struct gw_scale_reading *read
     struct gw_weighing *weighing = &feed->weighing;
     weighing->has_candidate = false;
     if (reading->state == GW_WEIGHT_UNDER) {
-        remove_load(weighing);
+        gw_feed_remove_load(weighing);
     }
     if (weighing->told_state != reading->state) {
         weighing->told_state = reading->state;

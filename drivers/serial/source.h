@@ -31,7 +31,7 @@ enum gw_feed_refusal {
     GW_FEED_REFUSED_FULL,    /* no room while the queue refused */
     GW_FEED_REFUSED_RATE,    /* more than max_per_second */
     GW_FEED_REFUSED_INVALID, /* nothing can be stored of it */
-    GW_FEED_REFUSED_STOPPED, /* not stored when the feeds were closed */
+    GW_FEED_REFUSED_STOPPED, /* not stored when the feed was closed */
 };
 
 /* `count` observations of `device` could not be kept: for a loss record. */
@@ -95,10 +95,10 @@ struct gw_feed_command {
     void *context;
 };
 /* Send a command between two polls, at the latest some seconds from now; one at a time for
- * each device. Both functions are called by a later turn, or by gw_feeds_stop. When it is
- * turned away at once neither is, and `reason` gets a sentence: NOENT (no such feed, or no
- * such command in its profile), DENIED (the configuration does not name it), INVALID (hid),
- * NOCONN (not open), BUSY. */
+ * each device. Both functions are called by a later turn, by gw_feeds_stop, or by
+ * gw_feeds_set_config when the feed does not stay. When it is turned away at once neither is,
+ * and `reason` gets a sentence: NOENT (no such feed, or no such command in its profile),
+ * DENIED (the configuration does not name it), INVALID (hid), NOCONN (not open), BUSY. */
 enum gw_err gw_feeds_command(struct gw_feeds *feeds, const struct gw_feed_command *command,
                              struct gw_buf *reason);
 

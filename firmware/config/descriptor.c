@@ -18,7 +18,7 @@ const char *gw_config_restart_name(enum gw_config_restart restart) {
         [GW_RESTART_BROKER] = "the connection to that broker",
         [GW_RESTART_INGRESS] = "the front door: devices connect again",
         [GW_RESTART_BUS] = "the polling of that bus",
-        [GW_RESTART_FEED] = "the feeds",
+        [GW_RESTART_FEED] = "that feed",
         [GW_RESTART_SINK] = "that sink",
         [GW_RESTART_COLLECTD] = "gw-collectd",
         [GW_RESTART_LINKD] = "gw-linkd",

@@ -169,10 +169,14 @@ void gw_health_raise(struct gw_health *health, enum gw_issue_code code, struct g
     int len = vsnprintf(detail, sizeof detail, detail_format, arguments);
     va_end(arguments);
     struct gw_str shown = len < 0 ? GW_STR("") : gw_str_from_cstr(detail);
-    if (health->is_secret && health->is_secret(health->redactor, shown)) {
+    if (gw_health_is_secret(health, shown)) {
         shown = GW_STR("(withheld: it may hold a personal code)");
     }
     put_field(shown, issue->detail, sizeof issue->detail);
+}
+
+bool gw_health_is_secret(const struct gw_health *health, struct gw_str text) {
+    return health->is_secret && health->is_secret(health->redactor, text);
 }
 
 void gw_health_set_redactor(struct gw_health *health,

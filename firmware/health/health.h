@@ -49,7 +49,8 @@ enum gw_issue_code {
     GW_ISSUE_PERSONAL_KEY = 231,           /* critical: personal codes are blotted out */
     GW_ISSUE_MODBUS_UNIT_DOWN = 301,       /* warning, subject = bus/unit */
     GW_ISSUE_MODBUS_CONFIG = 302,          /* warning: exception 1-3 */
-    GW_ISSUE_MODBUS_DEVICE_FAULT = 303,    /* warning, subject = bus/unit: exception 4, 8 */
+    GW_ISSUE_MODBUS_DEVICE_FAULT = 303,    /* warning, subject = bus/unit: 4, 8, long 5, 6 */
+    GW_ISSUE_MODBUS_SHIFTED = 304,         /* warning, subject = bus */
     GW_ISSUE_MODBUS_WRITE_UNCERTAIN = 320, /* warning, subject = bus.name */
     GW_ISSUE_UPLINK_UNREACHABLE = 401,     /* warning */
     GW_ISSUE_UPLINK_TLS = 402,             /* critical: certificate refused, names why */
@@ -102,6 +103,9 @@ void gw_health_raise(struct gw_health *health, enum gw_issue_code code, struct g
  * so instead. NULL = every detail is kept. */
 void gw_health_set_redactor(struct gw_health *health,
                             bool (*is_secret)(void *self, struct gw_str detail), void *self);
+/* What that function says of a text; false without one. For subjects that come from the
+ * floor: a subject is what an issue is found by, so it is not exchanged here. */
+bool gw_health_is_secret(const struct gw_health *health, struct gw_str text);
 /* It is over; harmless if it was not raised. */
 void gw_health_clear(struct gw_health *health, enum gw_issue_code code, struct gw_str subject);
 bool gw_health_is_raised(const struct gw_health *health, enum gw_issue_code code,

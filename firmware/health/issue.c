@@ -105,8 +105,15 @@ static const struct gw_issue_info issues[] = {
      "Compare the point with the manual of the PLC: area, wire address, type. It is asked "
      "again each minute."},
     {GW_ISSUE_MODBUS_DEVICE_FAULT, "modbus_device_fault", GW_SEVERITY_WARNING,
-     "The PLC answers that it is faulty itself.",
-     "Look at the diagnosis of the PLC and of what is connected to it; it is asked again."},
+     "The PLC answers that it is faulty, or for long that it is busy.",
+     "Look at the diagnosis of the PLC and of what is connected to it. Busy (exception 5, 6): "
+     "give it more time or fewer masters: longer periods, pause_ms. It is asked again."},
+    {GW_ISSUE_MODBUS_SHIFTED, "modbus_shifted", GW_SEVERITY_WARNING,
+     "An answer more than was asked for came on the line: values of the last seconds before "
+     "may be "
+     "those of other registers.",
+     "Look for a second master, a repeater or radio that sends twice, or a unit that needs a "
+     "longer timeout_ms. The line was cleared, later values are right."},
     {GW_ISSUE_MODBUS_WRITE_UNCERTAIN, "modbus_write_uncertain", GW_SEVERITY_WARNING,
      "A command was sent to a unit, and whether it took effect is not certain.",
      "Look at the machine or read the place with `gwctl modbus read`; then write again under a "

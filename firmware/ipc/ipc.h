@@ -47,7 +47,9 @@
  *       "units":N,"units_down":N,"load_percent":N,"dead_percent":N (of the last
  *       ten seconds; dead: spent on units that do not answer),
  *       "wire":{"requests":N,"given_up":N,"fences":N,"late":N (answers that came late
- *         and were thrown away),"stray_bytes":N,"connects":N},
+ *         and were thrown away),"stray_bytes":N,"slips":N (rests of a busy RTU line in
+ *         which something came: values since the rest before may be those of other
+ *         registers),"connects":N},
  *       "unit_states":[{"unit":N,"state":"ok|down|faulty","polls":N,
  *         "failures":N,"late_p50_ms","late_p99_ms","late_max_ms" (how late its
  *         reads begin)}],"unit_states_omitted":N,

@@ -4,29 +4,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firmware/base/base64.h"
 #include "firmware/base/cleanup.h"
 #include "firmware/json/json.h"
 #include "firmware/personal/key.h"
 #include "firmware/personal/pattern.h"
+#include "firmware/personal/rules.h"
 
 #define RETRY_MS 10000
 #define DAY_MS INT64_C(86400000)
-/* Literal characters at the beginning of a pattern that tell its codes from others. */
-#define HEAD_MIN 2
 #define TEXT_BYTES GW_EVENT_DATA_MAX_BYTES
+/* The bytes of a quarantined entry, or a scan's raw and its code. */
+#define MEANT_BYTES ((size_t) 2 * 65536)
 /* For the largest unit there can be; what is not written to costs no memory. A hash may
  * be longer than its code. */
 #define GROWTH_BYTES 1024
 #define DATA_BYTES ((size_t) GW_PERSONAL_EVENTS_MAX * (GW_EVENT_DATA_MAX_BYTES + GROWTH_BYTES))
 #define WITHHELD "withheld: it may hold a personal code"
+#define WITHHELD_TOPIC "(withheld)"
 
 struct gw_personal {
     struct gw_personal_options options;
     struct gw_personal_key key;
     bool has_key;
     int64_t retry_mono_ms;
-    struct gw_buf text; /* one string, unescaped */
-    struct gw_buf data; /* data of the events of one unit, rewritten */
+    struct gw_buf text;    /* one string, unescaped */
+    struct gw_buf meant;   /* what is being looked at, as it may have been meant */
+    struct gw_buf decoded; /* from base64 */
+    struct gw_buf data;    /* data of the events of one unit, rewritten */
     struct gw_event_draft drafts[GW_PERSONAL_EVENTS_MAX];
     struct gw_quarantine_entry entries[GW_PERSONAL_EVENTS_MAX];
     uint8_t origins[2 * GW_PERSONAL_EVENTS_MAX][GW_EVENT_ORIGIN_MAX_BYTES];
@@ -87,68 +92,148 @@ void gw_personal_tick(struct gw_personal *personal) {
 
 /* ---- rules ---- */
 
-static bool holds_for(const struct gw_config_personal_rule *rule, struct gw_str device) {
-    for (size_t i = 0; i < rule->device_count; i++) {
-        if (gw_str_eq(device, gw_str_from_cstr(rule->devices[i]))) {
+/* The first rule a text falls under, NULL = none. */
+static const struct gw_config_personal_rule *find_rule(const struct gw_personal *personal,
+                                                       struct gw_str device,
+                                                       const struct gw_reading *reading,
+                                                       enum gw_rule_scope scope) {
+    const struct gw_config_personal *config = personal->options.config;
+    for (size_t i = 0; i < config->rule_count; i++) {
+        if (gw_rule_holds_for(&config->rules[i], device)
+            && gw_rule_fits(&config->rules[i], reading, scope)) {
+            return &config->rules[i];
+        }
+    }
+    return NULL;
+}
+
+/* The same of bytes nobody took apart. */
+static const struct gw_config_personal_rule *
+find_rule_in_bytes(const struct gw_personal *personal, struct gw_str device,
+                   const struct gw_reading *reading) {
+    const struct gw_config_personal *config = personal->options.config;
+    for (size_t i = 0; i < config->rule_count; i++) {
+        if (gw_rule_holds_for(&config->rules[i], device)
+            && gw_rule_may_be_in(&config->rules[i], reading)) {
+            return &config->rules[i];
+        }
+    }
+    return NULL;
+}
+
+/* What was meant is in personal->meant until the next one, with `is_more` also what was
+ * there before. What finds no room there is longer than anything that is stored. */
+static struct gw_reading read_text(struct gw_personal *personal, struct gw_str text,
+                                   bool is_more) {
+    struct gw_reading reading = {.text = text};
+    if (!is_more) {
+        gw_buf_clear(&personal->meant);
+    }
+    (void) !gw_reading_make(text, &personal->meant, &reading);
+    return reading;
+}
+
+static struct gw_reading read_bytes(struct gw_personal *personal, struct gw_bytes bytes) {
+    return read_text(personal, gw_str_from_bytes(bytes), false);
+}
+
+/* Details are our own words: a pattern without a head must be seen in them. */
+static bool is_secret_detail(const struct gw_config_personal_rule *rule,
+                             const struct gw_reading *detail) {
+    bool has_head = gw_pattern_has_head(gw_str_from_cstr(rule->pattern));
+    return has_head ? gw_rule_may_be_in(rule, detail)
+                    : gw_rule_fits(rule, detail, GW_RULE_PIECES);
+}
+
+bool gw_personal_is_secret(void *self, struct gw_str text) {
+    struct gw_personal *personal = self;
+    const struct gw_config_personal *config = personal->options.config;
+    if (config->rule_count == 0 || text.len == 0) {
+        return false;
+    }
+    struct gw_reading reading = read_text(personal, text, false);
+    for (size_t i = 0; i < config->rule_count; i++) {
+        if (is_secret_detail(&config->rules[i], &reading)) {
             return true;
         }
     }
-    return rule->device_count == 0 || device.len == 0;
-}
-
-static struct gw_str without_aim(struct gw_str text) {
-    bool has_aim = text.len > 3 && text.ptr[0] == ']';
-    return has_aim ? gw_str_sub(text, 3, SIZE_MAX) : text;
-}
-
-static bool has_head(const struct gw_config_personal_rule *rule) {
-    char head[GW_PATTERN_HEAD_MAX];
-    return gw_pattern_head(gw_str_from_cstr(rule->pattern), head) >= HEAD_MIN;
-}
-
-/* Texts that are no scans are of many kinds: only a pattern with a head is sure to
- * mean them. */
-static bool fits(const struct gw_config_personal_rule *rule, struct gw_str text, bool is_scan) {
-    struct gw_str pattern = gw_str_from_cstr(rule->pattern);
-    struct gw_str code = without_aim(text);
-    if (!has_head(rule)) {
-        return is_scan && (gw_pattern_fits(pattern, code) || gw_pattern_fits(pattern, text));
+    /* Reasons have blanks for control characters. */
+    for (size_t i = 0; i < personal->meant.len; i++) {
+        uint8_t *byte = &personal->meant.data[i];
+        *byte = *byte == ' ' ? (uint8_t) GW_PATTERN_BLANK : *byte;
     }
-    return gw_pattern_occurs(pattern, text)
-           || (code.len >= HEAD_MIN && gw_pattern_begins(pattern, code));
+    reading.is_changed = true;
+    for (size_t i = 0; i < config->rule_count; i++) {
+        if (gw_rule_fits(&config->rules[i], &reading, GW_RULE_PIECES)) {
+            return true;
+        }
+    }
+    return false;
 }
 
-/* What was read cannot be told from what stands around it: bytes that are no text, or
- * a profile's prefix or suffix that was not there. */
-static bool is_doubtful(const struct gw_event_draft *draft) {
+/* ---- the rule of a member ---- */
+
+/* What was read cannot be told from what stands around it: bytes that arrived damaged,
+ * or a profile's prefix or suffix that was not there. */
+static bool is_doubtful(const struct gw_event_draft *draft, const struct gw_reading *raw) {
     struct gw_str value;
-    return !gw_json_find_raw(draft->data, GW_STR("/rawencoding"), &value)
+    return raw->is_damaged
            || (!gw_json_find_raw(draft->data, GW_STR("/remarks"), &value)
                && memmem(value.ptr, value.len, "fix_missing", 11));
 }
 
-/* The code of a scan, and in case of doubt any piece of its raw. */
-static bool fits_code(const struct gw_config_personal_rule *rule,
-                      const struct gw_event_draft *draft, struct gw_str raw) {
-    struct gw_str pattern = gw_str_from_cstr(rule->pattern);
-    if (draft->code.len > 0 && fits(rule, draft->code, true)) {
-        return true;
+/* Of a scan: what was sent, its code, and in case of doubt any piece of what was sent. */
+static const struct gw_config_personal_rule *
+find_rule_of_raw(struct gw_personal *personal, const struct gw_event_draft *draft,
+                 struct gw_str text) {
+    struct gw_reading raw = read_text(personal, text, false);
+    struct gw_reading code = read_text(personal, draft->code, true);
+    const struct gw_config_personal_rule *rule =
+        find_rule(personal, draft->device, &raw, GW_RULE_WHOLE);
+    if (!rule) {
+        rule = find_rule(personal, draft->device, &code, GW_RULE_WHOLE);
     }
-    return !has_head(rule) && gw_pattern_occurs(pattern, raw) && is_doubtful(draft);
+    if (!rule && is_doubtful(draft, &raw)) {
+        rule = find_rule(personal, draft->device, &raw, GW_RULE_PIECES);
+    }
+    return rule;
 }
 
+/* A will that is no UTF-8 is told in base64. */
 static const struct gw_config_personal_rule *
-find_rule_of_raw(const struct gw_personal *personal, const struct gw_event_draft *draft,
-                 struct gw_str raw) {
-    const struct gw_config_personal *config = personal->options.config;
-    for (size_t i = 0; i < config->rule_count && raw.len > 0; i++) {
-        const struct gw_config_personal_rule *rule = &config->rules[i];
-        if (holds_for(rule, draft->device)
-            && (fits(rule, raw, true) || fits_code(rule, draft, raw))) {
-            return rule;
-        }
+find_rule_in_base64(struct gw_personal *personal, const struct gw_event_draft *draft,
+                    struct gw_str text) {
+    static const char word[] = "base64 ";
+    const char *at = memmem(text.ptr, text.len, word, strlen(word));
+    if (!at) {
+        return NULL;
     }
-    return NULL;
+    struct gw_buf *decoded = &personal->decoded;
+    gw_buf_clear(decoded);
+    struct gw_str rest = gw_str_sub(text, (size_t) (at - text.ptr) + strlen(word), SIZE_MAX);
+    if (gw_base64_parse(rest, decoded)) {
+        return NULL;
+    }
+    struct gw_reading reading = read_bytes(personal, gw_buf_bytes(decoded));
+    return find_rule_in_bytes(personal, draft->device, &reading);
+}
+
+/* Of an event that is no reading: its raw and detail may hold a code anywhere, other
+ * texts are of many kinds. */
+static const struct gw_config_personal_rule *
+find_rule_of_text(struct gw_personal *personal, const struct gw_event_draft *draft,
+                  struct gw_str text, bool is_unread) {
+    struct gw_reading reading = read_text(personal, text, false);
+    const struct gw_config_personal_rule *rule = find_rule(
+        personal, draft->device, &reading, is_unread ? GW_RULE_PIECES : GW_RULE_HEADS);
+    return rule || !is_unread ? rule : find_rule_in_base64(personal, draft, text);
+}
+
+/* The JSON string `string`, unescaped, in personal->text; empty if it is none. */
+static struct gw_str unescape(struct gw_personal *personal, struct gw_str string) {
+    gw_buf_clear(&personal->text);
+    return gw_json_unescape(string, &personal->text) ? (struct gw_str){0}
+                                                     : gw_buf_str(&personal->text);
 }
 
 /* What a device sent that is no reading may hold a code anywhere. */
@@ -159,53 +244,29 @@ static bool is_unread(const struct gw_event_draft *draft, struct gw_str string) 
                || gw_str_ends_with(before, GW_STR("\"detail\":")));
 }
 
-static const struct gw_config_personal_rule *find_rule(const struct gw_personal *personal,
-                                                       const struct gw_event_draft *draft,
-                                                       struct gw_str text, bool occurs) {
-    const struct gw_config_personal *config = personal->options.config;
-    bool is_scan = draft->type == GW_EVENT_SCAN_OBSERVED;
-    for (size_t i = 0; i < config->rule_count && text.len > 0; i++) {
-        const struct gw_config_personal_rule *rule = &config->rules[i];
-        if (holds_for(rule, draft->device)
-            && (fits(rule, text, is_scan)
-                || (occurs && gw_pattern_occurs(gw_str_from_cstr(rule->pattern), text)))) {
-            return rule;
-        }
-    }
-    return NULL;
+/* What the gateway says of itself holds no codes, and the audit trail is chained by its
+ * words. */
+static bool is_of_the_floor(const struct gw_event_draft *draft) {
+    return draft->type > GW_EVENT_TOMBSTONE && draft->type < GW_EVENT_GATEWAY_HEARTBEAT;
 }
 
-static bool holds_head(const struct gw_config_personal_rule *rule, struct gw_bytes bytes) {
-    char head[GW_PATTERN_HEAD_MAX];
-    size_t len = gw_pattern_head(gw_str_from_cstr(rule->pattern), head);
-    /* Without a head it can be anything; an escape may hide it. */
-    return len < HEAD_MIN || memmem(bytes.ptr, bytes.len, head, len)
-           || memmem(bytes.ptr, bytes.len, "\\u", 2);
+/* The rule of a scan's member that is a JSON string, NULL = none. What describes a scan,
+ * or what the device counts its readings by, is no code unless it looks like one beyond
+ * doubt. Its text is in personal->text. */
+static const struct gw_config_personal_rule *
+find_rule_of_member(struct gw_personal *personal, const struct gw_event_draft *draft,
+                    const char *name, struct gw_str value) {
+    struct gw_str text = unescape(personal, value);
+    return strcmp(name, "raw") == 0 ? find_rule_of_raw(personal, draft, text)
+                                    : find_rule_of_text(personal, draft, text, false);
 }
 
-/* Bytes nobody could take apart: what may hold a code, or a piece of one, does. */
-static bool may_hold(const struct gw_personal *personal, struct gw_str device,
-                     struct gw_bytes bytes) {
-    const struct gw_config_personal *config = personal->options.config;
-    for (size_t i = 0; i < config->rule_count && bytes.len > 0; i++) {
-        if (holds_for(&config->rules[i], device) && holds_head(&config->rules[i], bytes)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Details are our own words; a pattern without a head must be seen in them. */
-bool gw_personal_is_secret(void *self, struct gw_str text) {
-    const struct gw_config_personal *config = ((struct gw_personal *) self)->options.config;
-    for (size_t i = 0; i < config->rule_count && text.len > 0; i++) {
-        const struct gw_config_personal_rule *rule = &config->rules[i];
-        if (has_head(rule) ? holds_head(rule, gw_bytes_from_str(text))
-                           : gw_pattern_occurs(gw_str_from_cstr(rule->pattern), text)) {
-            return true;
-        }
-    }
-    return false;
+/* The rule of a string in the data of another event; its text is in personal->text. */
+static const struct gw_config_personal_rule *
+find_rule_of_string(struct gw_personal *personal, const struct gw_event_draft *draft,
+                    struct gw_str string) {
+    struct gw_str text = unescape(personal, string);
+    return find_rule_of_text(personal, draft, text, is_unread(draft, string));
 }
 
 /* ---- texts ---- */
@@ -220,7 +281,7 @@ static void put_hash(struct gw_personal *personal, const struct gw_config_person
     uint8_t digest[GW_SHA256_BYTES];
     char hex[2 * GW_SHA256_BYTES + 1];
     gw_hmac_sha256((struct gw_bytes){personal->key.secret, sizeof personal->key.secret},
-                   gw_bytes_from_str(without_aim(text)), digest);
+                   gw_bytes_from_str(gw_rule_without_aim(text)), digest);
     gw_hex_format((struct gw_bytes){digest, sizeof digest}, hex);
     gw_buf_printf(&personal->data, "\"hmac-sha256:%s:%s:%s\"", rule->name, personal->key.id,
                   hex);
@@ -235,67 +296,66 @@ static size_t string_len(struct gw_str data) {
     return at < data.len ? at + 1 : data.len;
 }
 
-/* The rule that a JSON string falls under, NULL = none; its text is in personal->text. */
-static const struct gw_config_personal_rule *find_rule_of(struct gw_personal *personal,
-                                                          const struct gw_event_draft *draft,
-                                                          struct gw_str string) {
-    gw_buf_clear(&personal->text);
-    if (gw_json_unescape(string, &personal->text)) {
-        return NULL;
+/* The string at `at` in `json`: empty where none begins. Names of members are ours. */
+static struct gw_str string_at(struct gw_str json, size_t at, bool *ret_is_name) {
+    if (json.ptr[at] != '"') {
+        return (struct gw_str){0};
     }
-    return find_rule(personal, draft, gw_buf_str(&personal->text), is_unread(draft, string));
+    struct gw_str string = gw_str_sub(json, at, string_len(gw_str_sub(json, at, SIZE_MAX)));
+    size_t behind = at + string.len;
+    *ret_is_name = behind < json.len && json.ptr[behind] == ':';
+    return string;
 }
 
-/* What the gateway says of itself holds no codes, and the audit trail is chained by its
- * words. */
-static bool is_of_the_floor(const struct gw_event_draft *draft) {
-    return draft->type > GW_EVENT_TOMBSTONE && draft->type < GW_EVENT_GATEWAY_HEARTBEAT;
-}
+/* Members of a scan that stay when its code is personal. */
+static const char *const kept[] = {"aim", "deviceeventid", "part",      "parts",
+                                   "raw", "remarks",       "symbology", "trigger"};
 
-/* The rule of a scan's member, NULL = none. What the device counts its readings by is
- * no code unless it looks like one beyond doubt. */
-static const struct gw_config_personal_rule *
-find_rule_of_member(struct gw_personal *personal, const struct gw_event_draft *draft,
-                    const char *name, struct gw_str value) {
-    bool is_raw = strcmp(name, "raw") == 0;
-    if (!is_raw && strcmp(name, "deviceeventid") != 0) {
-        return NULL;
-    }
-    const struct gw_config_personal_rule *rule = find_rule_of(personal, draft, value);
-    if (is_raw) {
-        return find_rule_of_raw(personal, draft, gw_buf_str(&personal->text));
-    }
-    return rule && has_head(rule) ? rule : NULL;
+static bool find_member(const struct gw_event_draft *draft, const char *name,
+                        struct gw_str *ret_value) {
+    char pointer[32];
+    (void) snprintf(pointer, sizeof pointer, "/%s", name);
+    return !gw_json_find_raw(draft->data, gw_str_from_cstr(pointer), ret_value);
 }
 
 static bool is_personal_scan(struct gw_personal *personal, const struct gw_event_draft *draft) {
-    static const char *const names[] = {"raw", "deviceeventid"};
-    for (size_t i = 0; i < GW_ARRAY_LEN(names); i++) {
-        char pointer[32];
-        (void) snprintf(pointer, sizeof pointer, "/%s", names[i]);
+    for (size_t i = 0; i < GW_ARRAY_LEN(kept); i++) {
         struct gw_str value;
-        if (!gw_json_find_raw(draft->data, gw_str_from_cstr(pointer), &value)
-            && value.ptr[0] == '"' && find_rule_of_member(personal, draft, names[i], value)) {
+        if (find_member(draft, kept[i], &value) && value.ptr[0] == '"'
+            && find_rule_of_member(personal, draft, kept[i], value)) {
             return true;
         }
     }
     return false;
 }
 
-static bool is_personal(struct gw_personal *personal, const struct gw_event_draft *draft) {
-    if (draft->type == GW_EVENT_SCAN_OBSERVED) {
-        return is_personal_scan(personal, draft);
-    }
-    for (size_t at = 0; is_of_the_floor(draft) && at < draft->data.len; at++) {
-        if (draft->data.ptr[at] == '"') {
-            size_t len = string_len(gw_str_sub(draft->data, at, SIZE_MAX));
-            if (find_rule_of(personal, draft, gw_str_sub(draft->data, at, len))) {
-                return true;
-            }
-            at += len - 1;
+/* Subject, keys: names that a device or its codes gave. */
+static bool is_secret_name(struct gw_personal *personal, const struct gw_event_draft *draft,
+                           struct gw_str name) {
+    return name.len > 0 && find_rule_of_text(personal, draft, name, false);
+}
+
+static bool is_personal_data(struct gw_personal *personal, const struct gw_event_draft *draft) {
+    for (size_t at = 0; at < draft->data.len; at++) {
+        bool is_name = false;
+        struct gw_str string = string_at(draft->data, at, &is_name);
+        if (string.len > 0 && !is_name && find_rule_of_string(personal, draft, string)) {
+            return true;
         }
+        at += string.len > 0 ? string.len - 1 : 0;
     }
     return false;
+}
+
+static bool is_personal(struct gw_personal *personal, const struct gw_event_draft *draft) {
+    if (!is_of_the_floor(draft)) {
+        return false;
+    }
+    return is_secret_name(personal, draft, draft->subject)
+           || is_secret_name(personal, draft, draft->partition_key)
+           || is_secret_name(personal, draft, draft->correlation_id)
+           || (draft->type == GW_EVENT_SCAN_OBSERVED ? is_personal_scan(personal, draft)
+                                                     : is_personal_data(personal, draft));
 }
 
 /* Canonical JSON with every string replaced that is personal: the order of members
@@ -303,12 +363,14 @@ static bool is_personal(struct gw_personal *personal, const struct gw_event_draf
 static void put_replaced(struct gw_personal *personal, const struct gw_event_draft *draft,
                          struct gw_str json) {
     for (size_t at = 0; at < json.len;) {
-        if (json.ptr[at] != '"') {
+        bool is_name = false;
+        struct gw_str string = string_at(json, at, &is_name);
+        if (string.len == 0) {
             gw_buf_put_char(&personal->data, json.ptr[at++]);
             continue;
         }
-        struct gw_str string = gw_str_sub(json, at, string_len(gw_str_sub(json, at, SIZE_MAX)));
-        const struct gw_config_personal_rule *rule = find_rule_of(personal, draft, string);
+        const struct gw_config_personal_rule *rule =
+            is_name ? NULL : find_rule_of_string(personal, draft, string);
         if (rule) {
             put_hash(personal, rule, gw_buf_str(&personal->text));
         } else {
@@ -334,16 +396,14 @@ static void put_member(struct gw_personal *personal, const struct gw_event_draft
 }
 
 static void put_members(struct gw_personal *personal, const struct gw_event_draft *draft,
-                        const char *const *kept, size_t count) {
+                        const char *const *names, size_t count) {
     char before = '{';
     for (size_t i = 0; i < count; i++) {
-        char pointer[32];
-        (void) snprintf(pointer, sizeof pointer, "/%s", kept[i]);
         struct gw_str value;
-        if (!gw_json_find_raw(draft->data, gw_str_from_cstr(pointer), &value)) {
+        if (find_member(draft, names[i], &value)) {
             gw_buf_put_char(&personal->data, before);
-            gw_buf_printf(&personal->data, "\"%s\":", kept[i]);
-            put_member(personal, draft, kept[i], value);
+            gw_buf_printf(&personal->data, "\"%s\":", names[i]);
+            put_member(personal, draft, names[i], value);
             before = ',';
         }
     }
@@ -353,8 +413,6 @@ static void put_members(struct gw_personal *personal, const struct gw_event_draf
 /* A scan, without whatever was made of its code; where the hash makes it too large for
  * an event, without what stands beside the code. */
 static void put_scan(struct gw_personal *personal, const struct gw_event_draft *draft) {
-    static const char *const kept[] = {"aim", "deviceeventid", "part",      "parts",
-                                       "raw", "remarks",       "symbology", "trigger"};
     static const char *const only[] = {"raw"};
     size_t from = personal->data.len;
     put_members(personal, draft, kept, GW_ARRAY_LEN(kept));
@@ -384,6 +442,9 @@ static void rewrite(struct gw_personal *personal, size_t index) {
     }
     draft->data = gw_str_sub(gw_buf_str(&personal->data), before, SIZE_MAX);
     draft->subject = draft->partition_key = draft->code = (struct gw_str){0};
+    if (is_secret_name(personal, draft, draft->correlation_id)) {
+        draft->correlation_id = (struct gw_str){0};
+    }
     draft->origin = scrub(personal, draft->origin, personal->origins[index]);
 }
 
@@ -412,10 +473,40 @@ static enum gw_err guard_events(struct gw_personal *personal, struct gw_unit *un
 
 /* ---- the quarantine ---- */
 
-static bool is_secret_entry(const struct gw_personal *personal,
+static bool may_hold(struct gw_personal *personal, struct gw_str device,
+                     struct gw_bytes bytes) {
+    struct gw_reading reading = read_bytes(personal, bytes);
+    return find_rule_in_bytes(personal, device, &reading) != NULL;
+}
+
+static bool is_secret_topic(struct gw_personal *personal,
+                            const struct gw_quarantine_entry *entry) {
+    const struct gw_config_personal *config = personal->options.config;
+    struct gw_reading reading = read_text(personal, entry->topic, false);
+    for (size_t i = 0; i < config->rule_count; i++) {
+        if (gw_rule_holds_for(&config->rules[i], entry->device)
+            && gw_rule_fits_topic(&config->rules[i], &reading)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_secret_entry(struct gw_personal *personal,
                             const struct gw_quarantine_entry *entry) {
     return may_hold(personal, entry->device, entry->raw)
-           || may_hold(personal, entry->device, gw_bytes_from_str(entry->reason));
+           || may_hold(personal, entry->device, gw_bytes_from_str(entry->reason))
+           || is_secret_topic(personal, entry);
+}
+
+static void withhold(struct gw_personal *personal, size_t index) {
+    struct gw_quarantine_entry *entry = &personal->entries[index];
+    ++*personal->withheld;
+    entry->raw = (struct gw_bytes){0};
+    entry->origin =
+        scrub(personal, entry->origin, personal->origins[GW_PERSONAL_EVENTS_MAX + index]);
+    entry->reason = GW_STR(WITHHELD);
+    entry->topic = is_secret_topic(personal, entry) ? GW_STR(WITHHELD_TOPIC) : entry->topic;
 }
 
 static enum gw_err guard_quarantine(struct gw_personal *personal, struct gw_unit *unit) {
@@ -432,11 +523,7 @@ static enum gw_err guard_quarantine(struct gw_personal *personal, struct gw_unit
                    unit->quarantine_count * sizeof *unit->quarantine);
             is_copied = true;
         }
-        ++*personal->withheld;
-        personal->entries[i].raw = (struct gw_bytes){0};
-        personal->entries[i].origin = scrub(personal, personal->entries[i].origin,
-                                            personal->origins[GW_PERSONAL_EVENTS_MAX + i]);
-        personal->entries[i].reason = GW_STR(WITHHELD);
+        withhold(personal, i);
     }
     if (is_copied) {
         unit->quarantine = personal->entries;
@@ -506,6 +593,12 @@ enum gw_err gw_personal_open(const struct gw_personal_options *options,
     personal->withheld = gw_health_counter(options->health, "personal.withheld");
     enum gw_err err = gw_buf_open(&personal->text, TEXT_BYTES);
     if (!err) {
+        err = gw_buf_open(&personal->meant, MEANT_BYTES);
+    }
+    if (!err) {
+        err = gw_buf_open(&personal->decoded, TEXT_BYTES);
+    }
+    if (!err) {
         err = gw_buf_open(&personal->data, DATA_BYTES);
     }
     if (err) {
@@ -530,6 +623,8 @@ void gw_personal_close(struct gw_personal *personal) {
     }
     gw_personal_key_wipe(&personal->key);
     wipe(&personal->text);
+    wipe(&personal->meant);
+    wipe(&personal->decoded);
     wipe(&personal->data);
     free(personal);
 }

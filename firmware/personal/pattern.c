@@ -97,3 +97,131 @@ size_t gw_pattern_head(struct gw_str pattern, char dst[static GW_PATTERN_HEAD_MA
     }
     return len;
 }
+
+bool gw_pattern_has_head(struct gw_str pattern) {
+    char head[GW_PATTERN_HEAD_MAX];
+    return gw_pattern_head(pattern, head) >= GW_PATTERN_HEAD_MIN;
+}
+
+/* ---- texts with damage ---- */
+
+#define SIGNS_MAX 128
+#define NOT_REACHED (-1)
+
+/* All ways at once to fit what came so far: for each place in the pattern the most
+ * signs that were seen on a way there. */
+struct walk {
+    struct sign signs[SIGNS_MAX];
+    size_t count, needed;
+    size_t head; /* 0 = none to speak of */
+    bool may_start_anywhere;
+    int16_t seen[SIGNS_MAX + 1];
+};
+
+static void reach(int16_t *seen, int value) {
+    if (value > *seen) {
+        *seen = (int16_t) value;
+    }
+}
+
+static void pass_stars(struct walk *walk) {
+    for (size_t p = 0; p < walk->count; p++) {
+        if (walk->signs[p].kind == '*') {
+            reach(&walk->seen[p + 1], walk->seen[p]);
+        }
+    }
+}
+
+static bool begin_walk(struct walk *walk, struct gw_str pattern, enum gw_pattern_part part) {
+    size_t counted = 0;
+    *walk = (struct walk){.may_start_anywhere = part == GW_PATTERN_PIECE};
+    for (size_t at = 0; at < pattern.len; at += walk->signs[walk->count++].len) {
+        if (walk->count == SIGNS_MAX) {
+            return false;
+        }
+        walk->signs[walk->count] = sign_at(pattern, at);
+        counted += walk->signs[walk->count].kind != '*';
+    }
+    char head[GW_PATTERN_HEAD_MAX];
+    walk->head = gw_pattern_has_head(pattern) ? gw_pattern_head(pattern, head) : 0;
+    walk->needed = (counted + 1) / 2;
+    for (size_t p = 1; p <= walk->count; p++) {
+        walk->seen[p] = NOT_REACHED;
+    }
+    pass_stars(walk);
+    return true;
+}
+
+/* From the last sign to the first, so that one mark is one sign at a time. */
+static void pass_damage(struct walk *walk, int most) {
+    for (int i = 0; i < most; i++) {
+        for (size_t p = walk->count; p-- > 0;) {
+            bool leaves_head_unseen =
+                p < walk->head && p + 1 == walk->head && walk->seen[p] == 0;
+            if (walk->signs[p].kind != '*' && !leaves_head_unseen) {
+                reach(&walk->seen[p + 1], walk->seen[p]);
+            }
+        }
+        pass_stars(walk);
+    }
+}
+
+/* A byte that goes on with a character which "?" took belongs to it. */
+static void pass_byte(struct walk *walk, char c) {
+    struct gw_str byte = {&c, 1};
+    bool goes_on = ((unsigned char) c & 0xc0U) == 0x80U;
+    int16_t last = NOT_REACHED; /* of the place before, as it was */
+    for (size_t p = 0; p <= walk->count; p++) {
+        int16_t here = walk->seen[p];
+        const struct sign *before = p > 0 ? &walk->signs[p - 1] : NULL;
+        bool is_star = p < walk->count && walk->signs[p].kind == '*';
+        bool stays = is_star || (goes_on && before && before->kind == '?');
+        walk->seen[p] = stays ? here : NOT_REACHED;
+        if (before && before->kind != '*' && last != NOT_REACHED && take(before, byte, 0) > 0) {
+            reach(&walk->seen[p], last + 1);
+        }
+        last = here;
+    }
+    if (walk->may_start_anywhere) {
+        reach(&walk->seen[0], 0);
+    }
+    pass_stars(walk);
+}
+
+static bool is_beginning(const struct walk *walk) {
+    for (size_t p = 0; p <= walk->count; p++) {
+        if (walk->seen[p] >= GW_PATTERN_HEAD_MIN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* So many characters it may stand for, 0 = it is none. */
+static int most_of(const struct walk *walk, char c) {
+    if (c == GW_PATTERN_DAMAGE) {
+        return GW_PATTERN_LOST_MAX;
+    }
+    return c == GW_PATTERN_BLANK || (c == GW_PATTERN_SEPARATOR && walk->head > 0) ? 1 : 0;
+}
+
+static bool is_through(const struct walk *walk) {
+    return walk->seen[walk->count] != NOT_REACHED
+           && (size_t) walk->seen[walk->count] >= walk->needed;
+}
+
+bool gw_pattern_may_fit(struct gw_str pattern, struct gw_str text, enum gw_pattern_part part) {
+    struct walk walk;
+    if (!begin_walk(&walk, pattern, part)) {
+        return true;
+    }
+    for (size_t t = 0; t < text.len && !(part == GW_PATTERN_PIECE && is_through(&walk)); t++) {
+        int most = most_of(&walk, text.ptr[t]);
+        if (most > 0) {
+            pass_damage(&walk, most);
+        } else {
+            pass_byte(&walk, text.ptr[t]);
+        }
+    }
+    return is_through(&walk) || (part == GW_PATTERN_BEGINNING && is_beginning(&walk));
+}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captured feeds: bytes in, observations out, through `gwctl profile feed`; and that
-each profile has its capture and its page."""
+"""Captured feeds: bytes in, observations out (.out) and events out (.events), through
+`gwctl profile feed`; and that each profile has its capture and its page. write_feeds.py writes
+both anew."""
 import json
 import os
 import pathlib
@@ -38,17 +39,43 @@ def test_a_capture_gives_the_observations_that_are_written_down(capture):
     assert feed(capture) == capture.with_suffix(".out").read_text()
 
 
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_a_capture_becomes_the_events_that_are_written_down(capture):
+    """Type, subject, partition key, the device's time and data, byte for byte; what cannot be
+    decoded is for the quarantine and stands there as it is."""
+    assert feed(capture, "--events") == capture.with_suffix(".events").read_text()
+
+
 @pytest.mark.parametrize("capture", [c for c in CAPTURES if c.suffix == ".in"],
                          ids=lambda path: path.stem)
 @pytest.mark.parametrize("split", [1, 3])
 def test_a_capture_in_pieces_gives_the_same(capture, split):
-    assert feed(capture, "--split", str(split)) == capture.with_suffix(".out").read_text()
+    pieces = ["--split", str(split)]
+    assert feed(capture, *pieces) == capture.with_suffix(".out").read_text()
+    assert feed(capture, "--events", *pieces) == capture.with_suffix(".events").read_text()
 
 
 def observations():
     for capture in CAPTURES:
         for line in capture.with_suffix(".out").read_text().splitlines():
             yield capture.stem, json.loads(line)
+
+
+def test_every_event_says_what_it_is_filed_under():
+    """A valid GS1 scan has a subject, the Digital Link that its data holds; an SSCC orders its
+    events by itself. Nothing else has either."""
+    links = keys = 0
+    for capture in CAPTURES:
+        for line in capture.with_suffix(".events").read_text().splitlines():
+            event = json.loads(line)
+            gs1 = event.get("data", {}).get("gs1", {})
+            sscc = [e["value"] for e in gs1.get("elements", []) if e["ai"] == "00"]
+            link = event.get("data", {}).get("digitallink", "").split("?")[0]
+            assert event.get("subject", "") == link, (capture.stem, event)
+            assert event.get("partitionkey") == (sscc[0] if sscc and gs1["ok"] else None)
+            links += bool(link)
+            keys += bool(sscc)
+    assert links >= 10 and keys >= 5
 
 
 def test_the_events_of_every_capture_obey_their_schemas():
@@ -153,7 +180,7 @@ def test_every_key_of_every_profile_is_explained():
             for member in value if isinstance(value, dict) else ():
                 assert re.search(rf"^{key}\.{member}(\[\])?$", told, re.M), (key, member)
     one = gwctl("profile", "explain", "weight.rearm_below").stdout.decode()
-    assert "nothing lies on it" in one and 'default: "0"' in one and "scope" not in one
+    assert "nothing lies on it" in one and 'default: "20d"' in one and "scope" not in one
     assert gwctl("profile", "explain", "weight.rearm").returncode == 1
 
 

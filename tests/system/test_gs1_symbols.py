@@ -199,9 +199,9 @@ def test_what_is_no_json_string_is_said_line_by_line():
                           capture_output=True, text=True)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1
-    assert [answer["ok"] for answer in answers] == [True, False, False, False, False]
+    assert [answer["ok"] for answer in answers] == [True, False, False, False, False, False]
     assert [answer["why"] for answer in answers] \
-        == [None, "not_json", "not_json", "not_json", "check_digit"]
+        == [None, "not_json", "not_json", "not_json", "not_json", "check_digit"]
 
 
 def test_a_line_beyond_all_symbols_is_refused_and_the_next_one_read():

@@ -137,7 +137,8 @@ static bool take_unit(struct gw_gwctl_arguments *arguments, const char *value) {
 
 static bool take_aim(struct gw_gwctl_arguments *arguments, const char *value) {
     arguments->aim = value;
-    return strlen(value) == GW_GS1_AIM_BYTES && gw_gs1_carrier_find(gw_str_from_cstr(value));
+    const struct gw_gs1_carrier *carrier = gw_gs1_carrier_find(gw_str_from_cstr(value));
+    return strlen(value) == GW_GS1_AIM_BYTES && carrier && carrier->letter != 0;
 }
 
 static bool take_across(struct gw_gwctl_arguments *arguments, const char *value) {
@@ -170,7 +171,9 @@ static const struct option options[] = {
      "which epoch; the store's own if left out"},
     {"output", "FILE", take_output, "a path", "write there instead of standard output"},
     {"all", NULL, take_all, NULL, "all of them"},
-    {"aim", "ID", take_aim, "an AIM symbology identifier such as ]C1",
+    {"aim", "ID", take_aim,
+     "] with one of ABCDEFGHIJKLMOPQRSTUcdehopz and a modifier (AIM symbology identifier, such "
+     "as ]C1, ]d2, ]Q3, ]e0, ]E0)",
      "identifier of scans that come without one"},
     {"across", NULL, take_across, NULL, "what an AI requires may stand in another scan"},
     {"profiles", "FOLDER", take_profiles, "a path",

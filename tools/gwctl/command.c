@@ -123,11 +123,14 @@ static const struct gw_gwctl_command commands[] = {
     {"gs1", "parse", gw_gwctl_gs1_parse, "", 0, 0, "aim across", "",
      "Say what scans mean. Reads one scan a line from standard input, as a JSON string so that "
      "the group separator can be written (\"]C10109521234543213\\u001d10A\"), and prints one "
-     "JSON object a line: ok; why, why_text, why_ai and why_at (code, sentence, application "
+     "JSON object for each line, whatever it holds: ok; why, why_text, why_ai and why_at "
+     "(code, sentence, application "
      "identifier and byte of the first fault, null if ok); kind (element_string, gtin, "
      "digital_link, other); carrier; aim; elements (\"(01)...(10)...\"); digital_link "
      "(canonical, or null); identity (the same without attributes); urn (where there is no "
-     "digital_link); notes."},
+     "digital_link); notes. A line that is no JSON string (why: not_json) or longer than "
+     "65,536 "
+     "bytes (why: too_long) has ok, why and why_text alone, and the status is 1 at the end."},
 };
 
 const struct gw_gwctl_command *gw_gwctl_command_at(size_t index) {

@@ -204,6 +204,9 @@ enum gw_err gw_gwctl_gs1_answer(struct gw_str line, const struct gw_gs1_options 
     gw_buf_init(&decoded, code, sizeof(code));
     line = gw_str_trim(line);
     bool is_string = !gw_json_check(line, &limits, &error) && line.ptr[0] == '"';
+    if (line.len == 0) {
+        error.reason = "an empty line, allowed is a string";
+    }
     if (!is_string || gw_json_unescape(line, &decoded)) {
         (void) gw_buf_put_str(answer, GW_STR("{\"ok\":false,\"why\":"));
         (void) gw_buf_put_str(answer,
@@ -220,17 +223,43 @@ enum gw_err gw_gwctl_gs1_answer(struct gw_str line, const struct gw_gs1_options 
     return GW_OK;
 }
 
-/* Without its line end; what is longer than the buffer comes as several lines,
- * none of which is a JSON string. */
-static bool read_line(char *storage, size_t cap, struct gw_str *ret_line) {
-    if (!fgets(storage, (int) cap, stdin)) {
+struct line {
+    struct gw_buf bytes; /* without the line end; what did not fit is missing */
+    uint64_t len;        /* of all of it */
+};
+
+/* Bytes up to a line feed or the end of the input, whichever they are; false at the end. */
+static bool read_line(FILE *in, struct line *line) {
+    int byte = getc(in);
+    if (byte == EOF) {
         return false;
     }
-    *ret_line = gw_str_from_cstr(storage);
+    gw_buf_clear(&line->bytes);
+    for (line->len = 0; byte != EOF && byte != '\n'; byte = getc(in)) {
+        if (line->len++ < GW_GWCTL_GS1_LINE_BYTES) {
+            (void) gw_buf_put_char(&line->bytes, (char) byte);
+        }
+    }
     return true;
 }
 
-int gw_gwctl_gs1_parse(struct gw_gwctl *ctl) {
+/* One object, whatever the line holds. PARSE: it is none that could be taken for a scan. */
+static enum gw_err answer_line(const struct line *line, const struct gw_gs1_options *options,
+                               struct gw_buf *text, struct gw_buf *answer) {
+    gw_buf_clear(answer);
+    gw_buf_clear(text);
+    if (line->len <= GW_GWCTL_GS1_LINE_BYTES) {
+        return gw_gwctl_gs1_answer(gw_buf_str(&line->bytes), options, text, answer);
+    }
+    (void) gw_buf_printf(answer,
+                         "{\"ok\":false,\"why\":\"too_long\",\"why_text\":\"a line of %llu "
+                         "bytes, allowed: at most %d\"}",
+                         (unsigned long long) line->len, GW_GWCTL_GS1_LINE_BYTES);
+    return GW_ERR_PARSE;
+}
+
+int gw_gwctl_gs1_parse_stream(struct gw_gwctl *ctl, FILE *in) {
+    struct line line = {0};
     GW_CLEANUP(gw_buf_close) struct gw_buf input = {0};
     GW_CLEANUP(gw_buf_close) struct gw_buf text = {0};
     GW_CLEANUP(gw_buf_close) struct gw_buf answer = {0};
@@ -239,22 +268,22 @@ int gw_gwctl_gs1_parse(struct gw_gwctl *ctl) {
         || gw_buf_open(&answer, GW_GWCTL_GS1_ANSWER_BYTES)) {
         return gw_gwctl_fail(ctl, "out of memory");
     }
+    gw_buf_init(&line.bytes, input.data, input.cap);
     struct gw_gs1_options options = {
         .assumed_aim = gw_str_from_cstr(ctl->arguments.aim),
         .association = ctl->arguments.across ? GW_GS1_ACROSS_SCANS : GW_GS1_WITHIN_SCAN,
     };
     int status = GW_EXIT_DONE;
-    struct gw_str line;
-    while (read_line((char *) input.data, input.cap, &line)) {
-        if (gw_str_trim(line).len == 0) {
-            continue;
-        }
-        gw_buf_clear(&answer);
-        if (gw_gwctl_gs1_answer(line, &options, &text, &answer)) {
+    while (read_line(in, &line)) {
+        if (answer_line(&line, &options, &text, &answer)) {
             status = GW_EXIT_FAILED;
         }
         (void) fprintf(ctl->out, "%.*s\n", GW_STR_ARG(gw_buf_str(&answer)));
         (void) fflush(ctl->out);
     }
     return status;
+}
+
+int gw_gwctl_gs1_parse(struct gw_gwctl *ctl) {
+    return gw_gwctl_gs1_parse_stream(ctl, stdin);
 }

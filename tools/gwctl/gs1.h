@@ -3,7 +3,11 @@
 #ifndef GW_GWCTL_GS1_H
 #define GW_GWCTL_GS1_H
 
+#include <stdio.h>
+
 #include "firmware/gs1/gs1.h"
+
+struct gw_gwctl;
 
 /* Longest line of input, and room for the answer to it. */
 #define GW_GWCTL_GS1_LINE_BYTES 65536
@@ -15,5 +19,9 @@
  * answer says too. */
 enum gw_err gw_gwctl_gs1_answer(struct gw_str line, const struct gw_gs1_options *options,
                                 struct gw_buf *text, struct gw_buf *answer);
+/* The command with another input: one object on ctl->out for each line, the last with or
+ * without its end; memory does not depend on the input. FAILED (gwctl.h) if a line was no
+ * JSON string, or too long for one. */
+int gw_gwctl_gs1_parse_stream(struct gw_gwctl *ctl, FILE *in);
 
 #endif

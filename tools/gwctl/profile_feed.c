@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "firmware/base/cleanup.h"
+#include "firmware/base/clock.h"
 #include "tools/gwctl/gwctl.h"
 
 #define CHUNK_BYTES 4096
@@ -23,7 +24,15 @@ struct printing {
     bool has_failed;
 };
 
-/* What is not an event goes to the quarantine, and is shown as it is. */
+static void put_text(struct gw_buf *line, const char *name, struct gw_str text) {
+    if (text.len > 0) {
+        gw_buf_printf(line, ",\"%s\":", name);
+        gw_buf_put_json_str(line, text);
+    }
+}
+
+/* Without what the gateway adds: ids, numbers, its clock. What is not an event goes to the
+ * quarantine, and is shown as it is. */
 static enum gw_err put_event(const struct gw_observed_item *item, struct gw_buf *line) {
     const struct gw_feed_event event = {.device = GW_STR("device"), .class = GW_CLASS_BUSINESS};
     struct gw_event_draft draft;
@@ -34,9 +43,12 @@ static enum gw_err put_event(const struct gw_observed_item *item, struct gw_buf 
     const char *type = gw_event_type_find(draft.type)->name;
     size_t from = line->len; /* the draft is a view of what stands before */
     gw_buf_printf(line, "{\"type\":\"%s\"", type);
-    if (draft.subject.len > 0) {
-        gw_buf_put_str(line, GW_STR(",\"subject\":"));
-        gw_buf_put_json_str(line, draft.subject);
+    put_text(line, "subject", draft.subject);
+    put_text(line, "partitionkey", draft.partition_key);
+    if (draft.time_wall_ms != 0) {
+        gw_buf_put_str(line, GW_STR(",\"time\":\""));
+        gw_time_put(line, draft.time_wall_ms);
+        gw_buf_put_char(line, '"');
     }
     gw_buf_put_str(line, GW_STR(",\"data\":"));
     gw_buf_put_str(line, draft.data);

@@ -24,7 +24,7 @@ static struct gw_frame_request ask(enum gw_modbus_area area, uint16_t address, u
 
 static void give_up(struct gw_late *late, enum gw_modbus_area area, uint16_t count) {
     struct gw_frame_request request = ask(area, 0, count);
-    gw_late_note(late, &request, 1000);
+    gw_late_note(late, &request);
 }
 
 static void a_fence_is_needed_where_a_late_answer_or_exception_would_fit(void **state) {
@@ -107,38 +107,33 @@ static void a_unit_that_was_deaf_to_a_fence_is_given_none_that_is_shorter(void *
     assert_int_equal(fence.count, 3);
 }
 
-static void what_is_old_is_forgotten_and_the_rest_counted(void **state) {
+static void the_same_given_up_again_and_again_is_one_shape(void **state) {
     (void) state;
     struct gw_late late = {0};
-    struct gw_frame_request one = ask(GW_AREA_HOLDING_REGISTER, 0, 1),
-                            two = ask(GW_AREA_HOLDING_REGISTER, 0, 2);
-    gw_late_note(&late, &one, 300);
-    gw_late_note(&late, &two, 200);
-    gw_late_forget(&late, 199);
-    assert_int_equal(gw_late_count(&late, &one), 2);
-    gw_late_forget(&late, 200);
-    assert_int_equal(gw_late_count(&late, &one), 1);
-    assert_true(gw_late_is_shape(&late, &one));
-    assert_false(gw_late_is_shape(&late, &two));
-    late.is_proven = true; /* it may be one request behind for ever */
-    gw_late_forget(&late, 300);
-    assert_int_equal(gw_late_count(&late, &one), 1);
-    late.is_proven = false;
-    gw_late_forget(&late, 300);
-    assert_false(gw_late_needs_fence(&late, &one));
+    struct gw_modbus_request fence, read = read_of(GW_AREA_HOLDING_REGISTER, 6, 4);
+    for (unsigned i = 0; i < 1000; i++) {
+        give_up(&late, GW_AREA_HOLDING_REGISTER, 4);
+    }
+    assert_int_equal(late.count, 1);
+    assert_true(gw_late_fence(&late, &read, &fence));
+    assert_int_equal(fence.count, 3);
 }
 
-static void of_too_many_the_oldest_is_forgotten(void **state) {
+static void after_too_many_shapes_anything_may_come(void **state) {
     (void) state;
     struct gw_late late = {0};
-    give_up(&late, GW_AREA_COIL, 8);
     for (uint16_t i = 1; i <= GW_LATE_MAX; i++) {
         give_up(&late, GW_AREA_INPUT_REGISTER, i);
     }
-    struct gw_frame_request coils = ask(GW_AREA_COIL, 0, 8),
-                            first = ask(GW_AREA_INPUT_REGISTER, 0, 1);
+    struct gw_frame_request coils = ask(GW_AREA_COIL, 0, 8);
+    struct gw_modbus_request fence, read = read_of(GW_AREA_HOLDING_REGISTER, 6, 4);
     assert_false(gw_late_needs_fence(&late, &coils));
-    assert_true(gw_late_needs_fence(&late, &first));
+    assert_true(gw_late_fence(&late, &read, &fence));
+    give_up(&late, GW_AREA_INPUT_REGISTER, GW_LATE_MAX + 1);
+    assert_true(gw_late_needs_fence(&late, &coils));
+    assert_false(gw_late_fence(&late, &read, &fence));
+    gw_late_clear(&late);
+    assert_false(gw_late_needs_fence(&late, &coils));
 }
 
 static size_t frame_bytes(const struct gw_late *late, const uint8_t *start, size_t len) {
@@ -175,7 +170,7 @@ static void a_late_confirmation_is_known_too(void **state) {
                 .unit_id = 1, .area = GW_AREA_HOLDING_REGISTER, .count = 2, .words = words},
             &request),
         GW_OK);
-    gw_late_note(&late, &request, 1000);
+    gw_late_note(&late, &request);
     static const uint8_t start[] = {1, 16, 0, 0};
     assert_int_equal(frame_bytes(&late, start, 2), 8);
     assert_int_equal(frame_bytes(&late, start, 4), 8);
@@ -188,8 +183,8 @@ int main(void) {
         cmocka_unit_test(no_late_answer_fits_the_fence),
         cmocka_unit_test(a_fence_never_reads_what_was_not_asked),
         cmocka_unit_test(a_unit_that_was_deaf_to_a_fence_is_given_none_that_is_shorter),
-        cmocka_unit_test(what_is_old_is_forgotten_and_the_rest_counted),
-        cmocka_unit_test(of_too_many_the_oldest_is_forgotten),
+        cmocka_unit_test(the_same_given_up_again_and_again_is_one_shape),
+        cmocka_unit_test(after_too_many_shapes_anything_may_come),
         cmocka_unit_test(a_late_frame_is_known_by_its_start),
         cmocka_unit_test(a_late_confirmation_is_known_too),
     };

@@ -146,10 +146,10 @@ static void a_unit_that_comes_back_reports_everything(void **state) {
     assert_true(last.value.good);
 }
 
-static void a_busy_unit_is_left_alone_for_a_while_and_not_down_at_once(void **state) {
+static void a_unit_out_of_reach_is_left_alone_for_a_while_and_not_down_at_once(void **state) {
     struct poller_rig *rig = *state;
     poller_settle(rig);
-    rig->bus.exception[2] = 6;
+    rig->bus.exception[2] = 11;
     unsigned before = rig->bus.reads_of[2];
     poller_run_for(rig, 400, 100);
     assert_false(poller_unit_is_down(rig, 1));
@@ -159,7 +159,7 @@ static void a_busy_unit_is_left_alone_for_a_while_and_not_down_at_once(void **st
     assert_in_range(rig->bus.reads_of[2] - before, 5, 40);
     struct gw_modbus_unit_condition condition;
     gw_handover_get_unit(rig->handover, 1, &condition);
-    assert_int_equal(condition.exception, 6);
+    assert_int_equal(condition.exception, 11);
     rig->bus.exception[2] = 0;
     poller_run_for(rig, 40000, 100);
     assert_false(poller_unit_is_down(rig, 1));
@@ -467,7 +467,7 @@ int main(void) {
         RIG_TEST(an_unreachable_bus_is_tried_with_growing_delay),
         RIG_TEST(after_a_lost_connection_every_point_is_reported),
         RIG_TEST(a_resync_reports_everything_again),
-        RIG_TEST(a_busy_unit_is_left_alone_for_a_while_and_not_down_at_once),
+        RIG_TEST(a_unit_out_of_reach_is_left_alone_for_a_while_and_not_down_at_once),
         RIG_TEST(a_moment_of_business_is_no_news),
         RIG_TEST(a_fault_of_the_device_is_its_points_alone),
         RIG_TEST(a_change_inside_the_interval_is_reported_at_its_end),

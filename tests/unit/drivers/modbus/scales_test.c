@@ -223,7 +223,7 @@ static void what_has_no_room_and_what_is_left_at_the_end_is_told(void **state) {
     rig.intake->submit_err = GW_ERR_FULL;
     for (uint32_t i = 1; i <= GW_SCALES_LINES + 5; i++) {
         poll_once(STABLE, 0);
-        poll_once(STABLE, i);
+        poll_once(STABLE, i * 1000);
     }
     assert_int_equal(rig.refused[GW_MODBUS_REFUSED_FULL], 5);
     gw_modbus_scales_close(rig.scales);
@@ -361,6 +361,27 @@ static void a_profile_with_a_bad_threshold_costs_its_scale_only(void **state) {
     gw_temp_folder_close(&folder);
 }
 
+static void a_load_that_hides_behind_another_is_a_condition_and_no_weight(void **state) {
+    (void) state;
+    open_scales();
+    poll_once(STABLE, 0);
+    poll_once(STABLE, 5000);
+    commit(GW_OK);
+    poll_once(STABLE, 5021); /* 21 divisions: nobody saw the scale empty */
+    assert_int_equal(rig.intake->pending, 1);
+    assert_non_null(strstr(rig.intake->units[1].data, "\"condition\":\"load_not_removed\""));
+    assert_non_null(strstr(rig.intake->units[1].data, "5.021 kg is not reported: it is not"));
+    assert_non_null(strstr(rig.intake->units[1].data, "\"raw\":\"status=2 gross=5.021\""));
+    commit(GW_OK);
+    poll_once(STABLE, 9000);
+    assert_int_equal(submitted(), 2); /* told once */
+    poll_once(STABLE, 20);
+    poll_once(STABLE, 9000);
+    assert_int_equal(submitted(), 3);
+    assert_non_null(strstr(rig.intake->units[2].data, "\"value\":\"9.000\""));
+    commit(GW_OK);
+}
+
 static void a_bus_without_scales_has_none(void **state) {
     (void) state;
     rig.bus.scale_count = 0;
@@ -388,6 +409,7 @@ int main(void) {
         TEST(a_sign_in_a_bit_is_part_of_the_value),
         TEST(a_scale_that_cannot_be_used_is_an_issue_and_gives_no_weights),
         TEST(a_profile_with_a_bad_threshold_costs_its_scale_only),
+        TEST(a_load_that_hides_behind_another_is_a_condition_and_no_weight),
         TEST(a_bus_without_scales_has_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,13 @@ static struct gw_modbus_wire *start(struct server *server, bool is_line) {
     }
     assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
     struct gw_modbus_wire *wire = NULL;
-    assert_int_equal(gw_modbus_wire_open(&server->config, &wire), GW_OK);
+    assert_int_equal(
+        gw_modbus_wire_open(
+            &(struct gw_modbus_wire_options){.config = &server->config,
+                                             .nobody_asked_before = true,
+                                             .rest_every_ms = GW_MODBUS_REST_EVERY_MS},
+            &wire),
+        GW_OK);
     struct gw_modbus_transport transport = gw_modbus_wire_transport(wire);
     assert_int_equal(transport.connect(transport.self), GW_OK);
     if (is_line) {

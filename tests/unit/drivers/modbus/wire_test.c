@@ -22,8 +22,8 @@
 
 #define LONG_MS 20000
 #define SHORT_MS 80
-/* What is late for it is remembered ten times as long. */
-#define LATE_MS 1000
+/* Where the line has to be quiet for a multiple of it. */
+#define QUIET_MS 800
 
 struct rig {
     struct peer peer;
@@ -38,8 +38,17 @@ enum medium { TCP, LINE, RTU_OVER_TCP };
 
 #define EVERY_MEDIUM(medium) for (enum medium medium = TCP; medium <= RTU_OVER_TCP; medium++)
 
+static struct gw_modbus_wire *wire_of(const struct gw_config_bus *config) {
+    const struct gw_modbus_wire_options options = {.config = config,
+                                                   .rest_every_ms = GW_MODBUS_REST_EVERY_MS,
+                                                   .nobody_asked_before = true};
+    struct gw_modbus_wire *wire = NULL;
+    assert_int_equal(gw_modbus_wire_open(&options, &wire), GW_OK);
+    return wire;
+}
+
 static void open_wire(struct rig *rig) {
-    assert_int_equal(gw_modbus_wire_open(&rig->config, &rig->wire), GW_OK);
+    rig->wire = wire_of(&rig->config);
     rig->transport = gw_modbus_wire_transport(rig->wire);
     assert_int_equal(rig->transport.connect(rig->transport.self), GW_OK);
 }
@@ -103,10 +112,15 @@ static void recover(struct rig *rig) {
     }
 }
 
-static void read_well(struct rig *rig, uint8_t unit_id, uint16_t address, uint16_t count) {
+static void read_within(struct rig *rig, uint8_t unit_id, uint16_t address, uint16_t count,
+                        uint32_t timeout_ms) {
     memset(rig->words, 0xEE, sizeof rig->words);
-    assert_int_equal(read_from(rig, unit_id, address, count, 0), GW_OK);
+    assert_int_equal(read_from(rig, unit_id, address, count, timeout_ms), GW_OK);
     assert_values(rig, unit_id, address, count);
+}
+
+static void read_well(struct rig *rig, uint8_t unit_id, uint16_t address, uint16_t count) {
+    read_within(rig, unit_id, address, count, 0);
 }
 
 static void values_of_every_area_are_read(void **state) {
@@ -161,7 +175,7 @@ static void read_in_the_end(struct rig *rig, uint8_t unit_id, uint16_t address,
                             uint16_t count) {
     enum gw_err err = GW_ERR_CORRUPT;
     for (int i = 0; i < 3 && err == GW_ERR_CORRUPT; i++) {
-        err = read_from(rig, unit_id, address, count, 0);
+        err = read_from(rig, unit_id, address, count, QUIET_MS);
         if (err) {
             recover(rig);
         }
@@ -323,9 +337,10 @@ static void a_lost_frame_does_not_silence_a_unit_that_is_mute_about_holes(void *
         recover(&rig);
         for (int i = 0; i < 5; i++) {
             atomic_fetch_add(&rig.peer.generation, 1);
-            read_well(&rig, 1, 10, 1);
+            read_within(&rig, 1, 10, 1, QUIET_MS);
         }
         assert_int_equal(figures_of(&rig).given_up, 1);
+        assert_int_equal(figures_of(&rig).fences, 1);
         stop(&rig);
     }
 }
@@ -341,7 +356,7 @@ static void a_point_alone_is_read_after_its_block_was_not_answered(void **state)
         for (int i = 0; i < 2; i++) {
             assert_int_equal(read_from(&rig, 1, 10, 7, SHORT_MS), GW_ERR_TIMEOUT);
             recover(&rig);
-            read_well(&rig, 1, 10, 1);
+            read_within(&rig, 1, 10, 1, QUIET_MS);
         }
         stop(&rig);
     }
@@ -354,10 +369,10 @@ static void a_late_answer_of_one_register_is_not_taken_for_the_next(void **state
     for (enum medium medium = LINE; medium <= RTU_OVER_TCP; medium++) {
         struct rig rig = {0};
         start(&rig, medium, script, 2);
-        assert_int_equal(read_from(&rig, 1, 10, 1, LATE_MS), GW_ERR_TIMEOUT);
+        assert_int_equal(read_from(&rig, 1, 10, 1, SHORT_MS), GW_ERR_TIMEOUT);
         recover(&rig);
         atomic_fetch_add(&rig.peer.generation, 1);
-        read_well(&rig, 1, 10, 1);
+        read_within(&rig, 1, 10, 1, QUIET_MS);
         assert_int_equal(figures_of(&rig).fences, 1);
         stop(&rig);
     }
@@ -470,7 +485,7 @@ static void an_answer_that_comes_twice_is_used_once(void **state) {
         struct rig rig = {0};
         start(&rig, medium, script, 3);
         for (int i = 0; i < 6; i++) {
-            enum gw_err err = read_from(&rig, 1, 10, 3, 0);
+            enum gw_err err = read_from(&rig, 1, 10, 3, QUIET_MS);
             if (err) {
                 assert_int_equal(err, GW_ERR_CORRUPT);
                 recover(&rig);
@@ -604,7 +619,7 @@ static void a_line_belongs_to_one(void **state) {
     struct rig rig = {0};
     start(&rig, LINE, NULL, 0);
     struct gw_modbus_wire *second = NULL;
-    assert_int_equal(gw_modbus_wire_open(&rig.config, &second), GW_OK);
+    second = wire_of(&rig.config);
     struct gw_modbus_transport transport = gw_modbus_wire_transport(second);
     assert_int_equal(transport.connect(transport.self), GW_ERR_BUSY);
     read_well(&rig, 1, 10, 3);
@@ -627,7 +642,7 @@ static void what_is_no_line_is_named(void **state) {
                                              .stop_bits = 1,
                                              .timeout_ms = 100};
         struct gw_modbus_wire *wire = NULL;
-        assert_int_equal(gw_modbus_wire_open(&config, &wire), GW_OK);
+        wire = wire_of(&config);
         struct gw_modbus_transport transport = gw_modbus_wire_transport(wire);
         assert_int_equal(transport.connect(transport.self), cases[i].err);
         gw_modbus_wire_close(wire);
@@ -687,7 +702,7 @@ static void nobody_listens(void **state) {
     start(&rig, TCP, NULL, 0);
     gw_modbus_wire_close(rig.wire);
     peer_stop(&rig.peer);
-    assert_int_equal(gw_modbus_wire_open(&rig.config, &rig.wire), GW_OK);
+    rig.wire = wire_of(&rig.config);
     rig.transport = gw_modbus_wire_transport(rig.wire);
     assert_int_equal(rig.transport.connect(rig.transport.self), GW_ERR_NOCONN);
     assert_int_equal(read_from(&rig, 1, 1, 1, 0), GW_ERR_NOCONN);

@@ -597,6 +597,33 @@ static void unknown_topics_are_few_issues_that_end(void **state) {
     assert_int_equal(count_unknown(rig), 0);
 }
 
+static bool holds_badge(void *self, struct gw_str text) {
+    (void) self;
+    return memmem(text.ptr, text.len, "EMP", 3) != NULL;
+}
+
+static void a_topic_that_holds_a_personal_code_is_not_shown(void **state) {
+    struct rig *rig = *state;
+    gw_health_set_redactor(rig->health, holds_badge, NULL);
+    connect_broker(rig);
+    tiny_publish_to(&rig->tiny, "floor/x/EMP4711815", 1, "x", false);
+    tiny_publish_to(&rig->tiny, "floor/x/EMP4711816", 2, "x", false);
+    tiny_publish_to(&rig->tiny, "floor/x/4711", 3, "x", false);
+    turn(rig);
+    commit(rig, GW_OK);
+    assert_int_equal(count_unknown(rig), 3);
+    struct gw_issue_view view;
+    for (size_t i = 0; gw_health_issue_at(rig->health, i, &view); i++) {
+        assert_false(holds_badge(NULL, view.subject));
+    }
+    assert_true(
+        gw_health_is_raised(rig->health, GW_ISSUE_UNKNOWN_TOPIC, GW_STR("floor/x/4711")));
+    gw_fake_clock_advance(&rig->fake_clock, 650000);
+    turn(rig);
+    assert_int_equal(count_unknown(rig), 0);
+    gw_health_set_redactor(rig->health, NULL, NULL);
+}
+
 /* ---- records ---- */
 
 #define TAG(number, epc) "{\"data\":{\"eventNum\":" number ",\"idHex\":\"" epc "\"}}"
@@ -744,6 +771,7 @@ int main(void) {
         RIG_TEST(ids_used_twice_lately_are_noticed_after_a_restart),
         RIG_TEST(a_session_number_that_was_not_saved_is_saved_on_the_next_connection),
         RIG_TEST(unknown_topics_are_few_issues_that_end),
+        RIG_TEST(a_topic_that_holds_a_personal_code_is_not_shown),
         RIG_TEST(records_are_known_by_their_event_ids_over_a_restart),
         RIG_TEST(of_a_retried_list_only_what_is_new_is_left),
         RIG_TEST(a_topic_that_was_cut_is_refused_with_the_reason),

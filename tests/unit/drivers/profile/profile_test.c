@@ -39,7 +39,7 @@ static void a_small_profile_gets_every_default(void **state) {
     assert_int_equal(profile->scan.aim, GW_AIM_AUTO);
     assert_int_equal(profile->scan.no_read_count, 0);
     assert_string_equal(profile->scan.prefix, "");
-    assert_string_equal(profile->weight.rearm_below, "0");
+    assert_string_equal(profile->weight.rearm_below, "20d");
     assert_string_equal(profile->commands.tare, "");
     assert_int_equal(profile->serial.baud, 9600);
     assert_int_equal(profile->keyboard.layout, GW_LAYOUT_NONE);

@@ -15,7 +15,7 @@
 
 #define SCALE                                                                                  \
     "{\"name\":\"scale\",\"title\":\"t\",\"kind\":\"scale\",\"decode\":\"mt_sics\","           \
-    "\"sources\":[\"none\"],\"weight\":{\"report\":\"cycle\"}"
+    "\"sources\":[\"none\"],\"weight\":{\"report\":\"cycle\",\"rearm_below\":\"0\"}"
 
 static struct feeds_rig rig;
 static int device;

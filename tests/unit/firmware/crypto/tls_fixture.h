@@ -81,7 +81,6 @@ static struct {
 } send_script;
 
 /* send(2) of the server side: the linker takes this one for the room. */
-ssize_t send(int fd, const void *bytes, size_t len, int flags);
 ssize_t send(int fd, const void *bytes, size_t len, int flags) {
     if (!(flags & MSG_NOSIGNAL) || !(flags & MSG_DONTWAIT)) {
         abort();

@@ -18,7 +18,6 @@ static struct {
     int64_t mono_s;
 } ahead;
 
-time_t time(time_t *ret_time);
 time_t time(time_t *ret_time) {
     struct timespec now;
     (void) syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
@@ -29,7 +28,6 @@ time_t time(time_t *ret_time) {
     return moment;
 }
 
-int clock_gettime(clockid_t clock, struct timespec *ret_now);
 int clock_gettime(clockid_t clock, struct timespec *ret_now) {
     long failed = syscall(SYS_clock_gettime, clock, ret_now);
     if (clock == CLOCK_BOOTTIME) {
