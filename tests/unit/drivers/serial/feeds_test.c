@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "drivers/serial/socket.h"
+#include "drivers/serial/transport.h"
 #include "firmware/base/cleanup.h"
 #include "tests/unit/drivers/serial/feeds_rig.h"
 
@@ -482,6 +483,49 @@ static void what_is_not_stored_at_the_end_is_told(void **state) {
 
 /* ---- devices that misbehave ---- */
 
+/* No clock is asked: in each turn of the loop who babbles is read once, and not more than
+ * a turn's worth; what its neighbour said is taken in the turn in which it is there. */
+static void
+a_babbling_device_has_one_read_of_each_turn_and_its_neighbour_the_next(void **state) {
+    (void) state;
+    char pts[64];
+    int master = feeds_rig_open_pty(pts);
+    uint16_t ports[] = {feeds_rig_free_port(), 0};
+    feeds_rig_add(&rig, "babbler", GW_FEED_TCP_SERVER)->port = ports[0];
+    feeds_rig_add(&rig, "line", GW_FEED_SERIAL)->path = pts;
+    ports[1] = feeds_rig_free_port();
+    feeds_rig_add(&rig, "neighbour", GW_FEED_TCP_SERVER)->port = ports[1];
+    feeds_rig_open(&rig);
+    feeds_rig_turn(&rig);
+    int babbler = feeds_rig_connect(ports[0], 1), neighbour = feeds_rig_connect(ports[1], 1);
+    for (size_t i = 0; i < 3; i++) {
+        feeds_rig_wait_state(&rig, i, "open");
+    }
+    char noise[4000];
+    memset(noise, 'x', sizeof noise);
+    uint64_t read_before[2] = {0}, turns_with_noise = 0;
+    for (unsigned turn = 0; turn < 100; turn++) {
+        (void) !send(babbler, noise, sizeof noise, MSG_DONTWAIT);
+        if (turn % 20 == 0) {
+            assert_true(write(master, noise, sizeof noise) > 0);
+        }
+        feeds_rig_write(neighbour, "CODE\r");
+        feeds_rig_turn(&rig);
+        for (size_t i = 0; i < 2; i++) {
+            uint64_t bytes = feeds_rig_figures(&rig, i).bytes;
+            assert_true(bytes - read_before[i] <= GW_TRANSPORT_TURN_BYTES);
+            turns_with_noise += i == 0 && bytes > read_before[i];
+            read_before[i] = bytes;
+        }
+        assert_int_equal(feeds_rig_figures(&rig, 2).observations, turn + 1);
+    }
+    assert_true(turns_with_noise >= 99); /* it had something to say all the time */
+    assert_true(read_before[1] > 0);
+    (void) close(master);
+    (void) close(babbler);
+    (void) close(neighbour);
+}
+
 static void frames_nobody_understands_go_to_the_quarantine_and_become_an_issue(void **state) {
     (void) state;
     uint16_t port = feeds_rig_free_port();
@@ -579,6 +623,7 @@ int main(void) {
         TEST(what_cannot_be_held_back_is_refused_with_a_count),
         TEST(what_a_failed_commit_held_is_submitted_again_in_order),
         TEST(what_is_not_stored_at_the_end_is_told),
+        TEST(a_babbling_device_has_one_read_of_each_turn_and_its_neighbour_the_next),
         TEST(frames_nobody_understands_go_to_the_quarantine_and_become_an_issue),
         TEST(a_device_that_sends_too_much_is_slowed_down_or_refused),
     };
