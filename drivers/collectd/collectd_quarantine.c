@@ -208,7 +208,9 @@ static enum gw_err store_observed(const struct gw_collectd_request *request,
     gw_broker_begin_retried(entry->topic, (struct gw_bytes){entry->origin, entry->origin_len},
                             &retried);
     for (size_t i = 0; i < collectd->broker_count; i++) {
-        (void) gw_broker_sift_retried(collectd->brokers[i], &retried, observation);
+        if (collectd->brokers[i]) {
+            (void) gw_broker_sift_retried(collectd->brokers[i], &retried, observation);
+        }
     }
     gw_broker_complete_origins(&retried, observation);
     static const uint8_t yes = 1;
@@ -222,7 +224,9 @@ static enum gw_err store_observed(const struct gw_collectd_request *request,
     audit.outcome = observation->count > 0 ? GW_STR("ok") : GW_STR("duplicate");
     enum gw_err err = gw_collectd_audit(collectd, &audit, &unit);
     for (size_t i = 0; !err && i < collectd->broker_count; i++) {
-        gw_broker_note_retried(collectd->brokers[i], &retried, observation);
+        if (collectd->brokers[i]) {
+            gw_broker_note_retried(collectd->brokers[i], &retried, observation);
+        }
     }
     if (!err) {
         *ret_stored = observation->count;

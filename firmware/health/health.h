@@ -38,6 +38,7 @@ enum gw_issue_code {
     GW_ISSUE_INGRESS_CREDENTIALS = 206,    /* critical: nobody gets in */
     GW_ISSUE_INGRESS_FULL = 207,           /* warning: no connection left */
     GW_ISSUE_DEVICE_REFUSED = 208,         /* warning, subject = listener */
+    GW_ISSUE_SOURCE_NOT_OPEN = 209,        /* critical, subject = "broker b", "bus b", ... */
     GW_ISSUE_FEED_DOWN = 221,              /* warning, subject = device: 221 to 228 */
     GW_ISSUE_FEED_DENIED = 222,            /* critical: somebody else has it */
     GW_ISSUE_FEED_AMBIGUOUS = 223,         /* critical: several devices fit */

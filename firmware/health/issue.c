@@ -65,6 +65,12 @@ static const struct gw_issue_info issues[] = {
      "A device was refused at the front door, or broke the rules of MQTT.",
      "Compare its user name, secret or certificate, client id and topics with the "
      "configuration; `gwctl device rotate` makes a new secret."},
+    {GW_ISSUE_SOURCE_NOT_OPEN, "source_not_open", GW_SEVERITY_CRITICAL,
+     "Brokers, buses, the front door or feeds could not be opened: their devices are not "
+     "heard.",
+     "nomem and full: free memory, or lower the limits of the configuration; io: look at the "
+     "flash; invalid: correct what `gwctl config check` names. The others run, and it is tried "
+     "again each second."},
     {GW_ISSUE_FEED_DOWN, "feed_down", GW_SEVERITY_WARNING,
      "The scanner or scale is not there: its line, keyboard or connection is not open.",
      "Check power and cable of the device; it is opened by itself when it is back."},
