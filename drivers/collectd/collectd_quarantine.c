@@ -5,7 +5,7 @@
  * RETRY: event, audit entry and the key "retried:<number>" in one commit, then the
  * entry is removed, then the key. A crash in between leaves the entry with its
  * key, and the next RETRY only removes it: no second event. Readings whose own event
- * ids the broker's windows hold with the same content are stored already: the others
+ * ids the door's windows hold with the same content are stored already: the others
  * are stored, and if there are none, the entry is only removed.
  */
 #include "drivers/collectd/collectd_internal.h"
@@ -198,6 +198,31 @@ static struct gw_collectd_audit audit_of(const struct gw_collectd_request *reque
     };
 }
 
+/* Without what the doors know to be stored. */
+static void sift(const struct gw_collectd *collectd, const struct gw_broker_retried *retried,
+                 struct gw_observation *observation) {
+    for (size_t i = 0; i < collectd->broker_count; i++) {
+        if (collectd->brokers[i]) {
+            (void) gw_broker_sift_retried(collectd->brokers[i], retried, observation);
+        }
+    }
+    if (collectd->ingress) {
+        (void) gw_ingress_sift_retried(collectd->ingress, retried, observation);
+    }
+}
+
+static void note(const struct gw_collectd *collectd, const struct gw_broker_retried *retried,
+                 const struct gw_observation *observation) {
+    for (size_t i = 0; i < collectd->broker_count; i++) {
+        if (collectd->brokers[i]) {
+            gw_broker_note_retried(collectd->brokers[i], retried, observation);
+        }
+    }
+    if (collectd->ingress) {
+        gw_ingress_note_retried(collectd->ingress, retried, observation);
+    }
+}
+
 /* Its events, but for those that are stored already, with who asked for it. */
 static enum gw_err store_observed(const struct gw_collectd_request *request,
                                   struct gw_observation *observation,
@@ -207,11 +232,7 @@ static enum gw_err store_observed(const struct gw_collectd_request *request,
     struct gw_broker_retried retried;
     gw_broker_begin_retried(entry->topic, (struct gw_bytes){entry->origin, entry->origin_len},
                             &retried);
-    for (size_t i = 0; i < collectd->broker_count; i++) {
-        if (collectd->brokers[i]) {
-            (void) gw_broker_sift_retried(collectd->brokers[i], &retried, observation);
-        }
-    }
+    sift(collectd, &retried, observation);
     gw_broker_complete_origins(&retried, observation);
     static const uint8_t yes = 1;
     struct gw_state_change change = {.key = gw_bytes_from_str(key), .value = {&yes, 1}};
@@ -223,12 +244,8 @@ static enum gw_err store_observed(const struct gw_collectd_request *request,
         audit_of(request, "quarantine.retry", gw_str_sub(key, 8, SIZE_MAX));
     audit.outcome = observation->count > 0 ? GW_STR("ok") : GW_STR("duplicate");
     enum gw_err err = gw_collectd_audit(collectd, &audit, &unit);
-    for (size_t i = 0; !err && i < collectd->broker_count; i++) {
-        if (collectd->brokers[i]) {
-            gw_broker_note_retried(collectd->brokers[i], &retried, observation);
-        }
-    }
     if (!err) {
+        note(collectd, &retried, observation);
         *ret_stored = observation->count;
     }
     return err;

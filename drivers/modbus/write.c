@@ -154,34 +154,6 @@ static const struct gw_config_write *allow(const struct gw_modbus_writes *writes
 
 /* ---- pace ---- */
 
-static struct write_pace *find_pace(struct gw_modbus_writes *writes,
-                                    const struct gw_modbus_record *record) {
-    for (size_t i = 0; i < WRITES_PACES; i++) {
-        struct write_pace *pace = &writes->paces[i];
-        if (strcmp(pace->bus, record->bus) == 0 && strcmp(pace->name, record->name) == 0) {
-            return pace;
-        }
-    }
-    return NULL;
-}
-
-static void note_pace(struct gw_modbus_writes *writes, const struct gw_modbus_record *record) {
-    struct write_pace *pace = find_pace(writes, record);
-    if (!pace) {
-        pace = &writes->paces[writes->next_pace];
-        writes->next_pace = (writes->next_pace + 1) % WRITES_PACES;
-    }
-    memcpy(pace->bus, record->bus, sizeof pace->bus);
-    memcpy(pace->name, record->name, sizeof pace->name);
-    pace->last_mono_ms = writes_now(writes);
-}
-
-static bool is_too_early(struct gw_modbus_writes *writes, const struct gw_config_write *write,
-                         const struct gw_modbus_record *record) {
-    const struct write_pace *pace = find_pace(writes, record);
-    return pace && writes_now(writes) - pace->last_mono_ms < (int64_t) write->min_interval_ms;
-}
-
 static bool is_minute_full(struct gw_modbus_writes *writes) {
     int64_t now_mono_ms = writes_now(writes);
     if (now_mono_ms - writes->minute_mono_ms >= MINUTE_MS) {
@@ -251,8 +223,7 @@ static enum gw_err take_unsent(struct gw_modbus_writes *writes, struct write_fli
     (void) !gw_str_copy(gw_str_sub(detail, 0, sizeof ending.detail - 1), ending.detail,
                         sizeof ending.detail);
     gw_modbus_put_result(&flight->record, &ending);
-    enum gw_err err =
-        writes_commit_audited(writes, &flight->record, gw_modbus_outcome_name(outcome));
+    enum gw_err err = writes_commit(writes, &flight->record);
     struct write_flight copy = *flight;
     flight->phase = FLIGHT_UNUSED;
     if (err) {
@@ -267,14 +238,14 @@ static enum gw_err take_unsent(struct gw_modbus_writes *writes, struct write_fli
 static enum gw_err take(struct gw_modbus_writes *writes, struct write_flight *flight,
                         const struct gw_config_write *write, int64_t deadline_mono_ms,
                         struct gw_buf *reason) {
-    enum gw_err err = writes_commit_audited(writes, &flight->record, "intent");
+    enum gw_err err = writes_commit(writes, &flight->record);
     if (err) {
         flight->phase = FLIGHT_UNUSED;
         return turn_away(writes, err, reason,
                          "nothing was written: the intent could not be stored");
     }
     writes->minute_count++;
-    note_pace(writes, &flight->record);
+    writes_note_pace(writes, &flight->record);
     if (writes_now(writes) >= deadline_mono_ms) {
         writes_end_plainly(writes, flight, GW_MODBUS_WRITE_EXPIRED,
                            "not sent: its time ran out while the intent was stored");
@@ -338,7 +309,7 @@ static enum gw_err decide(struct gw_modbus_writes *writes,
         flight->phase = FLIGHT_UNUSED;
         return turn_away(writes, GW_ERR_BUSY, reason, "the bus is being reopened: ask again");
     }
-    if (is_too_early(writes, write, &flight->record)) {
+    if (writes_is_too_early(writes, write, &flight->record)) {
         flight->phase = FLIGHT_UNUSED;
         (void) gw_buf_printf(reason, "too early: allowed: one write of \"%s\" each %u ms",
                              write->name, write->min_interval_ms);
@@ -406,6 +377,7 @@ enum gw_err gw_modbus_writes_open(const struct gw_modbus_writes_options *options
     writes->uncertain = gw_health_counter(options->health, "modbus.writes_uncertain");
     writes->turned_away = gw_health_counter(options->health, "modbus.writes_turned_away");
     enum gw_err err = gw_modbus_record_newest(&options->intake, &writes->newest);
+    err = err ? err : writes_remember(writes);
     if (err) {
         return err;
     }
@@ -414,6 +386,9 @@ enum gw_err gw_modbus_writes_open(const struct gw_modbus_writes_options *options
 }
 
 void gw_modbus_writes_close(struct gw_modbus_writes *writes) {
+    if (writes) {
+        free(writes->doubts);
+    }
     free(writes);
 }
 
@@ -422,6 +397,7 @@ void gw_modbus_writes_set_buses(struct gw_modbus_writes *writes,
     writes->buses = buses;
     writes->bus_count = count;
     writes->is_open = true;
+    writes_raise_doubts(writes);
 }
 
 void gw_modbus_writes_hold(struct gw_modbus_writes *writes) {

@@ -9,7 +9,8 @@
  *   intent     committed: the command, with an entry of the audit chain
  *   write      once, on the wire, only after that commit
  *   read back  what the place shows now
- *   result     committed: the outcome, with one command.result event
+ *   result     committed: the outcome, with one command.result event and an entry of the
+ *              audit chain
  *
  * Why no command is written twice. Nothing is sent before its intent is durable, and an
  * intent that is found in the store is never sent: not by this process, which looks each id
@@ -26,6 +27,11 @@
  *
  * A stop, or a reload that changes the bus, lets a write under way end for
  * GW_MODBUS_STOP_WAIT_MS (bus.h); what is not over then is `unknown` and never repeated.
+ *
+ * What a restart remembers. The records say when each place was written last and how that
+ * ended: min_interval_ms holds across a restart, and a place whose newest outcome is
+ * uncertain is an issue again, until a write of it is done. Where nobody vouches for the
+ * clock, the last write before a restart counts as one at the restart.
  *
  * Expiry. `valid_ms` counts from when the command is taken here. `expires` is wall time
  * and needs a clock that somebody vouches for: where nobody does, such a command is turned
@@ -82,8 +88,8 @@ struct gw_modbus_write_audit {
 
 struct gw_modbus_writes_options {
     struct gw_intake intake; /* for reading the state table */
-    /* Make `unit` durable now, with an entry of the audit chain (NULL = none). OK means
-     * it is; everything else that it is not. */
+    /* Make `unit` durable now, with an entry of the audit chain. OK means it is;
+     * everything else that it is not. */
     enum gw_err (*commit)(void *context, const struct gw_modbus_write_audit *audit,
                           struct gw_unit *unit);
     /* Whether the bus of that name takes jobs now. NULL: always. */
@@ -100,13 +106,14 @@ struct gw_modbus_writes_options {
 struct gw_modbus_writes;
 
 /* On hold: see _set_buses. Intents of a former process are closed from _tick. NOMEM;
- * IO if the table cannot be read. */
+ * IO if the table cannot be read. What lies behind a damaged record is not remembered. */
 enum gw_err gw_modbus_writes_open(const struct gw_modbus_writes_options *options,
                                   struct gw_modbus_writes **ret_writes);
 /* Free. What is under way stays an intent, and is `interrupted` at the next start: end the
  * buses before, which completes their jobs. NULL is allowed. */
 void gw_modbus_writes_close(struct gw_modbus_writes *writes);
-/* The buses are open, and this is what may be written from now on; the array must live
+/* The buses are open, and this is what may be written from now on (the first time, places
+ * of it that a former process left uncertain become issues); the array must live
  * until the next call or _hold. What is under way is not touched: it is judged by the entry
  * it was taken under. A bus that takes no jobs for a while turns its commands away. */
 void gw_modbus_writes_set_buses(struct gw_modbus_writes *writes,

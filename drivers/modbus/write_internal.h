@@ -15,8 +15,9 @@ struct gw_modbus_ending {
 
 /* Until a store or a bus that failed is asked again. */
 #define WRITES_RETRY_MS 1000
-/* Entries of `writes` whose last write is remembered for min_interval_ms. */
-#define WRITES_PACES 64
+/* Entries of `writes` whose last write is remembered for min_interval_ms: those that were
+ * written last. */
+#define WRITES_PACES 512
 
 /* Of an entry's scale (firmware/config/table.c), with NUL. */
 #define WRITES_SCALE_BYTES 33
@@ -44,6 +45,14 @@ struct write_pace {
     int64_t last_mono_ms;
 };
 
+/* A write nobody is sure of. */
+struct write_doubt {
+    char bus[64], name[64];
+    char id[GW_MODBUS_COMMAND_ID_MAX + 1];
+    char value[GW_MODBUS_VALUE_MAX_BYTES + 1];
+    enum gw_modbus_outcome outcome;
+};
+
 struct gw_modbus_writes {
     struct gw_modbus_writes_options options;
     const struct gw_config_bus *buses;
@@ -54,7 +63,9 @@ struct gw_modbus_writes {
     uint64_t newest;         /* ordinal */
     int64_t recover_mono_ms; /* when to look for intents; GW_NEVER_MS = all closed */
     struct write_pace paces[WRITES_PACES];
-    size_t next_pace;
+    size_t pace_count;
+    struct write_doubt *doubts; /* of former processes, until the buses are known */
+    size_t doubt_count;
     unsigned minute_count;
     int64_t minute_mono_ms;
     uint64_t *done, *refused, *uncertain, *turned_away;
@@ -77,9 +88,8 @@ struct write_flight *writes_find_flight(struct gw_modbus_writes *writes, struct 
 struct write_flight *writes_find_number(struct gw_modbus_writes *writes, uint64_t number);
 /* A free one, NULL if all are under way; used once it has a phase. */
 struct write_flight *writes_start_flight(struct gw_modbus_writes *writes);
-/* Store a record together with an entry of the audit chain. */
-enum gw_err writes_commit_audited(struct gw_modbus_writes *writes,
-                                  struct gw_modbus_record *record, const char *outcome);
+/* Store a record, with its event once it has a result, and an entry of the audit chain. */
+enum gw_err writes_commit(struct gw_modbus_writes *writes, struct gw_modbus_record *record);
 /* Tell whoever waits, once. */
 void writes_tell(struct write_flight *flight, bool is_stored);
 /* Count it; raise or end the issue. */
@@ -94,6 +104,24 @@ void writes_end_plainly(struct gw_modbus_writes *writes, struct write_flight *fl
                         enum gw_modbus_outcome outcome, const char *detail);
 /* A read of the record's place; its words are those to write. */
 struct gw_modbus_job writes_job_of(const struct gw_modbus_record *record);
+
+/* The issue of a write nobody is sure of. */
+void writes_raise_doubt(struct gw_modbus_writes *writes, const struct write_doubt *doubt);
+
+/* ---- write_memory.c ---- */
+
+/* Take out of the records what this process must know. NOMEM, IO. */
+enum gw_err writes_remember(struct gw_modbus_writes *writes);
+/* What is told of a record that is uncertain. */
+struct write_doubt writes_doubt_of(const struct gw_modbus_record *record);
+/* Raise what former processes left uncertain and the configuration still allows, once. */
+void writes_raise_doubts(struct gw_modbus_writes *writes);
+/* The record's place is written now. */
+void writes_note_pace(struct gw_modbus_writes *writes, const struct gw_modbus_record *record);
+bool writes_is_too_early(struct gw_modbus_writes *writes, const struct gw_config_write *write,
+                         const struct gw_modbus_record *record);
+
+/* ---- write_judge.c ---- */
 
 /* Outcome of a command whose job was answered. `write` may be NULL (not in the
  * configuration any more). */

@@ -226,6 +226,27 @@ enum gw_err gw_modbus_record_newest(const struct gw_intake *intake, uint64_t *re
     return GW_OK;
 }
 
+struct walk {
+    gw_modbus_record_taker *each;
+    void *context;
+};
+
+static bool take_entry(void *context, struct gw_bytes key, struct gw_bytes value) {
+    struct walk *walk = context;
+    struct gw_str text = gw_str_from_bytes(key);
+    struct gw_modbus_record record;
+    bool is_record = gw_str_starts_with(text, GW_STR("c:"))
+                     && !gw_modbus_record_parse(gw_str_sub(text, 2, text.len),
+                                                gw_str_from_bytes(value), &record);
+    return !is_record || walk->each(walk->context, &record);
+}
+
+enum gw_err gw_modbus_record_each(const struct gw_intake *intake, gw_modbus_record_taker *each,
+                                  void *context) {
+    struct walk walk = {each, context};
+    return intake->state_each(intake->self, GW_MODBUS_WRITES_TABLE, take_entry, &walk);
+}
+
 struct search {
     gw_modbus_record_skip *skip;
     void *context;
@@ -233,15 +254,13 @@ struct search {
     struct gw_modbus_record record;
 };
 
-static bool look(void *context, struct gw_bytes key, struct gw_bytes value) {
+static bool look(void *context, const struct gw_modbus_record *record) {
     struct search *search = context;
-    struct gw_str text = gw_str_from_bytes(key);
-    if (!gw_str_starts_with(text, GW_STR("c:"))) {
-        return true;
+    search->is_found =
+        !record->has_result && !search->skip(search->context, gw_str_from_cstr(record->id));
+    if (search->is_found) {
+        search->record = *record;
     }
-    struct gw_str id = gw_str_sub(text, 2, text.len);
-    search->is_found = !gw_modbus_record_parse(id, gw_str_from_bytes(value), &search->record)
-                       && !search->record.has_result && !search->skip(search->context, id);
     return !search->is_found;
 }
 
@@ -249,7 +268,7 @@ enum gw_err gw_modbus_record_find_intent(const struct gw_intake *intake,
                                          gw_modbus_record_skip *skip, void *context,
                                          struct gw_modbus_record *ret_record) {
     struct search search = {.skip = skip, .context = context};
-    enum gw_err err = intake->state_each(intake->self, GW_MODBUS_WRITES_TABLE, look, &search);
+    enum gw_err err = gw_modbus_record_each(intake, look, &search);
     if (!search.is_found) {
         return err ? err : GW_ERR_NOENT;
     }

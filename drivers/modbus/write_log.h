@@ -67,6 +67,10 @@ enum gw_err gw_modbus_record_get(const struct gw_intake *intake, struct gw_str i
                                  struct gw_modbus_record *ret_record);
 /* Ordinal of the newest, 0 if there is none. IO. */
 enum gw_err gw_modbus_record_newest(const struct gw_intake *intake, uint64_t *ret_ordinal);
+/* Every record, in no order, until `each` says false. IO; damaged records are passed over. */
+typedef bool gw_modbus_record_taker(void *context, const struct gw_modbus_record *record);
+enum gw_err gw_modbus_record_each(const struct gw_intake *intake, gw_modbus_record_taker *each,
+                                  void *context);
 /* The first record that has no result and that `skip` does not want skipped. NOENT, IO;
  * damaged records are passed over. */
 typedef bool gw_modbus_record_skip(void *context, struct gw_str id);

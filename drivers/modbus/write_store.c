@@ -62,10 +62,12 @@ struct write_flight *writes_find_number(struct gw_modbus_writes *writes, uint64_
 
 /* ---- committing ---- */
 
-static void put_device(const struct gw_modbus_record *record, char dst[static 130]) {
+#define SUBJECT_BYTES 130
+
+static void put_device(const struct gw_modbus_record *record, char dst[static SUBJECT_BYTES]) {
     bool is_named = record->name[0] != '\0' && record->has_place;
-    (void) snprintf(dst, 130, "%s%s%s", is_named ? record->bus : "gateway", is_named ? "." : "",
-                    is_named ? record->name : "");
+    (void) snprintf(dst, SUBJECT_BYTES, "%s%s%s", is_named ? record->bus : "gateway",
+                    is_named ? "." : "", is_named ? record->name : "");
 }
 
 /* Store the record; with its event once it has a result. */
@@ -78,7 +80,7 @@ static enum gw_err commit_record(struct gw_modbus_writes *writes,
     }
     enum gw_err err =
         gw_modbus_record_store(&writes->options.intake, record, writes->newest, &changes);
-    char device[130];
+    char device[SUBJECT_BYTES];
     put_device(record, device);
     struct gw_event_draft event = {
         .type = GW_EVENT_COMMAND_RESULT,
@@ -112,8 +114,9 @@ static void put_target(const struct gw_modbus_record *record, char dst[static 20
     }
 }
 
-enum gw_err writes_commit_audited(struct gw_modbus_writes *writes,
-                                  struct gw_modbus_record *record, const char *outcome) {
+enum gw_err writes_commit(struct gw_modbus_writes *writes, struct gw_modbus_record *record) {
+    const char *outcome =
+        record->has_result ? gw_modbus_outcome_name(record->outcome) : "intent";
     char target[200], detail[200];
     put_target(record, target);
     (void) snprintf(detail, sizeof detail, "command %s value %s via %s", record->id,
@@ -142,22 +145,30 @@ void writes_tell(struct write_flight *flight, bool is_stored) {
     }
 }
 
+void writes_raise_doubt(struct gw_modbus_writes *writes, const struct write_doubt *doubt) {
+    char subject[SUBJECT_BYTES];
+    (void) snprintf(subject, sizeof subject, "%s.%s", doubt->bus, doubt->name);
+    gw_health_raise(writes->options.health, GW_ISSUE_MODBUS_WRITE_UNCERTAIN,
+                    gw_str_from_cstr(subject), "command %s, value %s: %s", doubt->id,
+                    doubt->value, gw_modbus_outcome_name(doubt->outcome));
+}
+
 void writes_note_outcome(struct gw_modbus_writes *writes,
                          const struct gw_modbus_record *record) {
-    char subject[130];
-    put_device(record, subject);
-    struct gw_health *health = writes->options.health;
+    char subject[SUBJECT_BYTES];
+    struct write_doubt doubt;
     switch (record->outcome) {
     case GW_MODBUS_WRITE_DONE:
         ++*writes->done;
-        gw_health_clear(health, GW_ISSUE_MODBUS_WRITE_UNCERTAIN, gw_str_from_cstr(subject));
+        put_device(record, subject);
+        gw_health_clear(writes->options.health, GW_ISSUE_MODBUS_WRITE_UNCERTAIN,
+                        gw_str_from_cstr(subject));
         break;
     case GW_MODBUS_WRITE_UNKNOWN:
     case GW_MODBUS_WRITE_INTERRUPTED:
         ++*writes->uncertain;
-        gw_health_raise(health, GW_ISSUE_MODBUS_WRITE_UNCERTAIN, gw_str_from_cstr(subject),
-                        "command %s, value %s: %s", record->id, record->value,
-                        gw_modbus_outcome_name(record->outcome));
+        doubt = writes_doubt_of(record);
+        writes_raise_doubt(writes, &doubt);
         break;
     default:
         ++*writes->refused;
@@ -168,7 +179,7 @@ void writes_note_outcome(struct gw_modbus_writes *writes,
 /* The result is made: store it, now or as soon as the store can be written. */
 void writes_store_result(struct gw_modbus_writes *writes, struct write_flight *flight) {
     flight->phase = FLIGHT_STORING;
-    if (commit_record(writes, &flight->record, NULL)) {
+    if (writes_commit(writes, &flight->record)) {
         flight->next_mono_ms = writes_now(writes) + WRITES_RETRY_MS;
         writes_tell(flight, false);
         return;

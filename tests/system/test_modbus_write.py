@@ -154,6 +154,40 @@ def test_a_write_nobody_confirms_is_settled_by_reading_back(floor):
     assert "modbus_write_uncertain" not in floor.issues()
 
 
+def restart(floor):
+    """kill -9, and the next start."""
+    floor.rig.collectd.kill()
+    floor.rig.collectd.start()
+    floor.rig.wait_connected()
+    floor.wait_polls()
+
+
+def test_an_uncertain_write_is_an_issue_over_restarts_until_one_is_done(floor):
+    floor.configure(timeout_ms=300)
+    floor.rig.reload()
+    floor.wait_polls()
+    for value in range(20, 40):  # the next request may be a poll
+        floor.faults({"do": "silence"})
+        if outcome(floor.write("setpoint", str(value))) == "unknown":
+            break
+    assert floor.issues()["modbus_write_uncertain"] == ["plc1.setpoint"]
+    for _ in range(2):
+        restart(floor)
+        assert floor.issues()["modbus_write_uncertain"] == ["plc1.setpoint"]
+    assert outcome(floor.write("setpoint", "1")) == "done"
+    assert "modbus_write_uncertain" not in floor.issues()
+    restart(floor)
+    assert "modbus_write_uncertain" not in floor.issues()
+
+
+def test_the_interval_of_a_thing_is_kept_over_a_restart(floor):
+    assert outcome(floor.write("slow", "1")) == "done"
+    restart(floor)
+    with pytest.raises(Refused, match="60000 ms"):
+        floor.write("slow", "2")
+    assert len(floor.written()) == 1
+
+
 def test_many_at_once_are_each_written_once_or_turned_away(floor):
     floor.faults({"do": "delay", "seconds": 0.05, "times": 0})
     done, busy = [], []
@@ -256,7 +290,10 @@ def test_results_and_the_chain_of_audit_reach_the_centre(make_rig):
     assert events[done]["source"].endswith(":plc1.setpoint")
     audits = [event["data"] for event in floor.stored("audit.recorded")
               if event["data"]["action"] == "modbus.write"]
-    assert [entry["outcome"] for entry in audits] == ["intent", "refused"]
+    assert [entry["outcome"] for entry in audits] == ["intent", "done", "refused"]
+    assert [entry["detail"] for entry in audits] == [
+        f"command {done} value 12.5 via control", f"command {done} value 12.5 via control",
+        f"command {refused} value 1000 via control"]
     assert floor.gwctl("audit", "verify")
 
 

@@ -121,6 +121,41 @@ def test_records_of_one_batch_do_not_take_each_other_into_the_quarantine(door):
         "not JSON at byte 0: not an object"]
 
 
+def tags(*numbers):
+    return json.dumps({"tags": [{"data": {"eventNum": number, "idHex": f"E{number}"}}
+                                for number in numbers]}).encode()
+
+
+def test_records_are_known_one_by_one_over_a_restart(door):
+    it = door(device("gate-1", "scanner", PROFILES / "rfid-reader.json"))
+    it.publish("gate-1", tags(5, 6), tags(5, 6), tags(6, 7))
+    events_of(it.rig, "gate-1", 3)
+    it.rig.collectd.kill()
+    it.rig.collectd.start()
+    it.rig.wait_connected()
+    it.publish("gate-1", tags(5, 8, 7), tags(6).replace(b"E6", b"XX"))
+    events = events_of(it.rig, "gate-1", 5)
+    assert [event["data"]["raw"] for event in events] == ["E5", "E6", "E7", "E8", "XX"]
+    assert [event.get("possibleduplicate", False) for event in events] == [False] * 4 + [True]
+
+
+def test_a_list_from_the_quarantine_brings_what_is_new(door, tmp_path):
+    path = pathlib.Path(tmp_path) / "reader.json"
+    good = (PROFILES / "rfid-reader.json").read_text()
+    path.write_text(good.replace('"lf"', '"lift"'))
+    it = door(device("gate-1", "scanner", path))
+    it.publish("gate-1", tags(5, 6, 7))
+    number = quarantined(it.rig)[0]["number"]
+    path.write_text(good)
+    it.rig.ask_daemon("collectd", "reload", actor="gwctl:root")
+    it.publish("gate-1", tags(6))
+    body = {"number": number, "actor": "gwctl:root"}
+    assert it.rig.ask_daemon("collectd", "quarantine_retry", **body)["events"] == 2
+    it.publish("gate-1", tags(7, 5))
+    events = events_of(it.rig, "gate-1", 3)
+    assert [event["data"]["raw"] for event in events] == ["E6", "E5", "E7"]
+
+
 def test_a_profile_that_cannot_be_used_keeps_its_messages_for_later(door, tmp_path):
     path = pathlib.Path(tmp_path) / "reader.json"
     path.write_text((PROFILES / "scanner-cr.json").read_text().replace('"mode": "cr"',

@@ -100,6 +100,19 @@ enum gw_err gw_ingress_revoke_device(struct gw_ingress *ingress, struct gw_str d
 enum gw_err gw_ingress_command_device(struct gw_ingress *ingress, struct gw_str device,
                                       struct gw_str text, size_t *ret_count);
 
+/* ---- again, from the quarantine ---- */
+
+/* Take out of the observation what this door knows, mark what is doubtful; how many drafts
+ * were taken out. As gw_broker_sift_retried: an entry that came by another door is left
+ * alone. */
+size_t gw_ingress_sift_retried(const struct gw_ingress *ingress,
+                               const struct gw_broker_retried *retried,
+                               struct gw_observation *observation);
+/* They are stored now. Call right after the commit. */
+void gw_ingress_note_retried(struct gw_ingress *ingress,
+                             const struct gw_broker_retried *retried,
+                             const struct gw_observation *observation);
+
 /* ---- figures ---- */
 
 struct gw_ingress_figures {

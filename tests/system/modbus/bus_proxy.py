@@ -5,12 +5,14 @@
     proxy = BusProxy("tcp", server_port)
     proxy = BusProxy("rtu", line, of_server=line)      two ends of serial lines
     proxy.arm("late", unit=1, times=3)                 0 = until disarmed
+    proxy.arm("hang_up", range(10, 60), times=0)       several units
+    proxy.arm("busy", unit=1, times=0, address=10)     only what is asked from there on
     proxy.good(1)                                      right answers delivered to unit 1
     proxy.close()
 
 "late" keeps an answer and sends it before the next one, of whatever unit. "behind" sends it
 instead of the next one of that unit, which is kept in turn: every request gets the answer of
-the one before.
+the one before. "hang_up" ends the connection and does not ask the server at all.
 
 It works on bytes and knows nothing of the server but where a frame ends. What each
 answer carried is noted by the number of its read (pymodbus_peer.py) *before* it goes
@@ -36,6 +38,7 @@ FAULTS = {
     "wrong_count": (True, True), "wrong_crc": (False, True), "truncated": (True, True),
     "extra": (True, True), "twice": (True, True), "garbage": (True, True),
     "pieces": (True, True), "delay": (True, True), "drop": (True, False),
+    "hang_up": (True, False),
 }
 
 
@@ -188,6 +191,7 @@ class BusProxy:
         self._of_server = of_server
         self._lock = threading.Lock()
         self._fault = None
+        self._address = None # of requests that the fault is for, None = all
         self._held = b""     # a late answer
         self._behind = {}    # unit -> the answer that its next request gets
         self._good = {}
@@ -201,11 +205,12 @@ class BusProxy:
 
     # -- what it does
 
-    def arm(self, name, unit, times=1):
-        """Do that with the answers of a unit, so many times."""
+    def arm(self, name, unit, times=1, address=None):
+        """Do that with the answers of a unit or of several, so many times."""
         assert FAULTS[name][self.kind != "tcp"], name
         with self._lock:
-            self._fault = [name, unit, times]
+            self._fault = [name, {unit} if isinstance(unit, int) else set(unit), times]
+            self._address = address
             self.happened[name] = 0
 
     def disarm(self):
@@ -217,9 +222,11 @@ class BusProxy:
         """Right answers of a unit that went out."""
         return self._good.get(unit, 0)
 
-    def _take(self, unit):
+    def _take(self, unit, address):
         with self._lock:
-            if self._fault is None or self._fault[1] != unit:
+            if self._fault is None or unit not in self._fault[1]:
+                return None
+            if self._address not in (None, address):
                 return None
             name, _, times = self._fault
             self.happened[name] += 1
@@ -235,10 +242,12 @@ class BusProxy:
             self.fates[struct.unpack(">H", pdu[4:6])[0]] = fate
 
     def _exchange(self, client, server):
-        unit, _, request = self._frames.request(client)
+        unit, asked, request = self._frames.request(client)
+        name = self._take(unit, struct.unpack(">H", asked[1:3])[0])
+        if name == "hang_up":
+            raise Gone
         server.write(request)
         frame = self._frames.answer(server)
-        name = self._take(unit)
         if name in ("silence", "late"):
             self._note(frame, "bad")
             if name == "late":

@@ -23,6 +23,10 @@ static enum gw_err commit(void *context, const struct gw_modbus_write_audit *aud
         rig->audits++;
         (void) snprintf(rig->audit_outcome, sizeof rig->audit_outcome, "%.*s",
                         GW_STR_ARG(audit->outcome));
+        (void) snprintf(rig->audit_target, sizeof rig->audit_target, "%.*s",
+                        GW_STR_ARG(audit->target));
+        (void) snprintf(rig->audit_detail, sizeof rig->audit_detail, "%.*s",
+                        GW_STR_ARG(audit->detail));
     }
     return err;
 }

@@ -23,7 +23,7 @@ struct write_rig {
     int fail_commit;   /* the commit of that number fails, 0 = none */
     int commits;
     int audits;
-    char audit_outcome[64];
+    char audit_outcome[64], audit_target[200], audit_detail[200];
     /* the bus */
     struct {
         struct gw_modbus_job job;

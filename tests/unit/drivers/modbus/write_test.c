@@ -24,6 +24,10 @@ static void a_command_is_stored_written_read_back_and_told(void **state) {
     write_obey(rig);
     assert_int_equal(rig->memory[10], 125);
     assert_int_equal(rig->commits, 2);
+    assert_int_equal(rig->audits, 2);
+    assert_string_equal(rig->audit_outcome, "done");
+    assert_string_equal(rig->audit_target, "plc1.speed unit 1 holding_register 10");
+    assert_string_equal(rig->audit_detail, "command c1 value 12.5 via control");
     assert_int_equal(rig->answers, 1);
     assert_int_equal(rig->last.outcome, GW_MODBUS_WRITE_DONE);
     assert_true(rig->last.is_stored && !rig->last.is_repeated);

@@ -128,6 +128,38 @@ static void what_cannot_be_decoded_is_told_again_and_marked(void **state) {
     assert_true(newest_is(bench, "undecodable", true));
 }
 
+/* One record, as if it came back from the quarantine with that origin. */
+static size_t known_of_retried(struct bench *bench, enum gw_mqtt_door door, const char *id,
+                               bool is_stored) {
+    const struct gw_mqtt_origin own = {.door = door, .packet_id = 4};
+    uint8_t origin[GW_MQTT_ORIGIN_MAX_BYTES];
+    size_t len = gw_mqtt_origin_encode(&own, origin);
+    struct gw_broker_retried retried;
+    struct gw_observation observation = {
+        .draft.device = GW_STR("s2"),
+        .ids[0] = {gw_str_from_cstr(id), GW_STR("record")},
+        .count = 1,
+    };
+    gw_broker_begin_retried(GW_STR("floor/s2"), (struct gw_bytes){origin, len}, &retried);
+    size_t known = gw_ingress_sift_retried(bench->rig->ingress, &retried, &observation);
+    assert_int_equal(observation.count, 1 - known);
+    if (is_stored) {
+        gw_ingress_note_retried(bench->rig->ingress, &retried, &observation);
+    }
+    return known;
+}
+
+static void what_came_back_from_the_quarantine_is_known(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(known_of_retried(bench, GW_MQTT_DOOR_FRONT, "5", true), 0);
+    assert_int_equal(known_of_retried(bench, GW_MQTT_DOOR_FRONT, "5", false), 1);
+    assert_int_equal(known_of_retried(bench, GW_MQTT_DOOR_FRONT, "6", false), 0);
+    assert_int_equal(known_of_retried(bench, GW_MQTT_DOOR_BROKER, "5", true), 0);
+    assert_int_equal(known_of_retried(bench, GW_MQTT_DOOR_BROKER, "5", false), 0);
+    assert_int_equal(stored_by(bench, false, TAGS(TAG("7", "DD"))), 1);
+    assert_int_equal(known_of_retried(bench, GW_MQTT_DOOR_FRONT, "5", false), 1);
+}
+
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -138,6 +170,7 @@ int main(void) {
         RIG_TEST(a_redelivery_after_a_restart_is_known_by_its_records),
         RIG_TEST(records_of_a_group_that_failed_are_not_known),
         RIG_TEST(what_cannot_be_decoded_is_told_again_and_marked),
+        RIG_TEST(what_came_back_from_the_quarantine_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
