@@ -217,6 +217,7 @@ static enum gw_err start(struct gw_modbus_bus *bus, const struct gw_config_bus *
         .max_gap = config->max_gap,
         .max_registers = config->max_registers,
         .dead_share_percent = config->dead_share_percent,
+        .probe_max_ms = config->transport == GW_BUS_TCP ? config->timeout_ms : 0,
         .phase_ms = draw_phase(),
         .holes = &bus->holes.known,
         .transport = gw_modbus_wire_transport(bus->wire),

@@ -101,6 +101,22 @@ static void settle_unit(struct gw_modbus_bus *bus, size_t index) {
     }
 }
 
+static void raise_too_large(struct gw_modbus_bus *bus, size_t index) {
+    const struct gw_config_point *config = &bus->configs[index];
+    uint16_t words[GW_MODBUS_NUMBER_WORDS];
+    char storage[GW_DECIMAL_TEXT_MAX];
+    struct gw_buf value;
+    gw_buf_init(&value, storage, sizeof storage);
+    gw_handover_get_point_words(bus->handover, index, words);
+    gw_point_put_unscaled(config, words, &value);
+    gw_health_raise(bus->options.health, GW_ISSUE_MODBUS_CONFIG, bus->points[index].device,
+                    "%s %u of unit %u shows %.*s, which has too many digits with scale %s and "
+                    "offset %s: is the type right?",
+                    gw_point_area_name(config->area), (unsigned) config->address,
+                    (unsigned) config->unit_id, GW_STR_ARG(gw_buf_str(&value)), config->scale,
+                    config->offset ? config->offset : "0");
+}
+
 static void settle_point(struct gw_modbus_bus *bus, size_t index) {
     struct bus_point *point = &bus->points[index];
     unsigned exception = gw_handover_get_point_exception(bus->handover, index);
@@ -118,6 +134,10 @@ static void settle_point(struct gw_modbus_bus *bus, size_t index) {
                         "unit %u does not answer when %s %u is read, but otherwise it does",
                         (unsigned) config->unit_id, gw_point_area_name(config->area),
                         (unsigned) config->address);
+        return;
+    }
+    if (exception == GW_MODBUS_TOO_LARGE) {
+        raise_too_large(bus, index);
         return;
     }
     gw_health_raise(bus->options.health, GW_ISSUE_MODBUS_CONFIG, point->device,

@@ -16,6 +16,14 @@ static bool settle(const struct gw_modbus_transport *transport, enum gw_err err)
     return false;
 }
 
+/* Before the transport recovers. */
+static void note_wrong(const struct gw_modbus_transport *transport,
+                       struct gw_modbus_answer *answer) {
+    if (transport->wrong && (answer->err == GW_ERR_CORRUPT || answer->err == GW_ERR_TIMEOUT)) {
+        transport->wrong(transport->self, &answer->wrong);
+    }
+}
+
 /* Exceptions after which the unit has certainly not done it need no look. */
 static bool is_refusal(enum gw_err err, unsigned exception) {
     return err == GW_ERR_INVALID && exception != 4 && exception != 5 && exception != 11
@@ -72,6 +80,7 @@ static bool execute_write(const struct gw_modbus_transport *transport,
                                     .send_within_ms = time_left(job, gw_clock_mono_ms(clock)),
                                     .was_sent = &answer->was_sent};
     answer->err = transport->write(transport->self, &write, &answer->exception);
+    note_wrong(transport, answer);
     bool is_connected = settle(transport, answer->err);
     if (!answer->was_sent) {
         answer->err = why_unsent(job, clock, answer->err);
@@ -95,6 +104,7 @@ bool gw_modbus_execute(const struct gw_modbus_transport *transport,
         answer.was_sent = true;
         answer.err =
             transport->read(transport->self, &job->request, answer.words, &answer.exception);
+        note_wrong(transport, &answer);
         is_connected = settle(transport, answer.err);
     }
     answer.took_ms = gw_clock_mono_ms(clock) - began_mono_ms;

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include "firmware/base/cleanup.h"
@@ -10,6 +11,10 @@
 struct waiting_slot {
     bool is_set;
     struct gw_modbus_reading reading;
+};
+
+struct point_words {
+    uint16_t words[GW_MODBUS_NUMBER_WORDS];
 };
 
 struct gw_handover {
@@ -23,6 +28,7 @@ struct gw_handover {
     size_t next_waiting; /* where the search for a set slot goes on: fair */
     struct gw_modbus_unit_condition *unit_conditions;
     unsigned *point_exceptions;
+    struct point_words *point_words;
     struct gw_modbus_bus_condition bus;
     struct gw_modbus_holes holes;
     bool has_holes; /* that were not taken yet */
@@ -55,9 +61,10 @@ enum gw_err gw_handover_open(size_t points, size_t units, size_t capacity,
     handover->waiting = calloc(points, sizeof *handover->waiting);
     handover->unit_conditions = calloc(units, sizeof *handover->unit_conditions);
     handover->point_exceptions = calloc(points, sizeof *handover->point_exceptions);
+    handover->point_words = calloc(points, sizeof *handover->point_words);
     handover->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!handover->ring || !handover->waiting || !handover->unit_conditions
-        || !handover->point_exceptions) {
+        || !handover->point_exceptions || !handover->point_words) {
         return GW_ERR_NOMEM;
     }
     if (handover->fd < 0) {
@@ -76,6 +83,7 @@ void gw_handover_close(struct gw_handover *handover) {
     free(handover->waiting);
     free(handover->unit_conditions);
     free(handover->point_exceptions);
+    free(handover->point_words);
     (void) pthread_mutex_destroy(&handover->lock);
     free(handover);
 }
@@ -146,6 +154,12 @@ void gw_handover_set_point_exception(struct gw_handover *handover, size_t point,
     }
 }
 
+void gw_handover_set_point_words(struct gw_handover *handover, size_t point,
+                                 const uint16_t *words, size_t count) {
+    LOCK(handover);
+    memcpy(handover->point_words[point].words, words, count * sizeof *words);
+}
+
 void gw_handover_set_holes(struct gw_handover *handover, const struct gw_modbus_holes *holes) {
     LOCK(handover);
     handover->holes = *holes;
@@ -208,6 +222,13 @@ void gw_handover_get_bus(struct gw_handover *handover,
 unsigned gw_handover_get_point_exception(struct gw_handover *handover, size_t point) {
     LOCK(handover);
     return handover->point_exceptions[point];
+}
+
+void gw_handover_get_point_words(struct gw_handover *handover, size_t point,
+                                 uint16_t ret_words[static GW_MODBUS_NUMBER_WORDS]) {
+    LOCK(handover);
+    memcpy(ret_words, handover->point_words[point].words,
+           sizeof handover->point_words[point].words);
 }
 
 bool gw_handover_take_holes(struct gw_handover *handover, struct gw_modbus_holes *ret_holes) {

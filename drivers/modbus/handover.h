@@ -25,6 +25,11 @@
 
 /* Instead of an exception: the unit answers, but not when this point is read. */
 #define GW_MODBUS_NO_ANSWER 256u
+/* Instead of an exception: what it shows, or that scaled, has more digits than a value may. */
+#define GW_MODBUS_TOO_LARGE 257u
+
+/* Registers of a number. */
+#define GW_MODBUS_NUMBER_WORDS 4
 
 struct gw_modbus_reading {
     size_t point; /* index into the bus's points */
@@ -76,9 +81,13 @@ void gw_handover_set_unit(struct gw_handover *handover, size_t unit,
                           const struct gw_modbus_unit_condition *condition);
 void gw_handover_set_bus(struct gw_handover *handover,
                          const struct gw_modbus_bus_condition *condition);
-/* Exception 1 to 3 of a point that is read alone, or GW_MODBUS_NO_ANSWER, 0 = none. */
+/* Exception 1 to 3 of a point that is read alone, or one of the above, 0 = none. */
 void gw_handover_set_point_exception(struct gw_handover *handover, size_t point,
                                      unsigned exception);
+/* What a point shows that is GW_MODBUS_TOO_LARGE: before that is set. `count` registers, at
+ * most GW_MODBUS_NUMBER_WORDS. */
+void gw_handover_set_point_words(struct gw_handover *handover, size_t point,
+                                 const uint16_t *words, size_t count);
 /* What was learned of holes; copied. */
 void gw_handover_set_holes(struct gw_handover *handover, const struct gw_modbus_holes *holes);
 /* True once after the loop asked for everything anew. */
@@ -93,6 +102,8 @@ void gw_handover_get_unit(struct gw_handover *handover, size_t unit,
 void gw_handover_get_bus(struct gw_handover *handover,
                          struct gw_modbus_bus_condition *ret_condition);
 unsigned gw_handover_get_point_exception(struct gw_handover *handover, size_t point);
+void gw_handover_get_point_words(struct gw_handover *handover, size_t point,
+                                 uint16_t ret_words[static GW_MODBUS_NUMBER_WORDS]);
 /* True once after the holes changed. */
 bool gw_handover_take_holes(struct gw_handover *handover, struct gw_modbus_holes *ret_holes);
 /* What was handed over got lost: let the worker report every point again. */

@@ -51,6 +51,7 @@ struct gw_modbus_answer {
     enum gw_err read_err; /* of the read-back */
     unsigned read_exception;
     uint16_t words[GW_MODBUS_JOB_WORDS]; /* what was read, unless the read failed */
+    struct gw_modbus_wrong wrong; /* what came instead, of the read or the write itself */
     int64_t took_ms;
 };
 

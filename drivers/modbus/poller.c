@@ -6,6 +6,10 @@
 
 /* How long a probe waits for a gap between the reads. */
 #define PATIENCE_MS 3000
+/* A connection that we closed ourselves is opened again so often, so far apart, before that
+ * it cannot be is an outage. */
+#define REOPENINGS_MAX 4
+#define REOPEN_MS 50
 
 static const struct gw_backoff_limits bus_limits = {.base_ms = 500, .cap_ms = 30000};
 
@@ -77,7 +81,10 @@ void poller_publish_bus(struct gw_poller *poller) {
     if (transport->figures) {
         transport->figures(transport->self, &poller->bus.wire);
     }
-    gw_handover_set_bus(poller->options.handover, &poller->bus);
+    /* What we closed ourselves and open again in a moment is no outage. */
+    struct gw_modbus_bus_condition shown = poller->bus;
+    shown.is_connected |= poller->is_reopening;
+    gw_handover_set_bus(poller->options.handover, &shown);
 }
 
 void poller_bus_failed(struct gw_poller *poller) {
@@ -105,13 +112,27 @@ static void begin_anew(struct gw_poller *poller) {
     }
 }
 
+/* Gateways that allow one connection may need a moment to notice that the last one is over:
+ * then it is tried again soon. */
+static bool may_reopen(struct gw_poller *poller, int64_t began_mono_ms) {
+    int64_t now_mono_ms = poller_now(poller);
+    bool was_refused = now_mono_ms - began_mono_ms <= REOPEN_MS;
+    if (!poller->is_reopening || !was_refused || poller->reopenings >= REOPENINGS_MAX) {
+        return false;
+    }
+    poller->reopenings++;
+    poller->bus_retry_mono_ms = now_mono_ms + REOPEN_MS;
+    return true;
+}
+
 void poller_connect(struct gw_poller *poller) {
     const struct gw_modbus_transport *transport = &poller->options.transport;
     int64_t began_mono_ms = poller_now(poller);
     enum gw_err err = transport->connect(transport->self);
     poller->busy_ms += poller_now(poller) - began_mono_ms;
     poller->bus.err = err;
-    if (err && began_mono_ms < poller->bus_retry_mono_ms) {
+    if (err
+        && (began_mono_ms < poller->bus_retry_mono_ms || may_reopen(poller, began_mono_ms))) {
         poller_publish_bus(poller);
         return;
     }
@@ -125,6 +146,7 @@ void poller_connect(struct gw_poller *poller) {
         begin_anew(poller);
     }
     poller->is_reopening = false;
+    poller->reopenings = 0;
 }
 
 static void connection_lost(struct gw_poller *poller, bool was_probe) {
@@ -209,7 +231,8 @@ static struct poller_block *choose(struct gw_poller *poller, int64_t *ret_due_mo
         probe.due_mono_ms = probe.wish_mono_ms; /* nobody else wants the bus */
     } else if (probe.block) {
         int64_t begin_mono_ms = later(probe.due_mono_ms, poller_now(poller));
-        bool fits = begin_mono_ms + poller->probe_cost_ms <= regular.due_mono_ms;
+        int64_t cost_ms = poller_probe_cost(poller, poller_unit_of(poller, probe.block));
+        bool fits = begin_mono_ms + cost_ms <= regular.due_mono_ms;
         probe.due_mono_ms += fits ? 0 : PATIENCE_MS;
     }
     bool is_probe = probe.block && probe.due_mono_ms < regular.due_mono_ms;

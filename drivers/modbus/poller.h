@@ -12,7 +12,7 @@
  *   quality bad and it is probed with growing delay. All probes of a bus together may
  *   take dead_share_percent of its time: after one that cost a second, the next may not
  *   begin before 19 more are over (at 5 %), and it waits a while for a gap between the
- *   other reads.
+ *   other reads. On TCP most of them do not wait for the whole time-out (poller_probe.c).
  * - A block that gets no answer while others of its unit do is under suspicion: it is
  *   a probe from then on and no word about its unit. Every other time one of its points
  *   is asked alone; if that is answered, the block is searched as if silence were a
@@ -54,6 +54,9 @@ struct gw_poller_options {
     uint32_t max_gap;
     uint32_t max_registers;      /* 0 = what Modbus allows */
     uint32_t dead_share_percent; /* 0 = GW_POLLER_DEAD_SHARE_PERCENT */
+    /* On TCP the time-out of the bus: probes of dead units wait less, by what the bus has
+     * shown. 0 = as long as any request. */
+    uint32_t probe_max_ms;
     uint32_t phase_ms; /* the second read of a block comes so much sooner, modulo its period */
     const struct gw_modbus_holes *holes; /* known from before, copied; NULL = none */
     struct gw_modbus_transport transport;

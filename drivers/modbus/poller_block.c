@@ -88,7 +88,6 @@ static void schedule_next(struct gw_poller *poller, struct poller_block *block,
     }
     block->due_mono_ms += period_ms;
     if (block->due_mono_ms < now_mono_ms) {
-        poller->bus.overruns++;
         block->due_mono_ms = now_mono_ms + period_ms;
     }
 }
@@ -461,13 +460,22 @@ static void ask(struct gw_poller *poller, struct outcome *outcome) {
     struct gw_modbus_request request = {.unit_id = outcome->asked.unit_id,
                                         .area = outcome->asked.area,
                                         .address = outcome->asked.address,
-                                        .count = outcome->asked.count};
+                                        .count = outcome->asked.count,
+                                        .timeout_ms =
+                                            poller_probe_timeout(poller, outcome->unit)};
     outcome->began_mono_ms = poller_now(poller);
     outcome->err =
         transport->read(transport->self, &request, poller->words, &outcome->exception);
     outcome->took_ms = poller_now(poller) - outcome->began_mono_ms;
     poller->busy_ms += outcome->took_ms;
     poller->bus.polls++;
+    bool is_answered = !outcome->err || outcome->err == GW_ERR_INVALID;
+    if (is_answered) {
+        poller_learn_pace(poller, outcome->unit, outcome->took_ms);
+    }
+    if (outcome->unit->is_probed && request.timeout_ms == 0) {
+        poller_note_whole_wait(poller, outcome->unit);
+    }
 }
 
 void poller_read_block(struct gw_poller *poller, struct poller_block *block) {
@@ -480,7 +488,9 @@ void poller_read_block(struct gw_poller *poller, struct poller_block *block) {
         block->fresh_mono_ms < block->due_mono_ms ? block->fresh_mono_ms : block->due_mono_ms;
     ask(poller, &outcome);
     if (is_regular) {
+        bool is_overrun = block->due_mono_ms + block->plan.period_ms < poller_now(poller);
         gw_lateness_add(&outcome.unit->lateness, outcome.began_mono_ms - due_mono_ms);
+        poller->bus.overruns += is_overrun;
     }
     outcome_of (&outcome)(poller, &outcome);
     if (poller->must_plan && poller->hunt.depth == 0) {

@@ -2,8 +2,8 @@
 /*
  * Inside the poller. poller.c decides what is next and holds the connection;
  * poller_block.c reads a block and draws the conclusions; poller_unit.c keeps what is
- * known of units and what may be spent on dead ones; poller_report.c hands readings
- * over; poller_job.c executes requests on demand.
+ * known of units and what may be spent on dead ones; poller_probe.c says how long a probe
+ * waits; poller_report.c hands readings over; poller_job.c executes requests on demand.
  */
 #ifndef GW_MODBUS_POLLER_INTERNAL_H
 #define GW_MODBUS_POLLER_INTERNAL_H
@@ -43,6 +43,8 @@ struct poller_unit {
     unsigned score;    /* rises fast by failures, falls slowly by answers */
     uint32_t backoff_ms;
     int64_t retry_mono_ms; /* not before; 0 = whenever */
+    int64_t slowest_ms;    /* of its answers of late */
+    int64_t whole_mono_ms; /* a probe waits for the whole time-out then */
     struct gw_lateness lateness;
 };
 
@@ -79,12 +81,15 @@ struct gw_poller {
     struct gw_modbus_bus_condition bus;
     bool is_reopening;     /* we closed it ourselves after a late or wrong answer */
     unsigned bus_failures; /* in a row */
+    unsigned reopenings;   /* refused in a row */
     uint32_t bus_backoff_ms;
     int64_t bus_retry_mono_ms;
     /* what is spent */
-    int64_t probe_free_mono_ms; /* no probe of a dead unit before */
-    int64_t probe_cost_ms;      /* what the last one took */
-    int64_t busy_ms, dead_ms;   /* since window_mono_ms */
+    int64_t probe_free_mono_ms;            /* no probe of a dead unit before */
+    int64_t probe_cost_ms;                 /* what the last one took */
+    int64_t slowest_ms, slowest_before_ms; /* answers of this minute, and of the one before */
+    int64_t slowest_until_mono_ms;
+    int64_t busy_ms, dead_ms; /* since window_mono_ms */
     int64_t window_mono_ms, figures_mono_ms;
     int64_t held_mono_ms; /* when the first held reading may be reported */
     uint16_t words[GW_MODBUS_MAX_BITS];
@@ -153,6 +158,16 @@ void poller_gather_faults(struct gw_poller *poller, struct poller_unit *unit);
 /* Once a second: lateness of each unit, load of the bus. */
 void poller_tell_figures(struct gw_poller *poller);
 
+/* ---- poller_probe.c ---- */
+
+/* The time-out of the next probe of the unit, 0 = that of the bus. */
+uint32_t poller_probe_timeout(const struct gw_poller *poller, const struct poller_unit *unit);
+/* What the next probe of the unit, or of a block of it, may cost. */
+int64_t poller_probe_cost(const struct gw_poller *poller, const struct poller_unit *unit);
+/* One was given the whole time-out, or something else was. */
+void poller_note_whole_wait(struct gw_poller *poller, struct poller_unit *unit);
+/* An answer, an exception maybe, took so long. */
+void poller_learn_pace(struct gw_poller *poller, struct poller_unit *unit, int64_t took_ms);
 /* ---- poller_report.c ---- */
 
 /* What poller->words hold of the block's points; when one of them must be read afresh. */

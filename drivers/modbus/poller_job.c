@@ -35,11 +35,12 @@ void gw_poller_execute(struct gw_poller *poller, const struct gw_modbus_job *job
     if (!gw_modbus_execute(&poller->options.transport, poller->options.clock, job,
                            ret_answer)) {
         poller->bus.is_connected = false;
-        poller->is_reopening = true;
+        poller->is_reopening = poller->bus_failures == 0;
     }
     poller->busy_ms += ret_answer->took_ms;
     if (unit && unit->is_probed && !ret_answer->err) {
         unit->retry_mono_ms = 0;
+        unit->slowest_ms = ret_answer->took_ms; /* so long at least the probe will wait */
         poller->probe_free_mono_ms = poller_now(poller);
     }
 }

@@ -118,6 +118,15 @@ static bool is_as_before(const struct poller_point *point, const struct gw_confi
            && now_mono_ms < gw_change_silent_until(&point->change, config);
 }
 
+static void note_too_large(struct gw_poller *poller, size_t index, const uint16_t *words,
+                           size_t width) {
+    if (poller->points[index].exception != GW_MODBUS_TOO_LARGE
+        && width <= GW_MODBUS_NUMBER_WORDS) {
+        gw_handover_set_point_words(poller->options.handover, index, words, width);
+        poller_set_exception(poller, index, GW_MODBUS_TOO_LARGE);
+    }
+}
+
 static void take_point(struct gw_poller *poller, size_t index, const uint16_t *words,
                        int64_t now_mono_ms) {
     const struct gw_config_point *config = &poller->options.points[index];
@@ -133,6 +142,9 @@ static void take_point(struct gw_poller *poller, size_t index, const uint16_t *w
     /* A scale or range that does not fit is a fault of the point alone. */
     if (gw_point_decode(config, words, width, &value)) {
         value = (struct gw_point_value){.good = false};
+        note_too_large(poller, index, words, width);
+    } else {
+        poller_set_exception(poller, index, 0);
     }
     report(poller, index, &value);
     point->has_raw = width <= POLLER_RAW_WORDS;
@@ -147,7 +159,9 @@ int64_t poller_take_words(struct gw_poller *poller, const struct gw_modbus_block
     for (size_t i = 0; i < plan->points; i++) {
         size_t index = poller->order[plan->first + i];
         const struct gw_config_point *config = &poller->options.points[index];
-        poller_set_exception(poller, index, 0);
+        if (poller->points[index].exception != GW_MODBUS_TOO_LARGE) {
+            poller_set_exception(poller, index, 0); /* else decoding tells */
+        }
         const uint16_t *words = poller->words + (config->address - plan->address);
         gw_modbus_scales_take(poller->options.scales, index, words);
         take_point(poller, index, words, now_mono_ms);

@@ -93,6 +93,9 @@ void poller_unit_answered(struct gw_poller *poller, struct poller_unit *unit) {
 }
 
 static void take_down(struct gw_poller *poller, struct poller_unit *unit) {
+    if (!unit->is_probed) {
+        poller_note_whole_wait(poller, unit); /* which is how it was found out */
+    }
     unit->condition.is_down = true;
     unit->is_probed = true;
     unit->retry_mono_ms = poller_now(poller) + poller_delay(&down_limits, &unit->backoff_ms);

@@ -435,6 +435,21 @@ static const char *add_points(struct gw_modbus_scales *scales, struct scale *sca
     return NULL;
 }
 
+/* 5.00 as a float is 5: its last digit says nothing of the division. */
+static bool has_varying_digits(const struct gw_modbus_scales *scales,
+                               const struct scale *scale) {
+    const struct gw_profile *profile = scale->profile;
+    bool is_float = false;
+    for (size_t i = 0; i < scale->point_count; i++) {
+        enum gw_point_type type = scales->options.points[scale->points[i].index].type;
+        is_float |= strcmp(scale->points[i].name, profile->modbus.weight) == 0
+                    && (type == GW_POINT_FLOAT16 || type == GW_POINT_FLOAT32
+                        || type == GW_POINT_FLOAT64);
+    }
+    return is_float && profile->weight.report == GW_REPORT_CYCLE
+           && gw_str_ends_with(gw_str_from_cstr(profile->weight.rearm_below), GW_STR("d"));
+}
+
 static enum gw_err open_feeds(struct gw_modbus_scales *scales, struct scale *scale) {
     const struct gw_feed_options filter = {.profile = scale->profile,
                                            .sink = note_wanted,
@@ -483,6 +498,13 @@ static enum gw_err open_scale(struct gw_modbus_scales *scales, struct scale *sca
         (void) snprintf(storage, sizeof storage, "the bus has no point \"%s%s\"",
                         config->points_prefix, missing);
         raise_fault(scales, scale, storage);
+        return GW_OK;
+    }
+    if (has_varying_digits(scales, scale)) {
+        scale->point_count = 0;
+        raise_fault(scales, scale,
+                    "weight.rearm_below of the profile is in divisions, but the point of the "
+                    "weight is a float, which has none: copy the profile and give a number");
         return GW_OK;
     }
     err = open_feeds(scales, scale);

@@ -7,6 +7,7 @@
 #define GW_MODBUS_TRANSPORT_H
 
 #include "drivers/modbus/plan.h"
+#include "drivers/modbus/wrong.h"
 
 /* An exception code the library has no name for. */
 #define GW_MODBUS_EXCEPTION_UNKNOWN 255u
@@ -45,6 +46,7 @@ struct gw_modbus_wire_figures {
     uint64_t slips;       /* the line was given a rest and something came: what was read since
                              the rest before may be the values of other places */
     uint64_t connects;
+    uint64_t wrong[GW_WRONG_KINDS]; /* of what was given up: what came instead, by its kind */
 };
 
 struct gw_modbus_transport {
@@ -71,6 +73,9 @@ struct gw_modbus_transport {
      * connection was closed, connect again (TCP). Any other error: the line could
      * not be made safe; it was closed too. */
     enum gw_err (*recover)(void *self);
+    /* What came instead of the answer to the last _read or _write, if that was CORRUPT, or a
+     * TIMEOUT in the middle of it; kind NOTHING otherwise. May be NULL. */
+    void (*wrong)(void *self, struct gw_modbus_wrong *ret_wrong);
     /* Figures of now; may be NULL. */
     void (*figures)(void *self, struct gw_modbus_wire_figures *ret_figures);
     void *self;

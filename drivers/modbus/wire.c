@@ -19,6 +19,7 @@
 
 #include "drivers/modbus/assembly.h"
 #include "drivers/modbus/dial.h"
+#include "drivers/modbus/judge.h"
 #include "drivers/modbus/line.h"
 #include "drivers/modbus/stream.h"
 #include "drivers/modbus/transport.h"
@@ -31,6 +32,8 @@
 /* An answer takes no longer than so many times the slowest one lately. */
 #define REST_ANSWERS 2
 #define ILLEGAL_DATA_VALUE 3
+/* So long what was not the answer is listened to, to find out what it was. */
+#define LISTEN_MAX_US (300 * (int64_t) US_PER_MS)
 /* A connection on which so many requests in a row were given up is dead. */
 #define GIVEN_UP_MAX 2
 
@@ -57,6 +60,7 @@ struct gw_modbus_wire {
     struct gw_late late[GW_RTU_UNIT_MAX + 1];
     uint8_t frame[GW_FRAME_MAX_BYTES];
     struct gw_assembly answer;
+    struct gw_modbus_wrong wrong; /* what came instead */
 };
 
 GW_DEFINE_CLEANUP(struct gw_modbus_wire *, gw_modbus_wire_close, closep)
@@ -297,6 +301,9 @@ static enum gw_err await_silence(struct gw_modbus_wire *wire) {
     enum gw_err err =
         gw_stream_receive(&wire->stream, &byte, 1, gw_stream_now_us() + wire->silence_us, &got);
     wire->figures.stray_bytes += got;
+    if (got > 0 && wire->answer.len < sizeof wire->answer.bytes) {
+        wire->answer.bytes[wire->answer.len++] = byte;
+    }
     return err == GW_ERR_TIMEOUT ? GW_OK : err ? err : GW_ERR_CORRUPT;
 }
 
@@ -322,17 +329,50 @@ static enum gw_err receive_answer(struct gw_modbus_wire *wire,
 
 /* What we said comes back first. Something else: somebody spoke at the same time. */
 static enum gw_err receive_echo(struct gw_modbus_wire *wire, size_t len, int64_t deadline_us) {
-    size_t at = 0;
-    while (at < len) {
+    struct gw_assembly *came = &wire->answer;
+    while (came->len < len) {
         size_t got = 0;
-        enum gw_err err = gw_stream_receive(&wire->stream, wire->answer.bytes + at, len - at,
-                                            deadline_us, &got);
+        enum gw_err err = gw_stream_receive(&wire->stream, came->bytes + came->len,
+                                            len - came->len, deadline_us, &got);
         if (err) {
             return err;
         }
-        at += got;
+        came->len += got;
     }
     return memcmp(wire->answer.bytes, wire->frame, len) == 0 ? GW_OK : GW_ERR_CORRUPT;
+}
+
+/* A frame comes in pieces, and only the whole of it tells whose it is. What comes is thrown
+ * away besides, before the next request. */
+static void listen(struct gw_modbus_wire *wire) {
+    struct gw_assembly *came = &wire->answer;
+    int64_t end_us = gw_stream_now_us() + LISTEN_MAX_US;
+    for (int64_t now_us = gw_stream_now_us(); now_us < end_us && came->len < sizeof came->bytes;
+         now_us = gw_stream_now_us()) {
+        size_t got = 0;
+        if (gw_stream_receive(&wire->stream, came->bytes + came->len,
+                              sizeof came->bytes - came->len, now_us + wire->calm_us, &got)) {
+            return;
+        }
+        came->len += got;
+        wire->figures.stray_bytes += got;
+    }
+}
+
+/* Of a request that was given up. */
+static void note_wrong(struct gw_modbus_wire *wire, const struct gw_frame_request *request,
+                       enum gw_err err, bool is_echo) {
+    if (err != GW_ERR_CORRUPT && err != GW_ERR_TIMEOUT) {
+        return;
+    }
+    if (err == GW_ERR_CORRUPT) {
+        listen(wire);
+    }
+    wire->wrong = gw_modbus_judge(wire->frame_kind, request, answer_of(wire));
+    if (is_echo) {
+        wire->wrong.kind = GW_WRONG_ECHO;
+    }
+    wire->figures.wrong[wire->wrong.kind]++;
 }
 
 static enum gw_err exchange(struct gw_modbus_wire *wire, struct gw_frame_request *request,
@@ -343,17 +383,22 @@ static enum gw_err exchange(struct gw_modbus_wire *wire, struct gw_frame_request
     size_t carried = len + (wire->has_echo ? len : 0) + request->answer_bytes + 3;
     int64_t deadline_us = gw_stream_now_us() + (int64_t) timeout_ms * US_PER_MS
                           + wire->character_us * (int64_t) carried;
+    wire->answer.len = 0;
     enum gw_err err =
         gw_stream_send(&wire->stream, (struct gw_bytes){wire->frame, len}, deadline_us);
     if (!err && wire->has_echo) {
         err = receive_echo(wire, len, deadline_us);
     }
+    bool is_echo = err && wire->has_echo;
     if (!err) {
         err = receive_answer(wire, request, deadline_us);
     }
+    if (!err) {
+        err = gw_frame_check(wire->frame_kind, request, answer_of(wire), ret_exception);
+    }
+    note_wrong(wire, request, err, is_echo);
     wire->used_us = gw_stream_now_us();
-    return err ? err
-               : gw_frame_check(wire->frame_kind, request, answer_of(wire), ret_exception);
+    return err;
 }
 
 /* What may come late after that. */
@@ -399,6 +444,7 @@ static enum gw_err ask(struct gw_modbus_wire *wire, struct gw_frame_request *req
 static enum gw_err wait_until_nothing_is_owed(struct gw_modbus_wire *wire, uint8_t unit_id,
                                               uint32_t timeout_ms) {
     if (drain(wire, quiet_of(timeout_ms))) {
+        wire->wrong.kind = GW_WRONG_BABBLE;
         return GW_ERR_CORRUPT;
     }
     gw_late_clear(&wire->late[unit_id]);
@@ -479,6 +525,7 @@ static enum gw_err wire_read(void *self, const struct gw_modbus_request *read, u
         return GW_ERR_INVALID;
     }
     uint32_t timeout_ms = read->timeout_ms > 0 ? read->timeout_ms : wire->timeout_ms;
+    wire->wrong = (struct gw_modbus_wrong){0};
     enum gw_err err = needs_fence(wire, &request) ? put_fence(wire, read, timeout_ms) : GW_OK;
     if (!err) {
         err = ask(wire, &request, timeout_ms, ret_exception);
@@ -516,6 +563,7 @@ static enum gw_err wire_write(void *self, const struct gw_modbus_write *write,
         *ret_exception = 0;
         return GW_ERR_INVALID;
     }
+    wire->wrong = (struct gw_modbus_wrong){0};
     enum gw_err err = GW_OK;
     if (needs_fence(wire, &request)) {
         const struct gw_modbus_request read = {.unit_id = write->unit_id,
@@ -525,6 +573,11 @@ static enum gw_err wire_write(void *self, const struct gw_modbus_write *write,
         err = put_fence(wire, &read, wire->timeout_ms);
     }
     return err ? err : ask_write(wire, write, began_us, &request, ret_exception);
+}
+
+static void wire_wrong(void *self, struct gw_modbus_wrong *ret_wrong) {
+    const struct gw_modbus_wire *wire = self;
+    *ret_wrong = wire->wrong;
 }
 
 static void wire_figures(void *self, struct gw_modbus_wire_figures *ret_figures) {
@@ -539,6 +592,7 @@ struct gw_modbus_transport gw_modbus_wire_transport(struct gw_modbus_wire *wire)
         .read = wire_read,
         .write = wire_write,
         .recover = wire_recover,
+        .wrong = wire_wrong,
         .figures = wire_figures,
         .self = wire,
     };

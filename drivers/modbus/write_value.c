@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/modbus/write_value.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/profile/registers.h"
-
-/* Products of a value and a scale have up to 38 digits. */
-__extension__ typedef unsigned __int128 wide;
-#define WIDE_DIGITS 38
+#include "firmware/config/write_value.h"
 
 const struct gw_config_write *gw_modbus_write_named(const struct gw_config_bus *bus,
                                                     struct gw_str name) {
@@ -98,97 +94,6 @@ static enum gw_err check_allowed(const struct gw_config_write *write, struct gw_
 
 /* ---- to registers ---- */
 
-/* A decimal as digits times a power of ten. */
-struct digits {
-    bool is_negative;
-    wide mantissa;
-    unsigned count;  /* digits of the mantissa */
-    unsigned places; /* behind the point */
-};
-
-static bool take_digits(struct gw_str text, struct digits *ret_digits) {
-    struct digits digits = {0};
-    bool is_behind_point = false;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '-') {
-            digits.is_negative = true;
-        } else if (c == '.') {
-            is_behind_point = true;
-        } else {
-            digits.mantissa = digits.mantissa * 10 + (unsigned) (c - '0');
-            digits.count += digits.mantissa > 0;
-            digits.places += is_behind_point;
-        }
-        if (digits.count > WIDE_DIGITS) {
-            return false;
-        }
-    }
-    while (digits.places > 0 && digits.mantissa % 10 == 0) {
-        digits.mantissa /= 10;
-        digits.count -= digits.count > 0;
-        digits.places--;
-    }
-    *ret_digits = digits;
-    return true;
-}
-
-static bool scale_up(struct digits *digits, unsigned by) {
-    if (digits->mantissa == 0) {
-        return true;
-    }
-    if (digits->count + by > WIDE_DIGITS) {
-        return false;
-    }
-    for (unsigned i = 0; i < by; i++) {
-        digits->mantissa *= 10;
-    }
-    return true;
-}
-
-/* value / scale, which must come out even; negative numbers as two's complement. */
-static bool divide(struct gw_str value, const char *scale, uint64_t *ret_bits) {
-    struct digits number, factor;
-    if (!take_digits(value, &number) || !take_digits(gw_str_from_cstr(scale), &factor)
-        || factor.mantissa == 0) {
-        return false;
-    }
-    bool fits = number.places < factor.places
-                    ? scale_up(&number, factor.places - number.places)
-                    : scale_up(&factor, number.places - factor.places);
-    if (!fits || number.mantissa % factor.mantissa != 0) {
-        return false;
-    }
-    wide quotient = number.mantissa / factor.mantissa;
-    bool is_negative = number.is_negative != factor.is_negative;
-    if (quotient > UINT64_MAX) {
-        return false;
-    }
-    *ret_bits = is_negative ? (uint64_t) 0 - (uint64_t) quotient : (uint64_t) quotient;
-    return true;
-}
-
-static bool bits_of(const struct gw_config_write *write, struct gw_str value,
-                    uint64_t *ret_bits) {
-    char text[GW_MODBUS_VALUE_MAX_BYTES + 1];
-    if (write->type != GW_POINT_FLOAT32 && write->type != GW_POINT_FLOAT64) {
-        return divide(value, write->type == GW_POINT_BOOL ? "1" : write->scale, ret_bits);
-    }
-    if (gw_str_copy(value, text, sizeof text)) {
-        return false;
-    }
-    if (write->type == GW_POINT_FLOAT64) {
-        double real = strtod(text, NULL);
-        memcpy(ret_bits, &real, sizeof real);
-        return true;
-    }
-    float real = strtof(text, NULL);
-    uint32_t bits = 0;
-    memcpy(&bits, &real, sizeof bits);
-    *ret_bits = bits;
-    return true;
-}
-
 static uint16_t swap_bytes(uint16_t word) {
     return (uint16_t) (word << 8 | word >> 8);
 }
@@ -260,7 +165,7 @@ enum gw_err gw_modbus_write_encode(const struct gw_config_write *write, struct g
     }
     uint64_t bits = 0;
     uint16_t words[GW_MODBUS_WRITE_WORDS] = {0};
-    bool fits = bits_of(write, value, &bits);
+    bool fits = !gw_config_write_bits(write, value, &bits);
     put_bits(write, bits, words);
     if (!fits || !is_exact(write, &number, words)) {
         (void) gw_buf_printf(

@@ -9,12 +9,12 @@
 #define GW_MODBUS_WRITE_VALUE_H
 
 #include "drivers/modbus/job.h"
-#include "firmware/config/config.h"
+#include "firmware/config/write_value.h"
 
 /* Registers of the longest value. */
 #define GW_MODBUS_WRITE_WORDS 4
 /* Longest text of a value that is taken. */
-#define GW_MODBUS_VALUE_MAX_BYTES 48
+#define GW_MODBUS_VALUE_MAX_BYTES GW_CONFIG_VALUE_MAX_BYTES
 
 /* The entry of `bus` of that name, or that has the place; NULL if it is not allowed. */
 const struct gw_config_write *gw_modbus_write_named(const struct gw_config_bus *bus,

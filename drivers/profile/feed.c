@@ -4,8 +4,8 @@
  *
  * Why every split gives the same: the framer takes single bytes and knows no
  * pushes, and time moves only at the start of a push. A push that comes after an
- * idle gap first ends the frame the gap has ended, so a late tick changes nothing
- * either.
+ * idle gap first ends the frame the gap has ended, so a tick that is a little late
+ * changes nothing either.
  */
 #include <stdlib.h>
 
@@ -204,16 +204,42 @@ static void end_by_silence(struct gw_feed *feed, bool may_be_whole, const char *
     }
 }
 
+/* While the device is held back, its silence is ours. Where nothing but silence ends a
+ * frame, that is still the better guess. */
 static int64_t gap_mono_ms(const struct gw_feed *feed) {
     uint32_t idle_ms = feed->options.profile->framing.idle_ms;
-    bool is_due = idle_ms > 0 && gw_framer_is_waiting(&feed->framer);
+    bool is_ours = feed->is_held && feed->framer.rule.ends != GW_END_GAP;
+    bool is_due = idle_ms > 0 && !is_ours && gw_framer_is_waiting(&feed->framer);
     return is_due ? feed->last_byte_mono_ms + idle_ms : INT64_MAX;
 }
 
+/* Who calls so late was busy elsewhere (a flash that would not take a commit), and the
+ * rest of the frame may wait in the kernel: then the silence counts from now on. */
+static bool is_too_late(const struct gw_feed *feed) {
+    return feed->framer.rule.ends != GW_END_GAP
+           && feed->now_mono_ms - gap_mono_ms(feed) > GW_FEED_LATE_MS;
+}
+
 static void end_gap(struct gw_feed *feed) {
-    if (feed->now_mono_ms >= gap_mono_ms(feed)) {
+    if (feed->now_mono_ms < gap_mono_ms(feed)) {
+        return;
+    }
+    if (is_too_late(feed)) {
+        feed->last_byte_mono_ms = feed->now_mono_ms;
+    } else {
         end_by_silence(feed, true, "the device stopped in the middle of a frame");
     }
+}
+
+void gw_feed_hold(struct gw_feed *feed, bool is_held, int64_t now_mono_ms) {
+    if (feed->is_held && !is_held && feed->framer.rule.ends != GW_END_GAP) {
+        feed->last_byte_mono_ms = now_mono_ms;
+    }
+    if (feed->is_held && !is_held) { /* nor is it "silent" for that */
+        feed->polling.heard_mono_ms += now_mono_ms - feed->held_mono_ms;
+    }
+    feed->held_mono_ms = is_held && !feed->is_held ? now_mono_ms : feed->held_mono_ms;
+    feed->is_held = is_held;
 }
 
 size_t gw_feed_push(struct gw_feed *feed, struct gw_bytes bytes, int64_t now_mono_ms) {
@@ -341,11 +367,6 @@ void gw_feed_set_late(struct gw_feed *feed, bool is_late) {
     feed->is_late = is_late;
 }
 
-void gw_feed_skip_time(struct gw_feed *feed, int64_t skipped_ms) {
-    feed->last_byte_mono_ms += skipped_ms;
-    feed->polling.heard_mono_ms += skipped_ms;
-}
-
 bool gw_feed_request(struct gw_feed *feed, int64_t now_mono_ms, struct gw_bytes *ret_bytes) {
     const struct gw_profile_poll *poll = &feed->options.profile->poll;
     if (now_mono_ms < request_mono_ms(feed)) {
@@ -381,7 +402,10 @@ int64_t gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms) {
 
 void gw_feed_end(struct gw_feed *feed, int64_t now_mono_ms) {
     feed->now_mono_ms = now_mono_ms;
-    bool may_be_whole = feed->options.profile->framing.idle_ms > 0;
+    const struct gw_profile *profile = feed->options.profile;
+    /* Half a code looks like a code; half a JSON text does not. */
+    bool may_be_whole = feed->framer.rule.ends == GW_END_GAP
+                        || (profile->decode == GW_DECODE_JSON && profile->framing.idle_ms > 0);
     end_by_silence(feed, may_be_whole, "the line ended in the middle of a frame");
     gw_framer_init(&feed->framer, &feed->framer.rule, feed->framer.bytes, feed->framer.cap);
     for (size_t i = 0; i < GW_RECENT_CODES; i++) {

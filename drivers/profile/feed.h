@@ -20,12 +20,12 @@
  *   bytes came     gw_feed_push; when it took less than it was given, the sink
  *                  has asked to stop: keep the rest, push it when there is room
  *   a message came gw_feed_push_frame (MQTT: one payload = one frame)
+ *   it reads no more, or goes on (back-pressure)
+ *                  gw_feed_hold; no tick and no request meanwhile, and gw_feed_set_late
+ *                  for what has waited
  *   at the time gw_feed_next_mono_ms says
  *                  gw_feed_tick, then gw_feed_request: bytes to write to the
  *                  device, if any are due
- *   the device was held back
- *                  gw_feed_set_late before what had waited is pushed; no tick and no
- *                  request meanwhile, gw_feed_skip_time behind it
  *   line lost, reopened, end of file
  *                  gw_feed_end: what is left becomes an observation, then the
  *                  feed is as new
@@ -151,19 +151,23 @@ void gw_feed_close(struct gw_feed *feed);
 /* Take bytes as they came. Returns how many were taken: all of them, unless the
  * sink asked to stop. */
 size_t gw_feed_push(struct gw_feed *feed, struct gw_bytes bytes, int64_t now_mono_ms);
+/* The transport reads no further, or goes on: what the device has sent meanwhile waits
+ * somewhere, and no silence of that time ends a frame that has a terminator. */
+void gw_feed_hold(struct gw_feed *feed, bool is_held, int64_t now_mono_ms);
 /* Take one whole frame from a transport that keeps messages apart; a terminator
  * at its end is allowed. Not to be mixed with gw_feed_push on one feed. */
 void gw_feed_push_frame(struct gw_feed *feed, struct gw_bytes frame, int64_t now_mono_ms);
 /* When something is due without bytes, INT64_MAX if never. It may change with
  * every other call. */
 int64_t gw_feed_next_mono_ms(const struct gw_feed *feed);
+/* A call that comes later than this behind the end of a gap ends no frame that has a
+ * terminator: its rest may have come long ago. */
+#define GW_FEED_LATE_MS 250
 /* Let time pass: idle gaps end frames, missing answers and silence become
  * conditions. Harmless when nothing is due. */
 void gw_feed_tick(struct gw_feed *feed, int64_t now_mono_ms);
 /* From now on, what is pushed waited since it came (true), or comes as it is sent. */
 void gw_feed_set_late(struct gw_feed *feed, bool is_late);
-/* For so long nobody listened: the device's silence in that time counts for nothing. */
-void gw_feed_skip_time(struct gw_feed *feed, int64_t skipped_ms);
 /* Bytes to send to the device now (a poll), false if none are due. The view lives
  * as long as the profile. The next one is due after the answer and the period,
  * or after the time-out. */
@@ -176,8 +180,9 @@ int64_t gw_feed_free_mono_ms(const struct gw_feed *feed);
  * device may tell by "command_done" or "command_refused" what became of it; now, if devices
  * of this kind do not tell. */
 int64_t gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms);
-/* The line ended: what is left of a frame is emitted (as a frame where silence
- * may end one, else undecodable), then the feed starts anew. */
+/* The line ended: what is left of a frame is emitted, then the feed starts anew. Half a
+ * code is undecodable, unless silence is what ends frames; JSON that may be ended by
+ * silence is taken if it is whole. */
 void gw_feed_end(struct gw_feed *feed, int64_t now_mono_ms);
 
 /* ---- from observations to events ---- */

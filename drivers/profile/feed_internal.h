@@ -67,6 +67,8 @@ struct gw_feed {
     struct gw_recent_code recent[GW_RECENT_CODES];
     struct gw_weighing weighing;
     struct gw_polling polling;
+    bool is_held; /* nobody reads what the device sends */
+    int64_t held_mono_ms;
     bool must_stop;     /* the sink said so */
     bool is_late;       /* what is pushed has waited */
     bool is_frame_late; /* the frame is not of this moment */

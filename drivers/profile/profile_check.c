@@ -204,6 +204,13 @@ static void check_json(const struct checking *checking) {
 
 static void check_weight(const struct checking *checking) {
     const struct gw_profile *profile = checking->profile;
+    if (profile->decode == GW_DECODE_JSON && profile->kind == GW_PROFILE_SCALE
+        && profile->weight.report == GW_REPORT_CYCLE
+        && gw_str_ends_with(gw_str_from_cstr(profile->weight.rearm_below), GW_STR("d"))) {
+        find_fault(checking, "weight", "rearm_below",
+                   "is in divisions, but JSON writes 5.00 as 5: found no number, allowed with "
+                   "report \"cycle\": a number in the unit the scale sends");
+    }
     bool is_continuous = profile->decode == GW_DECODE_TOLEDO_CONTINUOUS;
     if (profile->decode == GW_DECODE_TOLEDO_8217 && !is_set(profile->weight.unit)) {
         find_fault(checking, "weight", "unit",

@@ -63,7 +63,8 @@ static const struct gw_config_row framing_rows[] = {
      .help = "What ends a code or message. line: CR, LF or CRLF, whichever comes."},
     {NUMBER(F, idle_ms, 0, 60000, "0"),
      .help = "Silence of this many ms ends a frame whose terminator was lost (the event says "
-             "so; of a scale, the frame is refused). 0 = wait on."},
+             "so; of a scale and with stx_etx, the frame is refused). 0 = wait on, and glue "
+             "what comes to it."},
     {NUMBER(F, max_bytes, 16, GW_PROFILE_FRAME_MAX_BYTES, "4096"),
      .help = "Longer frames are refused; the device counts as babbling."},
 };

@@ -72,29 +72,29 @@ static uint64_t assemble(const uint16_t *words, size_t count, enum gw_word_order
 
 /* ---- numbers ---- */
 
-static bool from_float32(uint32_t bits, struct gw_decimal *ret_number) {
+static enum gw_err from_float32(uint32_t bits, struct gw_decimal *ret_number) {
     float real;
     memcpy(&real, &bits, sizeof(real));
-    return gw_decimal_from_float32(real, ret_number) == GW_OK;
+    return gw_decimal_from_float32(real, ret_number);
 }
 
-static bool from_float64(uint64_t bits, struct gw_decimal *ret_number) {
+static double float64_of(uint64_t bits) {
     double real;
     memcpy(&real, &bits, sizeof(real));
-    return gw_decimal_from_float64(real, ret_number) == GW_OK;
+    return real;
 }
 
-static bool from_bcd(uint64_t bits, struct gw_decimal *ret_number) {
+static enum gw_err from_bcd(uint64_t bits, struct gw_decimal *ret_number) {
     int64_t number = 0;
     for (int shift = 28; shift >= 0; shift -= 4) {
         unsigned digit = (unsigned) (bits >> shift) & 15;
         if (digit > 9) {
-            return false;
+            return GW_ERR_INVALID;
         }
         number = number * 10 + digit;
     }
     *ret_number = gw_decimal_from_i64(number);
-    return true;
+    return GW_OK;
 }
 
 static int64_t signed_of(enum gw_point_type type, uint64_t bits) {
@@ -103,26 +103,27 @@ static int64_t signed_of(enum gw_point_type type, uint64_t bits) {
                                     : (int64_t) bits;
 }
 
-/* False for what is no number. */
-static bool number_of(enum gw_point_type type, uint64_t bits, struct gw_decimal *ret_number) {
+/* INVALID for what is no number; RANGE for one that has too many digits. */
+static enum gw_err number_of(enum gw_point_type type, uint64_t bits,
+                             struct gw_decimal *ret_number) {
     switch (type) {
     case GW_POINT_INT16:
     case GW_POINT_INT32:
     case GW_POINT_INT64:
         *ret_number = gw_decimal_from_i64(signed_of(type, bits));
-        return true;
+        return GW_OK;
     case GW_POINT_FLOAT16:
-        return gw_decimal_from_float16((uint16_t) bits, ret_number) == GW_OK;
+        return gw_decimal_from_float16((uint16_t) bits, ret_number);
     case GW_POINT_FLOAT32:
         return from_float32((uint32_t) bits, ret_number);
     case GW_POINT_FLOAT64:
-        return from_float64(bits, ret_number);
+        return gw_decimal_from_float64(float64_of(bits), ret_number);
     case GW_POINT_BCD16:
     case GW_POINT_BCD32:
         return from_bcd(bits, ret_number);
     default:
         *ret_number = gw_decimal_from_u64(bits);
-        return true;
+        return GW_OK;
     }
 }
 
@@ -145,7 +146,7 @@ static enum gw_err scale_number(const struct gw_config_point *point,
         err = parse_unless(point->offset, "0", &has_offset, &offset);
     }
     if (!err && has_scale) {
-        err = gw_decimal_multiply(number, &scale, number);
+        err = gw_decimal_multiply_rounded(number, &scale, number);
     }
     if (!err && has_offset) {
         err = gw_decimal_add(number, &offset, number);
@@ -176,15 +177,30 @@ static enum gw_err decode_number(const struct gw_config_point *point, const uint
                                  size_t count, struct gw_point_value *ret_value) {
     struct gw_point_value value = {0};
     uint64_t bits = assemble(words, count, point->order);
-    value.good = !means_none(point, bits, count) && number_of(point->type, bits, &value.number);
-    if (value.good) {
-        enum gw_err err = scale_number(point, &value.number);
-        if (err) {
-            return err;
-        }
+    enum gw_err err = means_none(point, bits, count)
+                          ? GW_ERR_INVALID
+                          : number_of(point->type, bits, &value.number);
+    value.good = err != GW_ERR_INVALID;
+    if (!err) {
+        err = scale_number(point, &value.number);
+    }
+    if (err && value.good) {
+        return err;
     }
     *ret_value = value;
     return GW_OK;
+}
+
+void gw_point_put_unscaled(const struct gw_config_point *point, const uint16_t *words,
+                           struct gw_buf *buf) {
+    struct gw_decimal number;
+    uint64_t bits = assemble(words, gw_point_register_count(point->type), point->order);
+    enum gw_err err = number_of(point->type, bits, &number);
+    if (!err) {
+        (void) gw_decimal_put(buf, &number);
+    } else if (err == GW_ERR_RANGE) {
+        (void) gw_buf_printf(buf, "%.15g", float64_of(bits));
+    }
 }
 
 /* ---- bits and text ---- */
@@ -257,8 +273,8 @@ static struct gw_decimal band_of(const struct gw_config_point *point,
     struct gw_decimal hundredth = gw_decimal_from_i64(0);
     if (is_share
         && (gw_decimal_parse(GW_STR("0.01"), &hundredth)
-            || gw_decimal_multiply(&band, &hundredth, &band)
-            || gw_decimal_multiply(before, &band, &band))) {
+            || gw_decimal_multiply_rounded(&band, &hundredth, &band)
+            || gw_decimal_multiply_rounded(before, &band, &band))) {
         return gw_decimal_from_i64(0);
     }
     return band;

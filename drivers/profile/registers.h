@@ -2,8 +2,9 @@
 /*
  * From Modbus registers and bits to observations. Pure, no heap.
  *
- * A value is exact decimal text: the integer (or the shortest text that reads back as
- * the same float) times the point's scale plus its offset; or the text of a string.
+ * A value is exact decimal text: the integer, or the float (exact if it is whole, else the
+ * shortest text that reads back the same), times the point's scale plus its offset; or the
+ * text of a string. Only what goes beyond 72 places is rounded, to 0 in the end.
  * NaN, infinities, digits above 9 in BCD, unprintable text, the bits by which the
  * device says that it has no value and a failed read are quality "bad" without a value,
  * never a made-up one.
@@ -48,9 +49,15 @@ const char *gw_point_area_name(enum gw_modbus_area area);
  * not. The orders are those of config.h. A bool is 0 or 1, as its bit of the register
  * on the wire; neither it nor a string is scaled. A string ends at the first NUL;
  * spaces at its end are cut off. INVALID for a wrong count, a scale or an offset that
- * is no decimal text; RANGE if the scaled value does not fit. */
+ * is no decimal text; RANGE if the value, or the scaled value, has more than 72 digits
+ * before the point. */
 enum gw_err gw_point_decode(const struct gw_config_point *point, const uint16_t *words,
                             size_t count, struct gw_point_value *ret_value);
+
+/* Append the number that the registers show, before any scaling, to say what did not fit:
+ * of a float64 that is too large "1e+300". Nothing for what is no number. */
+void gw_point_put_unscaled(const struct gw_config_point *point, const uint16_t *words,
+                           struct gw_buf *buf);
 
 /* True if `now` must be reported after `before`: quality or text changed, or both are
  * numbers and the difference is outside the point's dead-band, a share ("2%") being

@@ -32,19 +32,10 @@ static void set_late(struct source *source, bool is_late) {
     gw_feed_set_late(source->feed, is_late);
 }
 
-/* While it is held back, time stands still for the feed. */
-static void catch_up(struct source *source, int64_t now_mono_ms) {
-    if (source->is_held) {
-        gw_feed_skip_time(source->feed, now_mono_ms - source->held_mono_ms);
-        source->held_mono_ms = now_mono_ms;
-    }
-}
-
 static void hold(struct source *source, bool is_held, int64_t now_mono_ms) {
-    catch_up(source, now_mono_ms);
     source->is_held = is_held;
-    source->held_mono_ms = now_mono_ms;
     source->fresh_mono_ms = now_mono_ms + PAUSE_MS;
+    gw_feed_hold(source->feed, is_held, now_mono_ms);
     set_late(source, true);
     if (source->transport.self) {
         (void) source->transport.ops->hold(source->transport.self, is_held);
@@ -80,7 +71,6 @@ static void decode_rest(struct source *source, int64_t now_mono_ms) {
     if (source->rest_len == 0 || (must_wait && source->can_hold && !source->is_forced)) {
         return;
     }
-    catch_up(source, now_mono_ms);
     size_t taken = gw_feed_push(source->feed, (struct gw_bytes){source->rest, source->rest_len},
                                 now_mono_ms);
     source->rest_len -= taken;

@@ -45,7 +45,6 @@ struct source {
     size_t rest_len;
     bool can_hold;         /* the transport said so */
     bool is_late;          /* what is decoded has waited since it was sent */
-    int64_t held_mono_ms;  /* nothing was decoded since: is_held */
     int64_t fresh_mono_ms; /* nothing waits any more if nothing comes until then */
     bool is_held, is_over_rate;
     bool is_forced; /* decode everything, whatever room there is */

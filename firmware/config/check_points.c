@@ -233,20 +233,28 @@ static const struct {
     {"min_interval_ms", interval_of_the_silence},
 };
 
+/* What was refused reads as its default: rules that look at it would say something about a
+ * point that nobody wrote. */
+static bool is_settled(const struct gw_config_report *report, const char *member) {
+    return !gw_config_is_reported(report, "") && !gw_config_is_reported(report, "type")
+           && !gw_config_is_reported(report, "area") && !gw_config_is_reported(report, member);
+}
+
 void gw_config_check_point(struct gw_config_report *report, const struct gw_config_bus *bus,
                            size_t index) {
+    size_t mark = gw_config_enter(report, GW_STR("points"));
+    (void) gw_config_enter_index(report, index);
     for (size_t i = 0; i < GW_ARRAY_LEN(rules); i++) {
         char storage[256];
         struct gw_buf finding;
         gw_buf_init(&finding, storage, sizeof storage);
         struct point_check check = {bus, &bus->points[index], &finding};
         rules[i].rule(&check);
-        if (finding.len > 0) {
-            size_t mark = gw_config_enter(report, GW_STR("points"));
-            (void) gw_config_enter_index(report, index);
-            (void) gw_config_enter(report, gw_str_from_cstr(rules[i].member));
+        if (finding.len > 0 && is_settled(report, rules[i].member)) {
+            size_t inner = gw_config_enter(report, gw_str_from_cstr(rules[i].member));
             gw_config_report_text(report, "%.*s", (int) finding.len, storage);
-            gw_config_leave(report, mark);
+            gw_config_leave(report, inner);
         }
     }
+    gw_config_leave(report, mark);
 }

@@ -40,15 +40,14 @@ static void report_key(const struct place *place, const char *key, const char *s
     gw_config_leave(place->report, mark);
 }
 
-/* Something was said of the bus or of the key already: it is empty because it was
- * refused, not because it is missing. */
+/* Something was said of the bus or of the key already. */
 static bool is_reported(const struct place *place, const char *key) {
-    char of_bus[40], of_key[64];
-    (void) snprintf(of_bus, sizeof of_bus, "buses[%zu]: ", place->index);
-    (void) snprintf(of_key, sizeof of_key, "buses[%zu].%s: ", place->index, key);
-    const struct gw_buf *errors = place->report->errors;
-    return memmem(errors->data, errors->len, of_bus, strlen(of_bus))
-           || memmem(errors->data, errors->len, of_key, strlen(of_key));
+    size_t mark = gw_config_enter(place->report, GW_STR("buses"));
+    (void) gw_config_enter_index(place->report, place->index);
+    bool is_said =
+        gw_config_is_reported(place->report, "") || gw_config_is_reported(place->report, key);
+    gw_config_leave(place->report, mark);
+    return is_said;
 }
 
 static void report_missing(const struct place *place, const char *key, const char *sentence) {
@@ -84,16 +83,26 @@ static void check_network(const struct place *place, const struct gw_config_bus 
     }
 }
 
+static void check_unit_id(const struct place *place, const char *list, size_t index,
+                          uint8_t unit_id) {
+    char key[48];
+    char sentence[128];
+    (void) snprintf(key, sizeof key, "%s[%zu].unit_id", list, index);
+    (void) snprintf(sentence, sizeof sentence,
+                    "found %u, but nobody answers to it on a serial line, allowed: a whole "
+                    "number from 1 to 247",
+                    (unsigned) unit_id);
+    if ((unit_id == 0 || unit_id > 247) && !is_reported(place, key)) {
+        report_key(place, key, sentence);
+    }
+}
+
 static void check_unit_ids(const struct place *place, const struct gw_config_bus *bus) {
     for (size_t i = 0; i < bus->point_count; i++) {
-        char key[48];
-        (void) snprintf(key, sizeof key, "points[%zu].unit_id", i);
-        if ((bus->points[i].unit_id == 0 || bus->points[i].unit_id > 247)
-            && !is_reported(place, key)) {
-            report_key(place, key,
-                       "nobody answers to it on a serial line, allowed: a whole number from 1 "
-                       "to 247");
-        }
+        check_unit_id(place, "points", i, bus->points[i].unit_id);
+    }
+    for (size_t i = 0; i < bus->write_count; i++) {
+        check_unit_id(place, "writes", i, bus->writes[i].unit_id);
     }
 }
 

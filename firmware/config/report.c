@@ -187,3 +187,20 @@ void gw_config_report_text(struct gw_config_report *report, const char *format, 
     va_end(arguments);
     put_line(report, len < 0 ? GW_STR("cannot be described") : gw_str_from_cstr(storage));
 }
+
+bool gw_config_is_reported(const struct gw_config_report *report, const char *member) {
+    char storage[GW_CONFIG_PATH_BYTES + 64];
+    struct gw_buf path;
+    gw_buf_init(&path, storage, sizeof storage);
+    (void) gw_buf_put_str(&path, gw_buf_str(&report->path));
+    (void) gw_buf_printf(&path, "%s%s", path.len > 0 && member[0] != '\0' ? "." : "", member);
+    struct gw_str rest = gw_buf_str(report->errors), line;
+    while (gw_str_split(&rest, '\n', &line)) {
+        char next = line.len > path.len ? line.ptr[path.len] : '\0';
+        bool is_inside = member[0] != '\0' && (next == '.' || next == '[');
+        if (gw_str_starts_with(line, gw_buf_str(&path)) && (next == ':' || is_inside)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -35,4 +35,9 @@ void gw_config_report_unknown(struct gw_config_report *report,
 void gw_config_report_text(struct gw_config_report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Whether something was said already of `member` of where we are, or of what is in it;
+ * "" = of where we are itself. What was refused is empty because of that, and no rule may
+ * take it for missing. */
+bool gw_config_is_reported(const struct gw_config_report *report, const char *member);
+
 #endif

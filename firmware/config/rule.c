@@ -44,17 +44,19 @@ static bool fits_zone(struct gw_str text) {
     return only(text, "_+-/") && !gw_str_starts_with(text, GW_STR("/"));
 }
 
-/* A DNS name, an IPv4 address or an IPv6 address without brackets. */
-static bool fits_host(struct gw_str text) {
-    return only(text, ".-_:");
-}
-
 static bool fits_address(struct gw_str text) {
     char copy[64];
     struct in6_addr address;
     return !gw_str_copy(text, copy, sizeof copy)
            && (inet_pton(AF_INET, copy, &address) == 1
                || inet_pton(AF_INET6, copy, &address) == 1);
+}
+
+/* A DNS name, an IPv4 address or an IPv6 address without brackets. "10.0.0.1:502" is none of
+ * them: it would be looked up as a name for ever. */
+static bool fits_host(struct gw_str text) {
+    bool has_colon = gw_str_find(text, ':', 0) < text.len;
+    return has_colon ? fits_address(text) : only(text, ".-_");
 }
 
 static bool fits_optional_address(struct gw_str text) {
@@ -249,7 +251,8 @@ const struct gw_config_rule gw_rule_name = {fits_name, "letters, digits, '.', '_
 const struct gw_config_rule gw_rule_zone = {
     fits_zone, "an IANA zone name such as Europe/Berlin", "^[A-Za-z0-9_+-][A-Za-z0-9_+/-]*$"};
 const struct gw_config_rule gw_rule_host = {
-    fits_host, "a host name or an IP address without brackets", "^[A-Za-z0-9._:-]*$"};
+    fits_host, "a host name or an IP address without brackets and without a port",
+    "^([A-Za-z0-9._-]*|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,8})$"};
 const struct gw_config_rule gw_rule_address = {fits_address, "an IPv4 or IPv6 address",
                                                "^[0-9A-Fa-f.:]*$"};
 const struct gw_config_rule gw_rule_optional_address = {

@@ -203,12 +203,9 @@ enum gw_err gw_decimal_add(const struct gw_decimal *a, const struct gw_decimal *
     return gw_decimal_subtract(a, &opposite, ret_sum);
 }
 
-enum gw_err gw_decimal_multiply(const struct gw_decimal *a, const struct gw_decimal *b,
-                                struct gw_decimal *ret_product) {
-    if (a->places + b->places > GW_DECIMAL_PLACES_MAX) {
-        return GW_ERR_RANGE;
-    }
-    uint32_t product[2 * GW_DECIMAL_LIMBS] = {0};
+/* Limb i of `product` has weight 10^(9 * (i - 2 * POINT)). */
+static void multiply_magnitude(const struct gw_decimal *a, const struct gw_decimal *b,
+                               uint32_t product[static 2 * GW_DECIMAL_LIMBS]) {
     for (size_t i = 0; i < GW_DECIMAL_LIMBS; i++) {
         uint64_t carry = 0;
         if (a->limbs[i] == 0) {
@@ -221,9 +218,33 @@ enum gw_err gw_decimal_multiply(const struct gw_decimal *a, const struct gw_deci
         }
         product[i + GW_DECIMAL_LIMBS] = (uint32_t) carry;
     }
-    /* The places fit, so nothing stands below the kept limbs. */
+}
+
+/* One more in the last place if what stands below the kept limbs is more than half of it,
+ * or half and the last digit odd. False if a carry is left over. */
+static bool round_magnitude(const uint32_t *product, uint32_t *kept) {
+    bool is_more = product[POINT - 1] > LIMB_BASE / 2;
+    bool is_half = product[POINT - 1] == LIMB_BASE / 2;
+    for (size_t i = 0; i + 1 < POINT && is_half; i++) {
+        is_more |= product[i] != 0;
+    }
+    uint32_t carry = is_more || (is_half && kept[0] % 2 == 1);
+    for (size_t i = 0; i < GW_DECIMAL_LIMBS && carry > 0; i++) {
+        carry = kept[i] + 1 == LIMB_BASE;
+        kept[i] = carry ? 0 : kept[i] + 1;
+    }
+    return carry == 0;
+}
+
+enum gw_err gw_decimal_multiply_rounded(const struct gw_decimal *a, const struct gw_decimal *b,
+                                        struct gw_decimal *ret_product) {
+    uint32_t product[2 * GW_DECIMAL_LIMBS] = {0};
+    multiply_magnitude(a, b, product);
+    unsigned places = (unsigned) a->places + b->places;
+    bool has_more = places > GW_DECIMAL_PLACES_MAX;
     struct gw_decimal result = {.negative = a->negative != b->negative,
-                                .places = (uint8_t) (a->places + b->places)};
+                                .places =
+                                    (uint8_t) (has_more ? GW_DECIMAL_PLACES_MAX : places)};
     for (size_t i = 0; i < GW_DECIMAL_LIMBS; i++) {
         result.limbs[i] = product[i + POINT];
     }
@@ -232,8 +253,22 @@ enum gw_err gw_decimal_multiply(const struct gw_decimal *a, const struct gw_deci
             return GW_ERR_RANGE;
         }
     }
+    if (!round_magnitude(product, result.limbs)) {
+        return GW_ERR_RANGE;
+    }
+    while (has_more && result.places > 0 && digit_at(&result, -result.places) == '0') {
+        result.places--;
+    }
     *ret_product = result;
     return GW_OK;
+}
+
+enum gw_err gw_decimal_multiply(const struct gw_decimal *a, const struct gw_decimal *b,
+                                struct gw_decimal *ret_product) {
+    /* Where the places fit nothing stands below the kept limbs. */
+    return a->places + b->places > GW_DECIMAL_PLACES_MAX
+               ? GW_ERR_RANGE
+               : gw_decimal_multiply_rounded(a, b, ret_product);
 }
 
 bool gw_decimal_is_outside(const struct gw_decimal *a, const struct gw_decimal *b,

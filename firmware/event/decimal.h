@@ -3,7 +3,8 @@
  * Decimal numbers as text: exact, without floating point and without heap.
  *
  * A weight or counter travels as the digits the device sent. Nothing here
- * rounds: what cannot be exact is RANGE. A struct gw_decimal is a number of up
+ * rounds, what cannot be exact is RANGE; but for numbers so small that their digits
+ * go beyond the 72nd place, where the function says so. A struct gw_decimal is a number of up
  * to 72 digits before and 72 after the point, with the count of places it was
  * written with ("1.20" has two and keeps them).
  *
@@ -34,12 +35,13 @@ enum gw_err gw_decimal_parse(struct gw_str text, struct gw_decimal *ret_number);
 struct gw_decimal gw_decimal_from_i64(int64_t value);
 /* See gw_decimal_from_i64. */
 struct gw_decimal gw_decimal_from_u64(uint64_t value);
-/* Shortest decimal number that is nearest to `value` and no other float (as
- * "%.9g" with the fewest digits that read back the same). RANGE for NaN and
- * infinities. */
+/* A whole number exactly (2^30 is 1073741824); any other as the shortest decimal number
+ * that is nearest to `value` and no other float ("%.9g" with the fewest digits that read
+ * back the same). INVALID for NaN and infinities. */
 enum gw_err gw_decimal_from_float32(float value, struct gw_decimal *ret_number);
-/* The same for a float64 ("%.17g"). RANGE also from about 1e72 on, and for digits
- * beyond the 72nd place. */
+/* The same for a float64 ("%.17g"). RANGE for more than 72 digits before
+ * the point. Digits beyond the 72nd place are
+ * rounded, half to even: what is smaller than half of it is 0. */
 enum gw_err gw_decimal_from_float64(double value, struct gw_decimal *ret_number);
 /* The same for the bits of an IEEE 754 binary16. */
 enum gw_err gw_decimal_from_float16(uint16_t bits, struct gw_decimal *ret_number);
@@ -51,6 +53,10 @@ bool gw_decimal_put(struct gw_buf *buf, const struct gw_decimal *number);
  * RANGE if it does not fit. */
 enum gw_err gw_decimal_multiply(const struct gw_decimal *a, const struct gw_decimal *b,
                                 struct gw_decimal *ret_product);
+/* The same, rounded to the 72nd place, half to even, where it has more. RANGE if there are
+ * more than 72 digits before the point. */
+enum gw_err gw_decimal_multiply_rounded(const struct gw_decimal *a, const struct gw_decimal *b,
+                                        struct gw_decimal *ret_product);
 /* a + b with the greater number of places. RANGE if it does not fit. */
 enum gw_err gw_decimal_add(const struct gw_decimal *a, const struct gw_decimal *b,
                            struct gw_decimal *ret_sum);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shortest decimal digits of a binary float (IEEE 754 binary16, 32 and 64), exactly,
- * by the free-format algorithm of Steele and White ("How to Print Floating-Point
- * Numbers Accurately", 1990, known as Dragon4), in integers of 384 bits: a float32
- * needs about 160, and a float64 whose digits fit a struct gw_decimal about 320.
+ * Decimal digits of a binary float (IEEE 754 binary16, 32 and 64). A whole number is
+ * mantissa times a power of two, exactly: counters are kept in floats too. All others are
+ * the shortest digits that read back the same, by the free-format algorithm of Steele and
+ * White ("How to Print Floating-Point Numbers Accurately", 1990, known as Dragon4), in
+ * integers of 384 bits: a float32 needs about 160, and a float64 of which a digit is left
+ * in a struct gw_decimal about 300.
  *
  * The value is r / s. `above` and `below` (also over s) are the half gaps to the
  * neighbouring floats: digits are produced until what is left is smaller than
@@ -15,18 +17,17 @@
 
 #define WORDS 12
 #define DIGITS_MAX 17 /* of a float64 that reads back the same */
-/* Beyond 2^240 there are more than 72 digits before the point, below 2^-240 more than
- * 72 zeros behind it. */
-#define EXPONENT_MAX 240
+/* 2^-241 is less than half of the 72nd place. */
+#define EXPONENT_MIN (-241)
+#define FACTOR_BITS_MAX 63
 
 struct format {
     unsigned fraction_bits, exponent_bits;
-    size_t digits_max; /* that read back the same */
 };
 
-static const struct format binary16 = {10, 5, 5};
-static const struct format binary32 = {23, 8, 9};
-static const struct format binary64 = {52, 11, DIGITS_MAX};
+static const struct format binary16 = {10, 5};
+static const struct format binary32 = {23, 8};
+static const struct format binary64 = {52, 11};
 
 struct wide {
     uint32_t words[WORDS]; /* least first */
@@ -86,16 +87,14 @@ struct ratio {
     bool inclusive; /* an even mantissa wins ties: the gap's end belongs to it */
 };
 
-/* r / s = mantissa * 2^exponent. Below a power of two the gap is half as wide. */
-static struct ratio ratio_of(uint64_t mantissa, int exponent, bool narrow_below) {
-    unsigned up = exponent > 0 ? (unsigned) exponent : 0;
-    unsigned down = exponent < 0 ? (unsigned) -exponent : 0;
+/* r / s = mantissa / 2^down. Below a power of two the gap is half as wide. */
+static struct ratio ratio_of(uint64_t mantissa, unsigned down, bool narrow_below) {
     unsigned extra = narrow_below;
     return (struct ratio){
-        .r = wide_shifted(mantissa, up + 1 + extra),
+        .r = wide_shifted(mantissa, 1 + extra),
         .s = wide_shifted(1, down + 1 + extra),
-        .above = wide_shifted(1, up + extra),
-        .below = wide_shifted(1, up),
+        .above = wide_shifted(1, extra),
+        .below = wide_shifted(1, 0),
         .inclusive = mantissa % 2 == 0,
     };
 }
@@ -152,19 +151,34 @@ static bool rounds_up(const struct ratio *ratio, unsigned digit) {
     return order > 0 || (order == 0 && digit % 2 == 1);
 }
 
-static size_t produce_digits(struct ratio *ratio, size_t digits_max,
-                             char digits[static DIGITS_MAX]) {
-    for (size_t count = 0;; count++) {
+/* At most `digits_max`, how many; true if they would not read back the same. */
+static bool produce_digits(struct ratio *ratio, size_t digits_max,
+                           char digits[static DIGITS_MAX], size_t *ret_count) {
+    size_t count = 0;
+    while (count < digits_max) {
         unsigned digit = next_digit(ratio);
         bool low = is_below_gap(ratio);
         bool high = reaches(ratio);
-        if (low || high || count + 1 == digits_max) {
-            bool up = high && (!low || rounds_up(ratio, digit));
-            digits[count] = (char) ('0' + digit + up);
-            return count + 1;
+        bool up = high && (!low || rounds_up(ratio, digit));
+        digits[count++] = (char) ('0' + digit + up);
+        if (low || high) {
+            *ret_count = count;
+            return false;
         }
-        digits[count] = (char) ('0' + digit);
     }
+    *ret_count = count;
+    return true;
+}
+
+/* One more in the last place; how many digits are left, 0 = it is the next power of ten. */
+static size_t count_up(char *digits, size_t count) {
+    while (count > 0 && digits[count - 1] == '9') {
+        count--;
+    }
+    if (count > 0) {
+        digits[count - 1]++;
+    }
+    return count;
 }
 
 /* "<zeros>d1...dn<zeros>" with the point in its place, for the parser. */
@@ -183,17 +197,66 @@ static size_t write_text(struct gw_str digits, int power,
     return len;
 }
 
-static enum gw_err from_ratio(struct ratio *ratio, size_t digits_max,
-                              struct gw_decimal *ret_number) {
+/* Rounded to the last place where the digits do not end before. */
+static enum gw_err from_ratio(struct ratio *ratio, struct gw_decimal *ret_number) {
     char digits[DIGITS_MAX];
     char text[GW_DECIMAL_TEXT_MAX];
+    size_t count = 0;
     int power = normalise(ratio);
-    size_t count = produce_digits(ratio, digits_max, digits);
-    if (power > GW_DECIMAL_PLACES_MAX || (int) count - power > GW_DECIMAL_PLACES_MAX) {
-        return GW_ERR_RANGE;
+    int room = GW_DECIMAL_PLACES_MAX + power;
+    if (room < 0) {
+        return gw_decimal_parse(GW_STR("0"), ret_number);
+    }
+    bool is_cut =
+        produce_digits(ratio, room < DIGITS_MAX ? (size_t) room : DIGITS_MAX, digits, &count);
+    if (is_cut && rounds_up(ratio, count > 0 ? (unsigned) (digits[count - 1] - '0') : 0)) {
+        count = count_up(digits, count);
+        if (count == 0) {
+            digits[count++] = '1';
+            power++;
+        }
+    }
+    while (count > 0 && digits[count - 1] == '0') {
+        count--;
+    }
+    if (count == 0) {
+        return gw_decimal_parse(GW_STR("0"), ret_number);
     }
     size_t len = write_text((struct gw_str){digits, count}, power, text);
     return gw_decimal_parse((struct gw_str){text, len}, ret_number);
+}
+
+static bool is_whole(uint64_t mantissa, int exponent) {
+    return exponent >= 0 || mantissa == 0
+           || (exponent > -FACTOR_BITS_MAX
+               && (mantissa & ((UINT64_C(1) << -exponent) - 1)) == 0);
+}
+
+static enum gw_err from_whole(uint64_t mantissa, int exponent, struct gw_decimal *ret_number) {
+    bool is_shorter = exponent < 0 && mantissa != 0;
+    struct gw_decimal number =
+        gw_decimal_from_u64(is_shorter ? mantissa >> -exponent : mantissa);
+    enum gw_err err = GW_OK;
+    while (!err && exponent > 0) {
+        int bits = exponent < FACTOR_BITS_MAX ? exponent : FACTOR_BITS_MAX;
+        struct gw_decimal factor = gw_decimal_from_u64(UINT64_C(1) << bits);
+        err = gw_decimal_multiply(&number, &factor, &number);
+        exponent -= bits;
+    }
+    if (!err) {
+        *ret_number = number;
+    }
+    return err;
+}
+
+/* mantissa * 2^exponent. */
+static enum gw_err from_parts(uint64_t mantissa, int exponent, bool narrow_below,
+                              struct gw_decimal *ret_number) {
+    if (is_whole(mantissa, exponent)) {
+        return from_whole(mantissa, exponent, ret_number);
+    }
+    struct ratio ratio = ratio_of(mantissa, (unsigned) -exponent, narrow_below);
+    return from_ratio(&ratio, ret_number);
 }
 
 static enum gw_err from_bits(uint64_t bits, const struct format *format,
@@ -203,18 +266,14 @@ static enum gw_err from_bits(uint64_t bits, const struct format *format,
     uint64_t fraction = bits & (hidden - 1);
     unsigned biased = (unsigned) (bits >> format->fraction_bits) & biased_max;
     if (biased == biased_max) {
-        return GW_ERR_RANGE;
+        return GW_ERR_INVALID;
     }
     struct gw_decimal number = {0};
-    if (biased != 0 || fraction != 0) {
-        int power_of_two = (int) (biased > 0 ? biased : 1) - (int) (biased_max / 2);
-        if (power_of_two > EXPONENT_MAX || power_of_two < -EXPONENT_MAX) {
-            return GW_ERR_RANGE;
-        }
-        struct ratio ratio =
-            ratio_of(biased > 0 ? fraction | hidden : fraction,
-                     power_of_two - (int) format->fraction_bits, fraction == 0 && biased > 1);
-        enum gw_err err = from_ratio(&ratio, format->digits_max, &number);
+    int power_of_two = (int) (biased > 0 ? biased : 1) - (int) (biased_max / 2);
+    if (power_of_two >= EXPONENT_MIN) {
+        enum gw_err err = from_parts(biased > 0 ? fraction | hidden : fraction,
+                                     power_of_two - (int) format->fraction_bits,
+                                     fraction == 0 && biased > 1, &number);
         if (err) {
             return err;
         }

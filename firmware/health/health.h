@@ -49,7 +49,7 @@ enum gw_issue_code {
     GW_ISSUE_FEED_SHARED = 228,            /* warning: several devices on one feed */
     GW_ISSUE_PERSONAL_KEY = 231,           /* critical: personal codes are blotted out */
     GW_ISSUE_MODBUS_UNIT_DOWN = 301,       /* warning, subject = bus/unit */
-    GW_ISSUE_MODBUS_CONFIG = 302,          /* warning: exception 1-3 */
+    GW_ISSUE_MODBUS_CONFIG = 302,          /* warning: exception 1-3, a value too large */
     GW_ISSUE_MODBUS_DEVICE_FAULT = 303,    /* warning, subject = bus/unit: 4, 8, long 5, 6 */
     GW_ISSUE_MODBUS_SHIFTED = 304,         /* warning, subject = bus */
     GW_ISSUE_MODBUS_WRITE_UNCERTAIN = 320, /* warning, subject = bus.name */

@@ -107,7 +107,8 @@ static const struct gw_issue_info issues[] = {
     {GW_ISSUE_MODBUS_UNIT_DOWN, "modbus_unit_down", GW_SEVERITY_WARNING,
      "The PLC does not answer.", "Check power, cable, address and unit id of the PLC."},
     {GW_ISSUE_MODBUS_CONFIG, "modbus_config", GW_SEVERITY_WARNING,
-     "The PLC refuses an address: function, address or count is not what it knows.",
+     "A point cannot be read as it is configured: the PLC refuses its address, or what it "
+     "shows there is too large for a value.",
      "Compare the point with the manual of the PLC: area, wire address, type. It is asked "
      "again each minute."},
     {GW_ISSUE_MODBUS_DEVICE_FAULT, "modbus_device_fault", GW_SEVERITY_WARNING,

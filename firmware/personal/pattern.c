@@ -115,19 +115,21 @@ struct walk {
     size_t count, needed;
     size_t head; /* 0 = none to speak of */
     bool may_start_anywhere;
+    size_t top; /* the last place that was reached: mostly near the beginning */
     int16_t seen[SIGNS_MAX + 1];
 };
 
-static void reach(int16_t *seen, int value) {
-    if (value > *seen) {
-        *seen = (int16_t) value;
+static void reach(struct walk *walk, size_t p, int value) {
+    if (value > walk->seen[p]) {
+        walk->seen[p] = (int16_t) value;
+        walk->top = p > walk->top ? p : walk->top;
     }
 }
 
 static void pass_stars(struct walk *walk) {
-    for (size_t p = 0; p < walk->count; p++) {
+    for (size_t p = 0; p <= walk->top && p < walk->count; p++) {
         if (walk->signs[p].kind == '*') {
-            reach(&walk->seen[p + 1], walk->seen[p]);
+            reach(walk, p + 1, walk->seen[p]);
         }
     }
 }
@@ -155,11 +157,12 @@ static bool begin_walk(struct walk *walk, struct gw_str pattern, enum gw_pattern
 /* From the last sign to the first, so that one mark is one sign at a time. */
 static void pass_damage(struct walk *walk, int most) {
     for (int i = 0; i < most; i++) {
-        for (size_t p = walk->count; p-- > 0;) {
+        size_t end = walk->top < walk->count ? walk->top + 1 : walk->count;
+        for (size_t p = end; p-- > 0;) {
             bool leaves_head_unseen =
                 p < walk->head && p + 1 == walk->head && walk->seen[p] == 0;
             if (walk->signs[p].kind != '*' && !leaves_head_unseen) {
-                reach(&walk->seen[p + 1], walk->seen[p]);
+                reach(walk, p + 1, walk->seen[p]);
             }
         }
         pass_stars(walk);
@@ -171,19 +174,22 @@ static void pass_byte(struct walk *walk, char c) {
     struct gw_str byte = {&c, 1};
     bool goes_on = ((unsigned char) c & 0xc0U) == 0x80U;
     int16_t last = NOT_REACHED; /* of the place before, as it was */
-    for (size_t p = 0; p <= walk->count; p++) {
+    size_t end = walk->top < walk->count ? walk->top + 1 : walk->count;
+    walk->top = 0;
+    for (size_t p = 0; p <= end; p++) {
         int16_t here = walk->seen[p];
         const struct sign *before = p > 0 ? &walk->signs[p - 1] : NULL;
         bool is_star = p < walk->count && walk->signs[p].kind == '*';
         bool stays = is_star || (goes_on && before && before->kind == '?');
-        walk->seen[p] = stays ? here : NOT_REACHED;
+        walk->seen[p] = NOT_REACHED;
+        reach(walk, p, stays ? here : NOT_REACHED);
         if (before && before->kind != '*' && last != NOT_REACHED && take(before, byte, 0) > 0) {
-            reach(&walk->seen[p], last + 1);
+            reach(walk, p, last + 1);
         }
         last = here;
     }
     if (walk->may_start_anywhere) {
-        reach(&walk->seen[0], 0);
+        reach(walk, 0, 0);
     }
     pass_stars(walk);
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Many Modbus TCP devices in one thread, cheap enough that a benchmark measures the
- * gateway: each listens on a port of its own, unit 1 of it answers function 3, every
- * other unit is accepted and never answered. A device may be silent as a whole.
+ * gateway: each listens on a port of its own, its units from 1 to `units` answer function 3,
+ * every other unit is accepted and never answered. A device may be silent as a whole.
  *
- *   modbus_units --devices N --silent N --period-ms N --change-ms N
+ *   modbus_units --devices N --units N --silent N --period-ms N --change-ms N
  *
  * The ports are printed as one line of JSON, then it serves until SIGTERM and prints
- * how far from the period the requests of unit 1 came ("jitter": the difference between
- * the time since the request before and the period). The first `silent` devices never
- * answer at all. Register 0 of each device grows by one each change-ms, the others
- * stay. SIGUSR1 forgets what was measured so far.
+ * how far from the period the requests of each living unit came ("jitter": the difference
+ * between the time since the request before, on whatever connection, and the period;
+ * "jitter_shared": of devices that were asked for a dead unit too). The first `silent`
+ * devices never answer at all. Register 0 of each device grows by one each change-ms, the
+ * others stay. SIGUSR1 forgets what was measured so far.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,10 +31,16 @@
 #include "tests/bench/histogram.h"
 #include "tests/bench/options.h"
 
-enum { DEVICES_MAX = 64, CONNECTIONS_MAX = 256, REQUEST_BYTES = 12, REGISTERS = 125 };
+enum {
+    DEVICES_MAX = 64,
+    UNITS_MAX = 64,
+    CONNECTIONS_MAX = 256,
+    REQUEST_BYTES = 12,
+    REGISTERS = 125
+};
 
 struct options {
-    uint64_t devices, silent, period_ms, change_ms;
+    uint64_t devices, units, silent, period_ms, change_ms;
 };
 
 struct connection {
@@ -41,7 +48,11 @@ struct connection {
     unsigned device;
     size_t len;
     uint8_t request[REQUEST_BYTES];
-    int64_t last_us; /* when unit 1 was asked before, 0 = not yet */
+};
+
+struct jitter {
+    struct gw_histogram histogram;
+    int64_t max_us;
 };
 
 struct peer {
@@ -49,10 +60,10 @@ struct peer {
     int epoll_fd;
     int listeners[DEVICES_MAX];
     struct connection connections[CONNECTIONS_MAX];
-    struct gw_histogram jitter, jitter_shared; /* shared: device with a dead unit beside */
+    struct jitter jitter, jitter_shared;         /* shared: device with a dead unit beside */
+    int64_t last_us[DEVICES_MAX][UNITS_MAX + 1]; /* when it was asked before, 0 = not yet */
     bool has_dead_unit[DEVICES_MAX];
     uint64_t requests, unanswered;
-    int64_t max_us;
 };
 
 static int64_t now_us(void) {
@@ -70,14 +81,16 @@ static void fail(const char *what) {
 
 static void note_interval(struct peer *peer, struct connection *connection) {
     int64_t now = now_us();
-    int64_t off_us = now - connection->last_us - (int64_t) peer->options.period_ms * 1000;
+    int64_t *last_us = &peer->last_us[connection->device][connection->request[6]];
+    int64_t off_us = now - *last_us - (int64_t) peer->options.period_ms * 1000;
     off_us = off_us < 0 ? -off_us : off_us;
-    if (connection->last_us != 0) {
+    if (*last_us != 0) {
         bool is_shared = peer->has_dead_unit[connection->device];
-        gw_histogram_add(is_shared ? &peer->jitter_shared : &peer->jitter, (uint64_t) off_us);
-        peer->max_us = !is_shared && off_us > peer->max_us ? off_us : peer->max_us;
+        struct jitter *jitter = is_shared ? &peer->jitter_shared : &peer->jitter;
+        gw_histogram_add(&jitter->histogram, (uint64_t) off_us);
+        jitter->max_us = off_us > jitter->max_us ? off_us : jitter->max_us;
     }
-    connection->last_us = now;
+    *last_us = now;
 }
 
 static void answer(struct peer *peer, struct connection *connection) {
@@ -108,9 +121,11 @@ static void answer(struct peer *peer, struct connection *connection) {
 
 static void take_request(struct peer *peer, struct connection *connection) {
     peer->requests++;
-    if (connection->request[6] != 1 || connection->device < peer->options.silent) {
+    uint8_t unit = connection->request[6];
+    bool is_there = unit >= 1 && unit <= peer->options.units;
+    if (!is_there || connection->device < peer->options.silent) {
         peer->unanswered++;
-        peer->has_dead_unit[connection->device] |= connection->request[6] != 1;
+        peer->has_dead_unit[connection->device] |= !is_there;
         return;
     }
     note_interval(peer, connection);
@@ -181,26 +196,29 @@ static uint16_t open_listener(struct peer *peer, unsigned device) {
 
 static const struct gw_option_row option_rows[] = {
     {"devices", GW_OPTION_NUMBER, offsetof(struct options, devices), DEVICES_MAX, "[32]"},
+    {"units", GW_OPTION_NUMBER, offsetof(struct options, units), UNITS_MAX, "of each [1]"},
     {"silent", GW_OPTION_NUMBER, offsetof(struct options, silent), DEVICES_MAX, "of them [1]"},
     {"period-ms", GW_OPTION_NUMBER, offsetof(struct options, period_ms), 3600000, "[100]"},
     {"change-ms", GW_OPTION_NUMBER, offsetof(struct options, change_ms), 3600000, "[1000]"},
 };
 
-static void print_histogram(const char *name, const struct gw_histogram *histogram) {
-    printf("\"%s\":{\"count\":%llu,\"p50_us\":%llu,\"p99_us\":%llu,\"p999_us\":%llu}", name,
-           (unsigned long long) histogram->total,
+static void print_jitter(const char *name, const struct jitter *jitter) {
+    const struct gw_histogram *histogram = &jitter->histogram;
+    printf("\"%s\":{\"count\":%llu,\"p50_us\":%llu,\"p99_us\":%llu,\"p999_us\":%llu,\"max_us\":"
+           "%lld}",
+           name, (unsigned long long) histogram->total,
            (unsigned long long) gw_histogram_percentile(histogram, 500),
            (unsigned long long) gw_histogram_percentile(histogram, 990),
-           (unsigned long long) gw_histogram_percentile(histogram, 999));
+           (unsigned long long) gw_histogram_percentile(histogram, 999),
+           (long long) jitter->max_us);
 }
 
 static void print_figures(const struct peer *peer) {
-    printf("{\"requests\":%llu,\"unanswered\":%llu,\"max_us\":%lld,",
-           (unsigned long long) peer->requests, (unsigned long long) peer->unanswered,
-           (long long) peer->max_us);
-    print_histogram("jitter", &peer->jitter);
+    printf("{\"requests\":%llu,\"unanswered\":%llu,", (unsigned long long) peer->requests,
+           (unsigned long long) peer->unanswered);
+    print_jitter("jitter", &peer->jitter);
     printf(",");
-    print_histogram("jitter_shared", &peer->jitter_shared);
+    print_jitter("jitter_shared", &peer->jitter_shared);
     printf("}\n");
     (void) fflush(stdout);
 }
@@ -210,7 +228,6 @@ static void forget(struct peer *peer) {
     memset(&peer->jitter_shared, 0, sizeof peer->jitter_shared);
     peer->requests = 0;
     peer->unanswered = 0;
-    peer->max_us = 0;
 }
 
 /* True if it is over. */
@@ -248,8 +265,8 @@ int main(int argc, char **argv) {
     if (!peer) {
         fail("calloc");
     }
-    peer->options =
-        (struct options){.devices = 32, .silent = 1, .period_ms = 100, .change_ms = 1000};
+    peer->options = (struct options){
+        .devices = 32, .units = 1, .silent = 1, .period_ms = 100, .change_ms = 1000};
     if (!gw_options_parse(option_rows, GW_ARRAY_LEN(option_rows), argc, argv, &peer->options)
         || peer->options.devices == 0) {
         gw_options_complain("modbus_units", option_rows, GW_ARRAY_LEN(option_rows));

@@ -23,6 +23,19 @@ static enum gw_err fake_recover(void *self) {
     return bus->keeps_line ? bus->recover_err : GW_ERR_NOCONN;
 }
 
+static int64_t patience(const struct gw_fake_bus *bus,
+                        const struct gw_modbus_request *request) {
+    return request->timeout_ms > 0 ? (int64_t) request->timeout_ms : bus->timeout_ms;
+}
+
+/* The gateway is still busy with a unit that was silent; false if that takes too long. */
+static bool is_served(struct gw_fake_bus *bus, const struct gw_modbus_request *request) {
+    int64_t wait_ms = bus->clock ? bus->held_mono_ms - bus->clock->mono_ms : 0;
+    bool is_in_time = wait_ms <= patience(bus, request);
+    spend(bus, is_in_time ? wait_ms : patience(bus, request));
+    return is_in_time;
+}
+
 static bool stays_silent(const struct gw_fake_bus *bus,
                          const struct gw_modbus_request *request) {
     unsigned loses = bus->loses[request->unit_id];
@@ -58,6 +71,7 @@ static unsigned exception_of(const struct gw_fake_bus *bus,
 static void note(struct gw_fake_bus *bus, const struct gw_modbus_request *request) {
     bus->reads++;
     bus->reads_of[request->unit_id]++;
+    bus->hurried += request->timeout_ms > 0;
     bus->last = *request;
     bus->most_count = request->count > bus->most_count ? request->count : bus->most_count;
 }
@@ -69,11 +83,16 @@ static enum gw_err fake_read(void *self, const struct gw_modbus_request *request
     if (bus->closes_on_read || bus->closes_for[request->unit_id]) {
         return GW_ERR_NOCONN;
     }
-    if (stays_silent(bus, request)) {
-        spend(bus, bus->timeout_ms);
+    if (!is_served(bus, request)) {
         return GW_ERR_TIMEOUT;
     }
-    spend(bus, bus->answer_ms);
+    int64_t answer_ms = bus->answer_ms + bus->answer_ms_of[request->unit_id];
+    if (stays_silent(bus, request) || (bus->clock && answer_ms > patience(bus, request))) {
+        bus->held_mono_ms = bus->clock ? bus->clock->mono_ms + bus->holds_ms : 0;
+        spend(bus, patience(bus, request));
+        return GW_ERR_TIMEOUT;
+    }
+    spend(bus, answer_ms);
     unsigned exception = exception_of(bus, request);
     if (exception != 0) {
         bus->refused++;

@@ -19,6 +19,9 @@
 struct gw_fake_bus {
     struct gw_fake_clock *clock; /* may be NULL: nothing takes time */
     int64_t answer_ms, timeout_ms;
+    int64_t answer_ms_of[256]; /* more than answer_ms, of a unit */
+    int64_t holds_ms; /* a silent unit keeps whoever is asked next waiting for so long */
+    int64_t held_mono_ms;
     uint16_t registers[256][GW_FAKE_BUS_ADDRESSES];
     bool illegal[GW_FAKE_BUS_ADDRESSES];      /* no read may touch it: exception 2 */
     bool silent_at[GW_FAKE_BUS_ADDRESSES];    /* a read that touches it gets no answer */
@@ -35,6 +38,7 @@ struct gw_fake_bus {
     enum gw_err recover_err; /* what recover says then */
     unsigned connects, disconnects, recovers, reads, writes, refused;
     unsigned reads_of[256];
+    unsigned hurried;    /* reads with a time-out of their own */
     unsigned most_count; /* largest read ever asked for */
     struct gw_modbus_request last;
 };

@@ -35,7 +35,8 @@ static const char *const documents[] = {
     HEAD("scale",
          "json") "\"framing\":{\"mode\":\"lf\",\"max_bytes\":512},\"json\":{\"weight\":"
                  "\"/w\",\"unit\":\"/u\",\"state\":\"/s\",\"words\":[{\"word\":\"ok\","
-                 "\"state\":\"stable\"},{\"word\":\"hi\",\"state\":\"over\"}]}}",
+                 "\"state\":\"stable\"},{\"word\":\"hi\",\"state\":\"over\"}]},\"weight\":{"
+                 "\"rearm_below\":\"0.5\"}}",
     HEAD("scale",
          "mt_sics") "\"framing\":{\"idle_ms\":500," SMALL
                     "},\"weight\":{\"settle_ms\":500},\"poll\":{\"request\":\"SI\\r\\n\","

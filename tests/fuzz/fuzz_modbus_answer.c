@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "drivers/modbus/assembly.h"
+#include "drivers/modbus/judge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -144,6 +145,18 @@ static enum gw_err feed(const struct scene *scene, size_t piece, struct gw_assem
     return err;
 }
 
+/* Whatever is refused has a reason, what is taken has none. */
+static void check_judge(const struct scene *scene, struct gw_bytes came, enum gw_err err) {
+    char storage[300];
+    struct gw_buf text;
+    gw_buf_init(&text, storage, sizeof storage);
+    struct gw_modbus_wrong wrong = gw_modbus_judge(scene->kind, &scene->request, came);
+    require(wrong.kind < GW_WRONG_KINDS);
+    require((wrong.kind != GW_WRONG_NOTHING) == (err == GW_ERR_CORRUPT || err == GW_ERR_RETRY));
+    gw_modbus_wrong_put(&wrong, &text);
+    require(!gw_buf_failed(&text));
+}
+
 static void check_fence(const struct scene *scene) {
     if (scene->is_write || scene->read.unit_id > GW_RTU_UNIT_MAX) {
         return;
@@ -188,6 +201,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     /* Only what follows an answer may be seen or not. */
     require(err == by_byte || (err == GW_ERR_CORRUPT && by_byte == GW_OK));
     if (err) {
+        if (whole.len > 0) {
+            check_judge(&scene, (struct gw_bytes){whole.bytes, whole.len}, err);
+        }
         return 0;
     }
     require(whole.len == pieces.len && memcmp(whole.bytes, pieces.bytes, whole.len) == 0);
@@ -195,6 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     unsigned exception = 0;
     err = gw_frame_check(scene.kind, &scene.request, answer, &exception);
     require(err == GW_OK || err == GW_ERR_CORRUPT || err == GW_ERR_INVALID);
+    check_judge(&scene, answer, err);
     if (err != GW_ERR_CORRUPT) {
         check_frame(&scene, answer, err, exception);
     }

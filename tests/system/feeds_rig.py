@@ -19,6 +19,16 @@ def profile(name):
     return str(PROFILES / f"{name}.json")
 
 
+def patient_profile(folder, name):
+    """Path of a copy that waits for a lost terminator for ever: for a test that pauses inside
+    of a code."""
+    document = json.loads((PROFILES / f"{name}.json").read_text())
+    document["framing"]["idle_ms"] = 0
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(document))
+    return str(path)
+
+
 class Floor:
     """Simulated devices and the feeds of the configuration that hear them."""
 

@@ -4,7 +4,7 @@ code."""
 import socket
 
 import pytest
-from feeds_rig import profile
+from feeds_rig import patient_profile, profile
 from gangway_rig import free_port
 from rig_process import wait_until
 
@@ -43,6 +43,10 @@ class Feeds:
         wait_until(lambda: self.look(feed["id"])["state"] == "open", 20, "it is heard")
         return device
 
+    def patient(self, name):
+        """A feed of that kind for a code that is sent in halves."""
+        return listening(name) | {"profile": patient_profile(self.rig.folder, "scanner-cr")}
+
     def half(self, device, name, text):
         """Send what is no whole code yet; returns when the gateway has it."""
         device.sendall(text)
@@ -62,7 +66,7 @@ def feeds(make_rig):
 
 
 def test_half_a_code_survives_the_change_of_another_feed(feeds):
-    kept, changed, gone = listening("kept"), listening("changed"), listening("gone")
+    kept, changed, gone = feeds.patient("kept"), listening("changed"), listening("gone")
     feeds.rig.configure(feeds=[changed, gone, kept])
     feeds.rig.start()
     devices = {feed["id"]: feeds.connect(feed) for feed in (kept, changed, gone)}
@@ -82,7 +86,7 @@ def test_half_a_code_survives_the_change_of_another_feed(feeds):
 
 
 def test_feeds_come_from_none_and_go_to_none_and_nothing_decoded_is_lost(feeds):
-    first, second = listening("first"), listening("second")
+    first, second = feeds.patient("first"), listening("second")
     feeds.rig.start()
     assert feeds.names() == []
     assert feeds.change(first) == ["feeds"]
@@ -104,7 +108,7 @@ def test_feeds_come_from_none_and_go_to_none_and_nothing_decoded_is_lost(feeds):
 
 def test_a_port_moves_from_a_feed_to_the_front_door_and_back(feeds):
     """What takes it over must not fail, and so close everything else."""
-    feed, kept = listening("feed"), listening("kept")
+    feed, kept = listening("feed"), feeds.patient("kept")
     door = {"listeners": [{"name": "front", "address": "127.0.0.1", "port": feed["port"]}]}
     feeds.rig.configure(feeds=[feed, kept])
     feeds.rig.start()

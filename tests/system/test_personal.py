@@ -4,19 +4,16 @@ import hashlib
 import hmac
 import json
 import os
-import pathlib
 import re
 import signal
 import stat
-import subprocess
 import time
 
 import pytest
 from feeds_rig import PROFILES
-from gangway_rig import build_folder, free_port
 from gangway_simulate import compare
-from gangway_simulate.devices import new_client
-from gangway_simulate.lines import PtyLine, TcpCallLine
+from gangway_simulate.lines import PtyLine
+from personal_rig import badge_hash, files_with, publish, shown, start
 from rig_ipc import Refused
 from rig_process import wait_until
 
@@ -25,59 +22,13 @@ DIGITS = re.compile(rb"4711815|1230987")  # even without their beginning
 RULES = {"rules": [{"name": "badge", "pattern": "EMP#######"}]}
 
 
-def start(make_rig):
-    """A gateway with a device at each door, rules for badges."""
-    rig = make_rig(door="front", devices={"mqtt-1": "text", "glove-1": "proglove"})
-    scanner = str(PROFILES / "scanner-cr.json")
-    ports = free_port()
-    rig.configure(personal=RULES, feeds=[
-        {"id": "line-1", "profile": scanner, "transport": "serial",
-         "path": f"{rig.folder}/tty"},
-        {"id": "tcp-1", "profile": scanner, "transport": "tcp_server",
-         "address": "127.0.0.1", "port": ports}])
-    rig.start()
-    lines = {"line-1": PtyLine(rig.folder / "tty"), "tcp-1": TcpCallLine("127.0.0.1", ports)}
-    for line in lines.values():
-        line.plug()
-        wait_until(lambda line=line: line.connected or line.read(0.1) is None, 20, "a line")
-    return rig, lines
-
-
-def publish(rig, device, payload):
-    """One message of an MQTT device, acknowledged."""
-    client = new_client(device, False)
-    client.username_pw_set(device, rig.secret(device))
-    client.connect("127.0.0.1", rig.front_port)
-    client.loop_start()
-    client.publish(f"floor/{device}", payload, qos=1).wait_for_publish(20)
-    client.disconnect()
-    client.loop_stop()
-
-
-def badge_hash(rig, badge):
-    """What the centre must hold, worked out from the key file."""
-    text = (rig.folder / "collectd/personal.key").read_text()
-    key = dict(line.split(" ", 1) for line in text.splitlines())
-    digest = hmac.new(bytes.fromhex(key["secret"]), badge.encode(), hashlib.sha256)
-    return f"hmac-sha256:badge:{key['id']}:{digest.hexdigest()}"
-
-
-def files_with_badges(rig):
-    """Every file of the gateway and of the centre that holds the digits of a badge."""
-    found = []
-    for path in pathlib.Path(rig.folder).rglob("*"):
-        if not path.is_symlink() and path.is_file() and DIGITS.search(path.read_bytes()):
-            found.append(str(path.relative_to(rig.folder)))
-    return found
-
-
 def memory_of_store(rig):
     """The store through a map, free pages and all: what is in the page cache counts."""
     return (rig.folder / "collectd/queue/data.mdb").read_bytes()
 
 
 def test_a_badge_is_nowhere_but_its_hash_is_at_the_centre(make_rig):
-    rig, lines = start(make_rig)
+    rig, lines = start(make_rig, RULES)
     for line in lines.values():
         assert line.write(f"{BADGES[0]}\r]A0{BADGES[1]}\r4006381333931\r".encode())
     publish(rig, "mqtt-1", BADGES[0])
@@ -110,16 +61,11 @@ def test_a_badge_is_nowhere_but_its_hash_is_at_the_centre(make_rig):
     for entry in quarantine:  # nothing is left to be tried again
         with pytest.raises(Refused, match="bytes were kept|unknown topic"):
             rig.ask_daemon("collectd", "quarantine_retry", number=entry["number"], actor="test")
-    shown = [json.dumps(rig.status()), json.dumps(rig.status("linkd")), json.dumps(quarantine)]
-    for arguments in (["status"], ["--json", "status"], ["quarantine", "list"]):
-        answer = subprocess.run([build_folder() / "bin/gwctl", "--config", rig.config_path,
-                                 *arguments], capture_output=True, check=False, timeout=30)
-        shown.append((answer.stdout + answer.stderr).decode(errors="replace"))
-    for text in shown:
+    for text in shown(rig):
         assert not DIGITS.search(text.encode())
-    assert files_with_badges(rig) == []
+    assert files_with(rig, DIGITS) == {}
     rig.collectd.stop()
-    assert files_with_badges(rig) == []
+    assert files_with(rig, DIGITS) == {}
     assert b"hmac-sha256:badge:" in memory_of_store(rig)
     mode = os.stat(rig.folder / "collectd/personal.key").st_mode
     assert stat.S_IMODE(mode) == 0o600
@@ -128,7 +74,7 @@ def test_a_badge_is_nowhere_but_its_hash_is_at_the_centre(make_rig):
 
 
 def test_a_kill_in_the_middle_leaves_no_badge_behind(make_rig):
-    rig, lines = start(make_rig)
+    rig, lines = start(make_rig, RULES)
     for number in range(5):
         for at in range(40):
             lines["line-1"].write(f"EMP471181{at % 10}\r".encode())
@@ -182,7 +128,7 @@ def test_a_badge_without_a_beginning_is_found_behind_prefix_and_suffix(make_rig)
         assert raws[4] == "~S1~4006381333931#"
     rig.collectd.stop()
     line.close()
-    assert files_with_badges(rig) == []
+    assert files_with(rig, DIGITS) == {}
 
 
 @pytest.mark.parametrize("word", ["rules", "no rules"])

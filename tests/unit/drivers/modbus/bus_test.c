@@ -139,6 +139,10 @@ static bool is_refused_by_plc(struct rig *rig) {
     return gw_health_is_raised(rig->health, GW_ISSUE_MODBUS_CONFIG, GW_STR("plc.b"));
 }
 
+static bool is_not_refused_by_plc(struct rig *rig) {
+    return !is_refused_by_plc(rig);
+}
+
 /* ---- tests ---- */
 
 static void every_point_is_reported_and_then_its_changes(void **state) {
@@ -181,6 +185,37 @@ static void a_refused_address_names_its_point(void **state) {
     run_until(rig, is_refused_by_plc);
     assert_false(is_down(rig));
     assert_false(gw_health_is_raised(rig->health, GW_ISSUE_MODBUS_CONFIG, GW_STR("plc.a")));
+}
+
+/* Empty if there is none. */
+static const char *detail_of(struct rig *rig, enum gw_issue_code code, const char *subject) {
+    static char text[300];
+    struct gw_issue_view view;
+    text[0] = '\0';
+    for (size_t i = 0; gw_health_issue_at(rig->health, i, &view); i++) {
+        if (view.info->code == code && gw_str_eq(view.subject, gw_str_from_cstr(subject))) {
+            assert_int_equal(gw_str_copy(view.detail, text, sizeof text), GW_OK);
+        }
+    }
+    return text;
+}
+
+static void what_is_too_large_names_value_and_scale(void **state) {
+    struct rig *rig = *state;
+    gw_modbus_bus_close(rig->bus);
+    rig->points[1].scale =
+        "10000000000000000000000000000000000000000000000000000000000000000000000";
+    atomic_store(&rig->plc.registers[1], 700);
+    open_bus(rig);
+    run_until(rig, three_pending);
+    run_until(rig, is_refused_by_plc);
+    assert_non_null(strstr(last_of(rig, "plc.b")->data, "\"quality\":\"bad\""));
+    assert_non_null(strstr(detail_of(rig, GW_ISSUE_MODBUS_CONFIG, "plc.b"),
+                           "holding_register 1 of unit 1 shows 700, which has too many digits "
+                           "with scale 1000000"));
+    atomic_store(&rig->plc.registers[1], 0);
+    run_until(rig, is_not_refused_by_plc);
+    assert_false(is_down(rig));
 }
 
 static bool counter_moved_on(struct rig *rig) {
@@ -502,6 +537,7 @@ int main(void) {
         RIG_TEST(every_point_is_reported_and_then_its_changes),
         RIG_TEST(a_silent_plc_is_down_and_comes_back),
         RIG_TEST(a_refused_address_names_its_point),
+        RIG_TEST(what_is_too_large_names_value_and_scale),
         RIG_TEST(what_a_failed_commit_held_is_submitted_again),
         RIG_TEST(what_is_left_at_the_end_is_told),
         RIG_TEST(what_waits_at_the_end_is_submitted),

@@ -34,6 +34,7 @@ void poller_rig_open(struct poller_rig *rig) {
         .count = rig->count,
         .max_gap = rig->max_gap,
         .dead_share_percent = rig->dead_share_percent,
+        .probe_max_ms = rig->probe_max_ms,
         .holes = &rig->holes,
         .transport = gw_fake_bus_transport(&rig->bus),
         .clock = &rig->clock,

@@ -18,7 +18,7 @@ struct poller_rig {
     struct gw_config_point points[POLLER_POINTS_MAX];
     size_t count;
     struct gw_modbus_holes holes; /* known beforehand */
-    uint32_t max_gap, dead_share_percent;
+    uint32_t max_gap, dead_share_percent, probe_max_ms;
     struct gw_handover *handover;
     struct gw_poller *poller;
 };

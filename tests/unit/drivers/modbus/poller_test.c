@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -316,6 +317,35 @@ static void a_nan_is_bad_and_what_follows_is_good(void **state) {
     assert_true(last.value.good);
 }
 
+/* float64. */
+static void show_1e300(struct poller_rig *rig, uint16_t first) {
+    static const uint16_t words[] = {0x7e37, 0xe43c, 0x8800, 0x759c};
+    memcpy(&rig->bus.registers[1][first], words, sizeof words);
+}
+
+static void what_is_too_large_is_bad_and_says_so_until_it_is_not(void **state) {
+    struct poller_rig *rig = *state;
+    rig->points[0].type = GW_POINT_FLOAT64;
+    rig->points[0].max_silence_ms = 300; /* decoded again though it is the same */
+    rig->count = 1;
+    poller_rig_open(rig);
+    show_1e300(rig, 0);
+    poller_settle(rig);
+    poller_run_for(rig, 1000, 100);
+    struct gw_modbus_reading last;
+    assert_int_not_equal(poller_take_all(rig, &last), 0);
+    assert_false(last.value.good);
+    assert_int_equal(gw_handover_get_point_exception(rig->handover, 0), GW_MODBUS_TOO_LARGE);
+    uint16_t words[GW_MODBUS_NUMBER_WORDS];
+    gw_handover_get_point_words(rig->handover, 0, words);
+    assert_memory_equal(words, &rig->bus.registers[1][0], sizeof words);
+    rig->bus.registers[1][0] = 0;
+    poller_run_for(rig, 100, 100);
+    assert_int_equal(poller_take_all(rig, &last), 1);
+    assert_true(last.value.good);
+    assert_int_equal(gw_handover_get_point_exception(rig->handover, 0), 0);
+}
+
 /* ---- on demand ---- */
 
 static struct gw_modbus_job read_job(uint8_t unit_id) {
@@ -474,6 +504,7 @@ int main(void) {
         RIG_TEST(silence_is_ended_by_a_read_out_of_turn),
         RIG_TEST(what_the_wire_repeats_is_silent_but_not_for_ever),
         RIG_TEST(a_nan_is_bad_and_what_follows_is_good),
+        RIG_TEST(what_is_too_large_is_bad_and_says_so_until_it_is_not),
         RIG_TEST(a_job_connects_and_reads),
         RIG_TEST(a_job_for_a_dead_unit_is_refused_unless_it_insists),
         RIG_TEST(a_job_without_answer_leaves_a_safe_connection),

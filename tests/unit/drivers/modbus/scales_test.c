@@ -341,6 +341,20 @@ static void write_profile(const char *path, const char *weight) {
         GW_OK);
 }
 
+static void divisions_of_a_float_are_an_issue_and_a_number_is_none(void **state) {
+    (void) state;
+    struct gw_temp_folder folder;
+    char path[GW_TEMP_PATH_BYTES];
+    gw_temp_folder_open(&folder);
+    rig.points[GROSS].type = GW_POINT_FLOAT32;
+    check_faulty();
+    write_profile(gw_temp_path(&folder, "t.json", path), "\"rearm_below\":\"0.05\"");
+    rig.config[0].profile = path;
+    open_scales();
+    assert_false(gw_health_is_raised(rig.health, GW_ISSUE_FEED_PROFILE, GW_STR("scale-1")));
+    gw_temp_folder_close(&folder);
+}
+
 static void a_profile_with_a_bad_threshold_costs_its_scale_only(void **state) {
     (void) state;
     struct gw_temp_folder folder;
@@ -408,6 +422,7 @@ int main(void) {
         TEST(two_scales_of_one_bus_keep_apart),
         TEST(a_sign_in_a_bit_is_part_of_the_value),
         TEST(a_scale_that_cannot_be_used_is_an_issue_and_gives_no_weights),
+        TEST(divisions_of_a_float_are_an_issue_and_a_number_is_none),
         TEST(a_profile_with_a_bad_threshold_costs_its_scale_only),
         TEST(a_load_that_hides_behind_another_is_a_condition_and_no_weight),
         TEST(a_bus_without_scales_has_none),

@@ -188,23 +188,25 @@ struct fault {
     enum peer_act act;
     bool on_tcp, on_rtu;
     enum gw_err err;
+    enum gw_modbus_wrong_kind wrong;
+    uint16_t found;
 };
 
 /* A truncated answer ends in a time-out: its rest may still come. */
 static const struct fault faults[] = {
-    {PEER_SILENT, true, true, GW_ERR_TIMEOUT},
-    {PEER_EXCEPTION, true, true, GW_ERR_INVALID},
-    {PEER_WRONG_TRANSACTION, true, false, GW_ERR_CORRUPT},
-    {PEER_WRONG_PROTOCOL, true, false, GW_ERR_CORRUPT},
-    {PEER_WRONG_LENGTH, true, false, GW_ERR_CORRUPT},
-    {PEER_WRONG_UNIT, true, true, GW_ERR_CORRUPT},
-    {PEER_WRONG_FUNCTION, true, true, GW_ERR_CORRUPT},
-    {PEER_WRONG_COUNT, true, true, GW_ERR_CORRUPT},
-    {PEER_BAD_CRC, false, true, GW_ERR_CORRUPT},
-    {PEER_TRUNCATED, true, true, GW_ERR_TIMEOUT},
-    {PEER_EXTRA, true, true, GW_ERR_CORRUPT},
-    {PEER_PIECES, true, true, GW_OK},
-    {PEER_HANG_UP, true, false, GW_ERR_NOCONN},
+    {PEER_SILENT, true, true, GW_ERR_TIMEOUT, GW_WRONG_NOTHING, 0},
+    {PEER_EXCEPTION, true, true, GW_ERR_INVALID, GW_WRONG_NOTHING, 0},
+    {PEER_WRONG_TRANSACTION, true, false, GW_ERR_CORRUPT, GW_WRONG_TRANSACTION, 2},
+    {PEER_WRONG_PROTOCOL, true, false, GW_ERR_CORRUPT, GW_WRONG_PROTOCOL, 0},
+    {PEER_WRONG_LENGTH, true, false, GW_ERR_CORRUPT, GW_WRONG_LENGTH, 0},
+    {PEER_WRONG_UNIT, true, true, GW_ERR_CORRUPT, GW_WRONG_UNIT, 2},
+    {PEER_WRONG_FUNCTION, true, true, GW_ERR_CORRUPT, GW_WRONG_FUNCTION, 4},
+    {PEER_WRONG_COUNT, true, true, GW_ERR_CORRUPT, GW_WRONG_LENGTH, 0},
+    {PEER_BAD_CRC, false, true, GW_ERR_CORRUPT, GW_WRONG_CRC, 0},
+    {PEER_TRUNCATED, true, true, GW_ERR_TIMEOUT, GW_WRONG_CUT, 0},
+    {PEER_EXTRA, true, true, GW_ERR_CORRUPT, GW_WRONG_BEHIND, 0},
+    {PEER_PIECES, true, true, GW_OK, GW_WRONG_NOTHING, 0},
+    {PEER_HANG_UP, true, false, GW_ERR_NOCONN, GW_WRONG_NOTHING, 0},
 };
 
 static void try_fault(const struct fault *fault, enum medium medium) {
@@ -216,12 +218,21 @@ static void try_fault(const struct fault *fault, enum medium medium) {
     if (fault->err == GW_ERR_INVALID) {
         assert_int_equal(rig.exception, 4);
     }
+    struct gw_modbus_wrong wrong;
+    rig.transport.wrong(rig.transport.self, &wrong);
+    assert_int_equal(wrong.kind, fault->wrong);
+    assert_int_equal(wrong.found, fault->found);
+    assert_true((wrong.len > 0) == (fault->wrong != GW_WRONG_NOTHING));
     if (!is_answered) {
         recover(&rig);
     }
     read_well(&rig, 2, 20, 3);
+    rig.transport.wrong(rig.transport.self, &wrong);
+    assert_int_equal(wrong.kind, GW_WRONG_NOTHING);
     read_well(&rig, 1, 10, 3);
     assert_int_equal(figures_of(&rig).given_up, is_answered ? 0 : 1);
+    assert_int_equal(figures_of(&rig).wrong[fault->wrong],
+                     !is_answered && fault->err != GW_ERR_NOCONN);
     stop(&rig);
 }
 
@@ -517,6 +528,7 @@ static void an_echo_is_read_back(void **state) {
     start(&rig, LINE, script, 2);
     read_well(&rig, 1, 10, 3);
     assert_int_equal(read_from(&rig, 1, 10, 3, SHORT_MS), GW_ERR_TIMEOUT);
+    assert_int_equal(figures_of(&rig).wrong[GW_WRONG_NOTHING], 1);
     recover(&rig);
     read_well(&rig, 1, 10, 3);
     stop(&rig);
@@ -528,6 +540,17 @@ static void no_echo_is_a_fault(void **state) {
     start(&rig, LINE, NULL, 0);
     rig.peer.hears_itself = false;
     assert_int_equal(read_from(&rig, 1, 10, 3, 0), GW_ERR_CORRUPT);
+    assert_int_equal(figures_of(&rig).wrong[GW_WRONG_ECHO], 1);
+    stop(&rig);
+}
+
+static void an_echo_that_nobody_expects_is_named(void **state) {
+    (void) state;
+    struct rig rig = {0};
+    start(&rig, LINE, NULL, 0);
+    rig.peer.hears_itself = true;
+    assert_int_equal(read_from(&rig, 1, 10, 3, 0), GW_ERR_CORRUPT);
+    assert_int_equal(figures_of(&rig).wrong[GW_WRONG_REQUEST], 1);
     stop(&rig);
 }
 
@@ -729,6 +752,7 @@ int main(void) {
         cmocka_unit_test(a_connection_closed_while_idle_is_made_anew),
         cmocka_unit_test(an_echo_is_read_back),
         cmocka_unit_test(no_echo_is_a_fault),
+        cmocka_unit_test(an_echo_that_nobody_expects_is_named),
         cmocka_unit_test(units_that_nobody_answers_to_are_not_asked_on_a_line),
         cmocka_unit_test(an_interrupt_ends_what_is_under_way_and_all_that_follows),
         cmocka_unit_test(a_line_that_babbles_is_closed),

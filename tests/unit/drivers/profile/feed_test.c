@@ -69,17 +69,111 @@ static void a_lost_terminator_is_remarked(void **state) {
     feed_rig_close(&rig);
 }
 
-static void half_a_code_is_no_scan_where_silence_ends_nothing(void **state) {
+static void half_a_code_is_no_scan_when_the_line_ends(void **state) {
     (void) state;
     struct feed_rig rig;
     feed_rig_open(&rig, "scanner-cr");
     feed_rig_push(&rig, "40063", 0);
-    assert_int_equal(gw_feed_next_mono_ms(rig.feed), INT64_MAX);
     gw_feed_end(rig.feed, 10);
     feed_rig_expect(&rig, "{\"kind\":\"undecodable\",\"reason\":\"the line ended in the middle "
                           "of a frame\",\"raw\":\"40063\"}\n");
     feed_rig_push(&rig, "81333931\r", 20);
     feed_rig_expect(&rig, "{\"kind\":\"scan\",\"code\":\"81333931\",\"raw\":\"81333931\"}\n");
+    feed_rig_close(&rig);
+}
+
+static void where_silence_ends_nothing_a_code_waits_for_its_terminator(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open_text(&rig, SCANNER("\"framing\":{\"mode\":\"cr\"}"));
+    feed_rig_push(&rig, "40063", 0);
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), INT64_MAX);
+    gw_feed_tick(rig.feed, 3600000);
+    feed_rig_push(&rig, "81333931\r", 3600000);
+    assert_int_equal(feed_rig_count(&rig, "\"raw\":\"4006381333931\""), 1);
+    feed_rig_close(&rig);
+}
+
+/* "whole" with its terminator lost, then "next": the terminators of each profile. */
+static const struct {
+    const char *profile, *start, *end;
+} line_scanners[] = {
+    {"scanner-cr", "", "\r"},
+    {"scanner-lf", "", "\n"},
+    {"scanner-crlf", "", "\r\n"},
+    {"scanner-tab", "", "\t"},
+    {"scanner-line", "", "\r"},
+    {"scanner-gs-substitute", "", "\n"},
+    {"scanner-gs1-no-aim", "", "\r\n"},
+    {"scanner-multi-code", "", "\r\n"},
+    {"scanner-prefix-suffix", "", "\r"},
+    {"scanner-stx-etx", "\x02", "\x03"},
+    {"scanner-aim", "\x02", "\x03"},
+    {"keyboard-us", "", "\r"},
+    {"keyboard-gb", "", "\r"},
+    {"keyboard-de", "", "\r"},
+    {"keyboard-fr", "", "\r"},
+};
+
+static void no_scanner_glues_two_codes_when_a_terminator_is_lost(void **state) {
+    (void) state;
+    for (size_t i = 0; i < sizeof line_scanners / sizeof line_scanners[0]; i++) {
+        struct feed_rig rig;
+        char text[32];
+        feed_rig_open(&rig, line_scanners[i].profile);
+        (void) snprintf(text, sizeof text, "%s40063813", line_scanners[i].start);
+        feed_rig_push(&rig, text, 1000);
+        assert_int_equal(gw_feed_next_mono_ms(rig.feed), 1500);
+        gw_feed_tick(rig.feed, 1500);
+        bool is_framed = line_scanners[i].start[0] != '\0';
+        assert_int_equal(rig.taken, 1);
+        assert_int_equal(feed_rig_count(&rig, "\"unterminated\""), is_framed ? 0 : 1);
+        assert_int_equal(feed_rig_count(&rig, "\"kind\":\"undecodable\""), is_framed ? 1 : 0);
+        (void) snprintf(text, sizeof text, "%sNEXT%s", line_scanners[i].start,
+                        line_scanners[i].end);
+        feed_rig_push(&rig, text, 2000);
+        assert_int_equal(feed_rig_count(&rig, "\"raw\":\"NEXT\""), 1);
+        assert_int_equal(rig.taken, 2);
+        feed_rig_close(&rig);
+    }
+}
+
+static void silence_while_nobody_reads_ends_no_code(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-cr");
+    feed_rig_push(&rig, "40063", 1000);
+    gw_feed_hold(rig.feed, true, 1000);
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), INT64_MAX);
+    gw_feed_tick(rig.feed, 60000);
+    gw_feed_hold(rig.feed, false, 60000);
+    gw_feed_tick(rig.feed, 60001);
+    feed_rig_push(&rig, "81333931\r", 60400);
+    feed_rig_expect(
+        &rig, "{\"kind\":\"scan\",\"code\":\"4006381333931\",\"raw\":\"4006381333931\"}\n");
+    feed_rig_push(&rig, "A", 61000);
+    gw_feed_hold(rig.feed, true, 61000);
+    gw_feed_hold(rig.feed, false, 62000);
+    gw_feed_tick(rig.feed, 62500); /* it was the device's silence after all */
+    assert_int_equal(feed_rig_count(&rig, "\"unterminated\""), 1);
+    feed_rig_close(&rig);
+}
+
+static void silence_that_nobody_could_hear_ends_no_code(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "scanner-cr");
+    feed_rig_push(&rig, "40063", 1000);
+    feed_rig_push(&rig, "81333931\r", 1751); /* the loop hung for longer than the gap */
+    assert_int_equal(feed_rig_count(&rig, "\"raw\":\"4006381333931\""), 1);
+    feed_rig_push(&rig, "40063", 3000);
+    gw_feed_tick(rig.feed, 9000);
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), 9500);
+    feed_rig_push(&rig, "81333931\r", 9001);
+    assert_int_equal(feed_rig_count(&rig, "\"raw\":\"4006381333931\""), 2);
+    feed_rig_push(&rig, "40063", 10000);
+    feed_rig_push(&rig, "81333931\r", 10750); /* a little late is late, no more */
+    assert_int_equal(feed_rig_count(&rig, "\"raw\":\"40063\""), 1);
     feed_rig_close(&rig);
 }
 
@@ -362,17 +456,17 @@ static void a_reading_that_says_its_own_time_is_never_late(void **state) {
     feed_rig_close(&rig);
 }
 
-static void time_that_nobody_listened_in_cuts_no_code(void **state) {
+static void who_is_held_back_is_not_silent(void **state) {
     (void) state;
     struct feed_rig rig;
-    feed_rig_open_text(&rig, "{\"name\":\"t\",\"title\":\"t\",\"kind\":\"scanner\","
-                             "\"decode\":\"text\",\"sources\":[\"t\"],"
-                             "\"framing\":{\"mode\":\"cr\",\"idle_ms\":500}}");
-    feed_rig_push(&rig, "40063", 0);
-    gw_feed_skip_time(rig.feed, 60000);
-    feed_rig_push(&rig, "81\r", 60000);
-    assert_int_equal(rig.taken, 1);
-    assert_int_equal(feed_rig_count(&rig, "\"4006381\""), 1);
+    feed_rig_open(&rig, "mt-sics"); /* silent after 5000 */
+    answer(&rig, empty, 0);
+    gw_feed_hold(rig.feed, true, 100);
+    gw_feed_hold(rig.feed, false, 60100);
+    gw_feed_tick(rig.feed, 60200);
+    assert_int_equal(feed_rig_count(&rig, "silent"), 0);
+    gw_feed_tick(rig.feed, 65050);
+    assert_int_equal(feed_rig_count(&rig, "silent"), 1);
     feed_rig_close(&rig);
 }
 
@@ -421,7 +515,11 @@ int main(void) {
         cmocka_unit_test(a_late_tick_does_not_join_two_codes),
         cmocka_unit_test(a_pause_shorter_than_the_gap_does_not_cut_a_code),
         cmocka_unit_test(a_lost_terminator_is_remarked),
-        cmocka_unit_test(half_a_code_is_no_scan_where_silence_ends_nothing),
+        cmocka_unit_test(half_a_code_is_no_scan_when_the_line_ends),
+        cmocka_unit_test(where_silence_ends_nothing_a_code_waits_for_its_terminator),
+        cmocka_unit_test(no_scanner_glues_two_codes_when_a_terminator_is_lost),
+        cmocka_unit_test(silence_while_nobody_reads_ends_no_code),
+        cmocka_unit_test(silence_that_nobody_could_hear_ends_no_code),
         cmocka_unit_test(repeats_are_counted_within_a_sliding_window_and_never_swallowed),
         cmocka_unit_test(repeats_are_seen_among_the_codes_of_a_pallet),
         cmocka_unit_test(a_reopened_line_knows_no_repeats),
@@ -439,7 +537,7 @@ int main(void) {
         cmocka_unit_test(
             what_waited_has_no_number_and_the_same_load_has_one_when_it_is_read_in_time),
         cmocka_unit_test(a_reading_that_says_its_own_time_is_never_late),
-        cmocka_unit_test(time_that_nobody_listened_in_cuts_no_code),
+        cmocka_unit_test(who_is_held_back_is_not_silent),
         cmocka_unit_test(a_device_without_frames_is_told_silent_once_and_answering_once),
         cmocka_unit_test(half_an_answer_is_refused_after_the_gap),
         cmocka_unit_test(a_feed_without_a_sink_is_refused),

@@ -111,6 +111,8 @@ static void every_fault_is_named_with_what_is_allowed(void **state) {
          "framing.max_bytes: found 16"},
         {"{" SCALE "\"json\",\"json\":{\"weight\":\"/w\"}}",
          "json.unit: found nothing: name the member"},
+        {"{" SCALE "\"json\",\"json\":{\"weight\":\"/w\",\"unit\":\"/u\"}}",
+         "weight.rearm_below: is in divisions, but JSON writes 5.00 as 5"},
         {"{" SCANNER "\"json\"}", "json.code: found nothing"},
         {"{" SCALE "\"json\"}", "json.weight: found nothing"},
         {"{" SCANNER "\"json\",\"json\":{\"code\":\"c\"}}", "json.code: found text \"c\""},
@@ -192,7 +194,10 @@ static void what_works_is_no_finding(void **state) {
     static const char *const good[] = {
         "{" SCALE "\"sma\",\"framing\":{\"max_bytes\":18}}",
         "{" SCALE "\"toledo_8217\",\"framing\":{\"max_bytes\":16},\"weight\":{\"unit\":\"g\"}}",
-        "{" SCALE "\"json\",\"json\":{\"weight\":\"/w\"},\"weight\":{\"unit\":\"kg\"}}",
+        "{" SCALE "\"json\",\"json\":{\"weight\":\"/w\"},\"weight\":{\"unit\":\"kg\","
+        "\"rearm_below\":\"0.1\"}}",
+        "{" SCALE "\"json\",\"json\":{\"weight\":\"/w\",\"unit\":\"/u\"},\"weight\":{"
+        "\"report\":\"all\"}}",
         /* one half of the pair ends nothing */
         "{" SCANNER "\"text\",\"framing\":{\"mode\":\"crlf\"},\"scan\":{\"code_separator\":"
         "\"\\n\",\"suffix\":\"\\r\"}}",

@@ -23,7 +23,8 @@
 static const char *const documents[] = {
     SCANNER "\"text\"",
     SCANNER "\"json\",\"json\":{\"code\":\"/c\"}",
-    SCALE "\"json\",\"json\":{\"weight\":\"/w\",\"unit\":\"/u\"}",
+    SCALE
+    "\"json\",\"json\":{\"weight\":\"/w\",\"unit\":\"/u\"},\"weight\":{\"report\":\"all\"}",
     SCALE "\"mt_sics\"",
     SCALE "\"sma\"",
     SCALE "\"nci\"",

@@ -114,6 +114,13 @@ static const struct finding findings[] = {
      "buses[0].points[0].length: found nothing, but type \"string\" needs it, allowed: 1 to "
      "64"},
     {SMALL_POINT, POINT(HOLDING "\"address\":0,\"type\":\"string\",\"length\":64"), NULL},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"type\":\"string\",\"length\":65"),
+     "buses[0].points[0].length: found number 65, allowed: "},
+    {SMALL_POINT, POINT(HOLDING "\"address\":0,\"type\":\"strng\",\"length\":5"),
+     "buses[0].points[0].type: found text \"strng\", allowed: "},
+    {SMALL_POINT,
+     POINT("\"area\":\"input\",\"address\":0,\"type\":\"uint32\",\"order\":\"CDAB\""),
+     "buses[0].points[0].area: found text \"input\", allowed: "},
     {SMALL_POINT, POINT(HOLDING "\"address\":0,\"length\":4"),
      "buses[0].points[0].length: found 4, but type \"uint16\" has a length of its own"},
     {SMALL_POINT, POINT(STRING ",\"order\":\"CDAB\""),

@@ -31,6 +31,18 @@ static const struct finding findings[] = {
      "buses[0].line: found text \"ttyUSB0\", allowed: "},
     {RTU "," HOST, "buses[0].host: belongs to a network"},
     {RTU ",\"port\":502", "buses[0].port: belongs to a network"},
+    {"\"host\":\"10.0.0.1:502\"", "buses[0].host: found text \"10.0.0.1:502\", allowed: "},
+    {"\"host\":\"plc:502\"", "buses[0].host: found text \"plc:502\""},
+    {"\"host\":\"[::1]:502\"", "buses[0].host: found text"},
+    {"\"host\":\"::1\"", NULL},
+    {"\"host\":\"fd00::10.0.0.1\"", NULL},
+    {"\"host\":\"plc-1.hall_2.example\"", NULL},
+    {RTU ",\"writes\":[{\"name\":\"w\",\"unit_id\":250,\"area\":\"coil\",\"address\":1}]",
+     "buses[0].writes[0].unit_id: found 250, but nobody answers to it on a serial line"},
+    {RTU ",\"writes\":[{\"name\":\"w\",\"unit_id\":247,\"area\":\"coil\",\"address\":1}]",
+     NULL},
+    {HOST ",\"writes\":[{\"name\":\"w\",\"unit_id\":250,\"area\":\"coil\",\"address\":1}]",
+     NULL},
     {HOST ",\"line\":\"/dev/ttyUSB0\"", "buses[0].line: belongs to a serial line"},
     {HOST ",\"baud\":9600", "buses[0].baud: belongs to a serial line"},
     {HOST ",\"parity\":\"none\"", "buses[0].parity: belongs to a serial line"},
@@ -126,7 +138,7 @@ static void units_that_no_line_has_are_refused_on_lines(void **state) {
         assert_int_equal(attempt.err == GW_OK, cases[i].is_good);
         if (!cases[i].is_good) {
             assert_non_null(
-                strstr(attempt.error_storage, "buses[0].points[0].unit_id: nobody answers"));
+                strstr(attempt.error_storage, "buses[0].points[0].unit_id: found "));
         }
         attempt_done(&attempt);
     }

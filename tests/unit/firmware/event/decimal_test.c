@@ -180,7 +180,8 @@ static void the_edge_of_a_dead_band_is_inside(void **state) {
     assert_true(gw_decimal_is_outside(&a, &edge, &zero));
 }
 
-static void floats_get_their_shortest_text(void **state) {
+static void
+floats_that_are_not_whole_get_their_shortest_text_whole_ones_are_exact(void **state) {
     (void) state;
     const struct {
         float value;
@@ -195,7 +196,10 @@ static void floats_get_their_shortest_text(void **state) {
         {16777216.0f, "16777216"},
         {1e10f, "10000000000"},
         {123456.789f, "123456.79"},
-        {3.4028235e38f, "340282350000000000000000000000000000000"},
+        {3.4028235e38f, "340282346638528859811704183484516925440"},
+        {1073741824.0f, "1073741824"},
+        {-1073741824.0f, "-1073741824"},
+        {8388607.5f, "8388607.5"},
         {1.1754944e-38f, "0.000000000000000000000000000000000000011754944"},
         {1e-45f, "0.000000000000000000000000000000000000000000001"},
         {9.5f, "9.5"},
@@ -220,6 +224,17 @@ static unsigned digits_until(double number, float value) {
     return precision;
 }
 
+/* True of a whole number, which is. */
+static bool is_written_exactly(double value, const char *text) {
+    char exact[330];
+    snprintf(exact, sizeof(exact), "%.0f", value == 0 ? 0 : value);
+    if (strtod(exact, NULL) != value) {
+        return false;
+    }
+    assert_string_equal(text, exact);
+    return true;
+}
+
 static void no_float_has_a_shorter_text_than_ours_and_ours_reads_back(void **state) {
     (void) state;
     uint32_t random = 12345;
@@ -231,7 +246,7 @@ static void no_float_has_a_shorter_text_than_ours_and_ours_reads_back(void **sta
         memcpy(&value, &bits, sizeof(value));
         struct gw_decimal number;
         if (!isfinite(value)) {
-            assert_int_equal(gw_decimal_from_float32(value, &number), GW_ERR_RANGE);
+            assert_int_equal(gw_decimal_from_float32(value, &number), GW_ERR_INVALID);
             continue;
         }
         assert_int_equal(gw_decimal_from_float32(value, &number), GW_OK);
@@ -240,6 +255,9 @@ static void no_float_has_a_shorter_text_than_ours_and_ours_reads_back(void **sta
         gw_buf_init(&buf, text, GW_DECIMAL_TEXT_MAX);
         assert_true(gw_decimal_put(&buf, &number));
         assert_true(strtof(text, NULL) == value);
+        if (is_written_exactly((double) value, text)) {
+            continue;
+        }
 
         unsigned theirs = digits_until((double) value, value);
         double ours = strtod(text, NULL);
@@ -266,14 +284,56 @@ static void doubles_get_their_shortest_text(void **state) {
     assert_float64(1.0 / 3, "0.3333333333333333");
     assert_float64(123456789.123, "123456789.123");
     assert_float64(9007199254740993.0, "9007199254740992");
+    assert_float64(4611686018427387904.0, "4611686018427387904");
+    assert_float64(2251799813685249.5, "2251799813685249.5");
     assert_float64(5e-55, "0.0000000000000000000000000000000000000000000000000000005");
     assert_float64(1e71,
-                   "100000000000000000000000000000000000000000000000000000000000000000000000");
+                   "100000000000000004188152556421145795899143386664033828314342771180699648");
     struct gw_decimal number;
-    const double refused[] = {(double) NAN, (double) INFINITY, 1e73, 1e300, 1e-80, 5e-324};
+    const double refused[] = {1.1e72, 1e73, 1e300, 1.7976931348623157e308};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         assert_int_equal(gw_decimal_from_float64(refused[i], &number), GW_ERR_RANGE);
     }
+    assert_int_equal(gw_decimal_from_float64((double) NAN, &number), GW_ERR_INVALID);
+    assert_int_equal(gw_decimal_from_float64((double) INFINITY, &number), GW_ERR_INVALID);
+}
+
+/* A 1 in that place behind the point. */
+static const char *one_in_place(char text[static 80], unsigned place, const char *digits) {
+    snprintf(text, 80, "0.%0*d%s", (int) place - 1, 0, digits);
+    return text;
+}
+
+static void doubles_too_small_for_their_digits_are_rounded_to_the_last_place(void **state) {
+    (void) state;
+    char text[80];
+    const double zeros[] = {5e-324, -5e-324, 1e-80, 2.2250738585072014e-308, 4.99e-73, 2.9e-73};
+    for (size_t i = 0; i < sizeof(zeros) / sizeof(zeros[0]); i++) {
+        assert_float64(zeros[i], "0");
+    }
+    assert_float64(5.01e-73, one_in_place(text, 72, "1"));
+    assert_float64(5.6e-73, one_in_place(text, 72, "1"));
+    assert_float64(1e-72, one_in_place(text, 72, "1"));
+    assert_float64(1.4999e-72, one_in_place(text, 72, "1"));
+    assert_float64(1.5001e-72, one_in_place(text, 72, "2"));
+    assert_float64(9.7e-72, one_in_place(text, 71, "1"));
+    assert_float64(9.97e-71, one_in_place(text, 70, "1"));
+    assert_float64(1.2e-60, one_in_place(text, 60, "12"));
+    assert_float64(1.2345678901234567e-60, one_in_place(text, 60, "1234567890123"));
+    assert_float64(1.2000000000000006e-60, one_in_place(text, 60, "12"));
+}
+
+/* By printf, which is exact here; half to even does not come up. */
+static void assert_rounded_to_the_last_place(double value, const char *text) {
+    char theirs[90];
+    int len = snprintf(theirs, sizeof(theirs), "%.72f", fabs(value));
+    while (theirs[len - 1] == '0') {
+        theirs[--len] = 0;
+    }
+    if (theirs[len - 1] == '.') {
+        theirs[--len] = 0;
+    }
+    assert_string_equal(text + (text[0] == '-'), theirs);
 }
 
 static void no_double_has_a_shorter_text_than_ours_and_ours_reads_back(void **state) {
@@ -286,7 +346,7 @@ static void no_double_has_a_shorter_text_than_ours_and_ours_reads_back(void **st
         memcpy(&value, &random, sizeof(value));
         struct gw_decimal number;
         if (!isfinite(value) || gw_decimal_from_float64(value, &number)) {
-            assert_true(!isfinite(value) || fabs(value) > 1e71 || fabs(value) < 1e-50);
+            assert_true(!isfinite(value) || fabs(value) > 1e71);
             continue;
         }
         taken++;
@@ -294,7 +354,15 @@ static void no_double_has_a_shorter_text_than_ours_and_ours_reads_back(void **st
         struct gw_buf buf;
         gw_buf_init(&buf, text, GW_DECIMAL_TEXT_MAX);
         assert_true(gw_decimal_put(&buf, &number));
+        if (fabs(value) < 1e-50 && strtod(text, NULL) != value) {
+            assert_true(fabs(value) < 1e-55);
+            assert_rounded_to_the_last_place(value, text);
+            continue;
+        }
         assert_true(strtod(text, NULL) == value);
+        if (is_written_exactly(value, text)) {
+            continue;
+        }
         char theirs[330];
         int precision = 1;
         do {
@@ -316,7 +384,7 @@ static double half_of(uint16_t bits) {
 
 /* All of them: ours is nearer to its half than to the neighbours, and no text with a
  * digit less is. */
-static void every_half_reads_back_and_is_shortest(void **state) {
+static void every_half_reads_back_and_is_exact_or_shortest(void **state) {
     (void) state;
     for (uint32_t bits = 0; bits < 0x7c00; bits++) {
         struct gw_decimal number;
@@ -335,8 +403,8 @@ static void every_half_reads_back_and_is_shortest(void **state) {
             digits += *at != '.' && (digits > 0 || *at != '0');
         }
         char shorter[330];
-        if (digits > 1 && !strchr(text, '.')) {
-            continue; /* zeros before the point are no digits of precision */
+        if (is_written_exactly(value, text)) {
+            continue;
         }
         snprintf(shorter, sizeof(shorter), "%.*e", digits > 1 ? (int) digits - 2 : 0, value);
         double theirs = strtod(shorter, NULL);
@@ -344,8 +412,10 @@ static void every_half_reads_back_and_is_shortest(void **state) {
                     || (bits % 2 == 1 && (theirs == low || theirs == high)));
     }
     struct gw_decimal number;
-    assert_int_equal(gw_decimal_from_float16(0x7c00, &number), GW_ERR_RANGE);
-    assert_int_equal(gw_decimal_from_float16(0xfe00, &number), GW_ERR_RANGE);
+    assert_int_equal(gw_decimal_from_float16(0x7c00, &number), GW_ERR_INVALID);
+    assert_int_equal(gw_decimal_from_float16(0xfe00, &number), GW_ERR_INVALID);
+    assert_int_equal(gw_decimal_from_float16(0x7bff, &number), GW_OK);
+    assert_decimal(&number, "65504");
     assert_int_equal(gw_decimal_from_float16(0xae66, &number), GW_OK);
     assert_decimal(&number, "-0.1");
 }
@@ -370,6 +440,36 @@ static void sums_are_exact_and_have_a_range(void **state) {
     assert_int_equal(gw_decimal_add(&a, &b, &sum), GW_ERR_RANGE);
 }
 
+static void
+a_product_with_too_many_places_is_rounded_half_to_even_if_that_is_wanted(void **state) {
+    (void) state;
+    char text[80];
+    struct gw_decimal small = parsed(one_in_place(text, 71, "1")), product;
+    const struct {
+        const char *factor;
+        const char *expected; /* in the 72nd place */
+    } cases[] = {{"0.14", "1"}, {"0.15", "2"}, {"0.25", "2"},   {"0.2501", "3"},
+                 {"0.35", "4"}, {"0.05", ""},  {"0.0501", "1"}, {"0.01", ""}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gw_decimal factor = parsed(cases[i].factor);
+        assert_int_equal(gw_decimal_multiply(&small, &factor, &product), GW_ERR_RANGE);
+        assert_int_equal(gw_decimal_multiply_rounded(&small, &factor, &product), GW_OK);
+        bool is_zero = cases[i].expected[0] == 0;
+        assert_decimal(&product, is_zero ? "0" : one_in_place(text, 72, cases[i].expected));
+    }
+    struct gw_decimal almost = parsed(one_in_place(text, 71, "9")), factor = parsed("0.99");
+    assert_int_equal(gw_decimal_multiply_rounded(&almost, &factor, &product), GW_OK);
+    assert_decimal(&product, one_in_place(text, 71, "89"));
+    factor = parsed("1.10");
+    almost = parsed("120");
+    assert_int_equal(gw_decimal_multiply_rounded(&almost, &factor, &product), GW_OK);
+    assert_decimal(&product, "132.00");
+    memset(text, '9', 72);
+    text[72] = 0;
+    almost = parsed(text);
+    assert_int_equal(gw_decimal_multiply_rounded(&almost, &factor, &product), GW_ERR_RANGE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_digits_with_one_point_inside_are_decimal_text),
@@ -378,14 +478,18 @@ int main(void) {
         cmocka_unit_test(writing_into_a_full_buffer_says_so),
         cmocka_unit_test(scaling_is_exact_and_keeps_the_factors_places),
         cmocka_unit_test(a_product_that_does_not_fit_is_out_of_range),
+        cmocka_unit_test(
+            a_product_with_too_many_places_is_rounded_half_to_even_if_that_is_wanted),
         cmocka_unit_test(differences_and_comparisons_are_by_value),
         cmocka_unit_test(a_difference_that_does_not_fit_is_out_of_range),
         cmocka_unit_test(the_edge_of_a_dead_band_is_inside),
-        cmocka_unit_test(floats_get_their_shortest_text),
+        cmocka_unit_test(
+            floats_that_are_not_whole_get_their_shortest_text_whole_ones_are_exact),
         cmocka_unit_test(no_float_has_a_shorter_text_than_ours_and_ours_reads_back),
         cmocka_unit_test(doubles_get_their_shortest_text),
+        cmocka_unit_test(doubles_too_small_for_their_digits_are_rounded_to_the_last_place),
         cmocka_unit_test(no_double_has_a_shorter_text_than_ours_and_ours_reads_back),
-        cmocka_unit_test(every_half_reads_back_and_is_shortest),
+        cmocka_unit_test(every_half_reads_back_and_is_exact_or_shortest),
         cmocka_unit_test(the_widest_integers_are_exact),
         cmocka_unit_test(sums_are_exact_and_have_a_range),
     };
