@@ -10,16 +10,31 @@ static unsigned long long ull(uint64_t value) {
     return (unsigned long long) value;
 }
 
-static void put_unit(struct gw_buf *buf, const struct gw_modbus_unit_condition *unit) {
+static void put_failure(const struct gw_modbus_bus *bus,
+                        const struct gw_modbus_unit_condition *unit, struct gw_buf *buf) {
+    char storage[GW_MODBUS_FAILURE_MAX_BYTES];
+    struct gw_buf text;
+    gw_buf_init(&text, storage, sizeof storage);
+    gw_modbus_bus_put_failure(bus, unit, &text);
+    gw_buf_put_str(buf, GW_STR(",\"detail\":"));
+    gw_buf_put_json_str(buf, gw_buf_str(&text));
+}
+
+static void put_unit(const struct gw_modbus_bus *bus,
+                     const struct gw_modbus_unit_condition *unit, struct gw_buf *buf) {
     gw_buf_printf(buf,
                   "{\"unit\":%u,\"state\":\"%s\",\"polls\":%llu,\"failures\":%llu,"
-                  "\"late_p50_ms\":%u,\"late_p99_ms\":%u,\"late_max_ms\":%u}",
+                  "\"late_p50_ms\":%u,\"late_p99_ms\":%u,\"late_max_ms\":%u",
                   (unsigned) unit->unit_id,
                   unit->is_down      ? "down"
                   : unit->fault != 0 ? "faulty"
                                      : "ok",
                   ull(unit->polls), ull(unit->failures), unit->lateness.p50_ms,
                   unit->lateness.p99_ms, unit->lateness.max_ms);
+    if (unit->is_down) {
+        put_failure(bus, unit, buf);
+    }
+    gw_buf_put_char(buf, '}');
 }
 
 /* None while the bus waits. */
@@ -33,7 +48,7 @@ static void put_units(struct gw_modbus_bus *bus, struct gw_buf *buf) {
             continue;
         }
         gw_buf_put_str(buf, listed > 0 ? GW_STR(",") : GW_STR(""));
-        put_unit(buf, &unit);
+        put_unit(bus, &unit, buf);
         listed++;
     }
     gw_buf_printf(buf, "],\"unit_states_omitted\":%zu", omitted);
@@ -62,12 +77,28 @@ static void put_holes(struct gw_buf *buf, const struct gw_modbus_holes *holes) {
     gw_buf_printf(buf, "],\"holes_omitted\":%zu", holes->count - listed);
 }
 
+/* Those that there were. */
+static void put_wrong(struct gw_buf *buf, const struct gw_modbus_wire_figures *wire) {
+    const char *before = "";
+    gw_buf_put_str(buf, GW_STR(",\"wrong\":{"));
+    for (enum gw_modbus_wrong_kind kind = GW_WRONG_NOTHING + 1; kind < GW_WRONG_KINDS; kind++) {
+        if (wire->wrong[kind] > 0) {
+            gw_buf_printf(buf, "%s\"%s\":%llu", before, gw_modbus_wrong_name(kind),
+                          ull(wire->wrong[kind]));
+            before = ",";
+        }
+    }
+    gw_buf_put_char(buf, '}');
+}
+
 static void put_wire(struct gw_buf *buf, const struct gw_modbus_wire_figures *wire) {
     gw_buf_printf(buf,
                   ",\"wire\":{\"requests\":%llu,\"given_up\":%llu,\"fences\":%llu,"
-                  "\"late\":%llu,\"stray_bytes\":%llu,\"slips\":%llu,\"connects\":%llu}",
+                  "\"late\":%llu,\"stray_bytes\":%llu,\"slips\":%llu,\"connects\":%llu",
                   ull(wire->requests), ull(wire->given_up), ull(wire->fences), ull(wire->late),
                   ull(wire->stray_bytes), ull(wire->slips), ull(wire->connects));
+    put_wrong(buf, wire);
+    gw_buf_put_char(buf, '}');
 }
 
 static const char *state_name(const struct gw_bus_view *view, bool is_connected) {

@@ -27,12 +27,14 @@ struct found {
     uint8_t unit_id;
     enum gw_err err;
     unsigned exception;
+    struct gw_modbus_wrong wrong;
     int64_t took_ms;
 };
 
 /* One request that is answered later. */
 struct asker {
     bool is_used, is_scan;
+    bool is_of_dead; /* a read of a unit that does not answer polls */
     struct gw_collectd *collectd;
     struct gw_ipc_reply_to reply_to;
     const char *peer;
@@ -179,9 +181,6 @@ static bool get_unit(const struct gw_collectd_request *request, const char *name
 /* ---- read ---- */
 
 static const char *explain(const struct gw_modbus_answer *answer) {
-    if (answer->is_known_down) {
-        return "does not answer polls at present, so it was not asked";
-    }
     switch (answer->err) {
     case GW_ERR_TIMEOUT:
         return answer->was_sent ? "does not answer in time"
@@ -228,8 +227,15 @@ static void refuse_read(const struct gw_collectd_request *request, const struct 
                            answer->exception, exception_name(answer->exception));
         return;
     }
-    gw_collectd_refuse(request, answer->err, "bus %s: unit %u %s", asker->bus, unit,
-                       explain(answer));
+    char storage[200];
+    struct gw_buf text;
+    gw_buf_init(&text, storage, sizeof storage);
+    gw_modbus_wrong_put(&answer->wrong, &text);
+    if (text.len == 0) {
+        (void) gw_buf_put_str(&text, gw_str_from_cstr(explain(answer)));
+    }
+    gw_collectd_refuse(request, answer->err, "bus %s: unit %u %.*s", asker->bus, unit,
+                       GW_STR_ARG(gw_buf_str(&text)));
 }
 
 static void put_place(struct gw_buf *buf, const struct gw_modbus_request *place) {
@@ -265,7 +271,7 @@ static void on_read(void *context, uint64_t token, const struct gw_modbus_answer
 /* Post one read for `asker`, who is refused and gone if the bus takes none. */
 static void post_read(struct asker *asker, gw_modbus_job_done *done) {
     struct gw_collectd *collectd = asker->collectd;
-    struct gw_modbus_job job = {.request = asker->request, .asks_dead_units = asker->is_scan};
+    struct gw_modbus_job job = {.request = asker->request, .asks_dead_units = true};
     struct gw_modbus_bus *bus = find_bus(collectd, asker->bus);
     enum gw_err err =
         bus ? gw_modbus_bus_ask(bus, &job, gw_clock_mono_ms(&collectd->clock) + READ_MS, done,
@@ -285,6 +291,33 @@ static void post_read(struct asker *asker, gw_modbus_job_done *done) {
     }
 }
 
+static bool is_down(struct gw_modbus_bus *bus, uint8_t unit_id) {
+    struct gw_modbus_unit_condition unit;
+    for (size_t i = 0; bus && gw_modbus_bus_unit_figures(bus, i, &unit); i++) {
+        if (unit.unit_id == unit_id) {
+            return unit.is_down;
+        }
+    }
+    return false;
+}
+
+/* Who asks a unit that is down wants to know now; but it costs everybody else a time-out, so
+ * there is one at a time. Refused if there is. */
+static bool may_ask_dead(const struct gw_collectd_request *request, struct gw_str bus) {
+    const struct gw_collectd_modbus *modbus = request->collectd->modbus;
+    for (size_t i = 0; i < ASKERS; i++) {
+        const struct asker *other = &modbus->askers[i];
+        if (other->is_used && other->is_of_dead
+            && gw_str_eq(bus, gw_str_from_cstr(other->bus))) {
+            gw_collectd_refuse(request, GW_ERR_BUSY,
+                               "a unit that does not answer is being asked on this bus: ask "
+                               "again");
+            return false;
+        }
+    }
+    return true;
+}
+
 void gw_collectd_verb_modbus_read(const struct gw_collectd_request *request) {
     struct gw_str bus = {0};
     uint64_t count = 1;
@@ -301,10 +334,13 @@ void gw_collectd_verb_modbus_read(const struct gw_collectd_request *request) {
         return;
     }
     place.count = (uint16_t) count;
-    struct asker *asker = find_place(request);
+    bool is_of_dead = is_down(gw_bus_set_find(request->collectd->buses, bus), place.unit_id);
+    struct asker *asker =
+        is_of_dead && !may_ask_dead(request, bus) ? NULL : find_place(request);
     if (!asker) {
         return;
     }
+    asker->is_of_dead = is_of_dead;
     asker->request = place;
     (void) !gw_str_copy(bus, asker->bus, sizeof asker->bus);
     post_read(asker, on_read);
@@ -314,8 +350,14 @@ void gw_collectd_verb_modbus_read(const struct gw_collectd_request *request) {
 
 /* By exceptions 10 and 11 a gateway says that nobody answers it behind that unit id. */
 static const char *state_name(const struct found *found) {
+    if (found->err == GW_OK) {
+        return "answers";
+    }
+    if (found->err == GW_ERR_NOCONN) {
+        return "closes";
+    }
     if (found->err != GW_ERR_INVALID) {
-        return found->err ? "silent" : "answers";
+        return found->wrong.kind != GW_WRONG_NOTHING ? "wrong_answer" : "silent";
     }
     return found->exception == 10 || found->exception == 11 ? "absent" : "exception";
 }
@@ -325,6 +367,11 @@ static void put_found(struct gw_buf *buf, const struct found *found) {
                          state_name(found));
     if (found->err == GW_ERR_INVALID) {
         (void) gw_buf_printf(buf, ",\"exception\":%u", found->exception);
+    }
+    if (found->wrong.kind != GW_WRONG_NOTHING) {
+        (void) gw_buf_put_str(buf, GW_STR(",\"detail\":\""));
+        gw_modbus_wrong_put(&found->wrong, buf);
+        (void) gw_buf_put_char(buf, '"');
     }
     (void) gw_buf_printf(buf, ",\"took_ms\":%lld}", (long long) found->took_ms);
 }
@@ -355,8 +402,8 @@ static void on_scanned(void *context, uint64_t token, const struct gw_modbus_ans
         refuse_read(&request, asker, answer);
         return;
     }
-    asker->found[asker->found_count++] =
-        (struct found){asker->request.unit_id, answer->err, answer->exception, answer->took_ms};
+    asker->found[asker->found_count++] = (struct found){
+        asker->request.unit_id, answer->err, answer->exception, answer->wrong, answer->took_ms};
     if (asker->request.unit_id >= asker->last_unit || asker->found_count == SCAN_UNITS
         || now_mono_ms - asker->began_mono_ms >= SCAN_MS) {
         end_scan(asker);

@@ -6,17 +6,21 @@
 
 #include "drivers/mqtt/origin.h"
 
-/* The fingerprints of a payload that is a badge, and of an event id that holds one, can
- * be found by trying all badges. What comes again after a restart is marked
- * possibleduplicate without them. */
-static void scrub(uint8_t *origin, size_t len) {
+/* The fingerprints of a payload that is a badge or holds one, and of an event id that
+ * does, can be found by trying all badges. What comes again after a restart is marked
+ * possibleduplicate without them. A record of a list has a fingerprint of itself alone. */
+static void scrub(uint8_t *origin, size_t len, bool is_own) {
     struct gw_mqtt_origin decoded;
     if (gw_mqtt_origin_decode((struct gw_bytes){origin, len}, &decoded)) {
         memset(origin, 0, len);
         return;
     }
-    decoded.payload = 0;
-    decoded.event_id = 0;
+    if (is_own || !decoded.is_record) {
+        decoded.payload = 0;
+    }
+    if (is_own) {
+        decoded.event_id = 0;
+    }
     gw_mqtt_origin_encode(&decoded, origin);
 }
 

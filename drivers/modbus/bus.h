@@ -105,6 +105,12 @@ void gw_modbus_bus_get_figures(struct gw_modbus_bus *bus,
 /* Unit number `index`, ascending by unit id; false behind the last. */
 bool gw_modbus_bus_unit_figures(struct gw_modbus_bus *bus, size_t index,
                                 struct gw_modbus_unit_condition *ret_condition);
+/* Room for the text below. */
+#define GW_MODBUS_FAILURE_MAX_BYTES 200
+/* Append why the unit is down: "no answer in time", "answered as unit 255 (...)". */
+void gw_modbus_bus_put_failure(const struct gw_modbus_bus *bus,
+                               const struct gw_modbus_unit_condition *condition,
+                               struct gw_buf *buf);
 /* Device "<bus>.<point>" number `index`: id, last reading (0 = none), its
  * quality, events. False behind the last. */
 struct gw_modbus_point_figures {

@@ -47,16 +47,31 @@ static const char *what_failed(const struct gw_modbus_bus *bus,
         return "no answer in time";
     case GW_ERR_CORRUPT:
         return "an answer that does not fit the request";
-    case GW_ERR_RETRY:
-        return "exception";
     default:
         break;
     }
     if (bus->is_line) {
         return what_failed_on_line(condition->err);
     }
-    return condition->err == GW_ERR_NOENT ? "the name of the host is not known"
-                                          : "no connection, or it was closed";
+    if (condition->err == GW_ERR_NOENT) {
+        return "the name of the host is not known";
+    }
+    return condition->was_closed
+               ? "closed the connection when it was asked"
+               : "no connection: it is refused, or there is no way to the host";
+}
+
+void gw_modbus_bus_put_failure(const struct gw_modbus_bus *bus,
+                               const struct gw_modbus_unit_condition *condition,
+                               struct gw_buf *buf) {
+    if (condition->exception != 0) {
+        (void) gw_buf_printf(buf, "exception %u, %s", condition->exception,
+                             exception_name(condition->exception));
+    } else if (condition->wrong.kind != GW_WRONG_NOTHING) {
+        gw_modbus_wrong_put(&condition->wrong, buf);
+    } else {
+        (void) gw_buf_printf(buf, "%s", what_failed(bus, condition));
+    }
 }
 
 static void settle_down(struct gw_modbus_bus *bus, struct gw_str subject,
@@ -64,13 +79,14 @@ static void settle_down(struct gw_modbus_bus *bus, struct gw_str subject,
     struct gw_health *health = bus->options.health;
     if (!condition->is_down) {
         gw_health_clear(health, GW_ISSUE_MODBUS_UNIT_DOWN, subject);
-    } else if (condition->exception != 0) {
-        gw_health_raise(health, GW_ISSUE_MODBUS_UNIT_DOWN, subject, "exception %u, %s",
-                        condition->exception, exception_name(condition->exception));
-    } else {
-        gw_health_raise(health, GW_ISSUE_MODBUS_UNIT_DOWN, subject, "%s",
-                        what_failed(bus, condition));
+        return;
     }
+    char storage[GW_MODBUS_FAILURE_MAX_BYTES];
+    struct gw_buf text;
+    gw_buf_init(&text, storage, sizeof storage);
+    gw_modbus_bus_put_failure(bus, condition, &text);
+    gw_health_raise(health, GW_ISSUE_MODBUS_UNIT_DOWN, subject, "%.*s",
+                    GW_STR_ARG(gw_buf_str(&text)));
 }
 
 static void settle_fault(struct gw_modbus_bus *bus, struct gw_str subject,
@@ -92,7 +108,8 @@ static void settle_unit(struct gw_modbus_bus *bus, size_t index) {
     struct gw_modbus_unit_condition before = unit->condition;
     struct gw_str subject = gw_str_from_cstr(unit->subject);
     gw_handover_get_unit(bus->handover, index, &unit->condition);
-    bool is_news = unit->condition.is_down && before.err != unit->condition.err;
+    bool is_news =
+        unit->condition.is_down && gw_modbus_unit_fails_otherwise(&before, &unit->condition);
     if (before.is_down != unit->condition.is_down || is_news) {
         settle_down(bus, subject, &unit->condition);
     }

@@ -123,11 +123,19 @@ void gw_handover_put(struct gw_handover *handover, const struct gw_modbus_readin
     ring_bell(handover);
 }
 
+bool gw_modbus_unit_fails_otherwise(const struct gw_modbus_unit_condition *before,
+                                    const struct gw_modbus_unit_condition *now) {
+    return before->err != now->err || before->exception != now->exception
+           || before->was_closed != now->was_closed || before->wrong.kind != now->wrong.kind
+           || before->wrong.found != now->wrong.found;
+}
+
 void gw_handover_set_unit(struct gw_handover *handover, size_t unit,
                           const struct gw_modbus_unit_condition *condition) {
     LOCK(handover);
     const struct gw_modbus_unit_condition *before = &handover->unit_conditions[unit];
-    bool changed = before->is_down != condition->is_down || before->fault != condition->fault;
+    bool changed = before->is_down != condition->is_down || before->fault != condition->fault
+                   || (condition->is_down && gw_modbus_unit_fails_otherwise(before, condition));
     handover->unit_conditions[unit] = *condition;
     if (changed) {
         ring_bell(handover);

@@ -44,7 +44,9 @@ struct gw_modbus_unit_condition {
     bool is_down;
     /* TIMEOUT, NOCONN, CORRUPT, RETRY (exception), or why the bus cannot be reached. */
     enum gw_err err;
-    unsigned exception; /* of the last failure, 0 = none */
+    unsigned exception;           /* of the last failure, 0 = none */
+    struct gw_modbus_wrong wrong; /* what came instead of an answer then */
+    bool was_closed; /* NOCONN: the connection was there, and was closed when it was asked */
     /* The device says it is ill (exception 4, 8...) when this is read; 0 = it does not. */
     unsigned fault;
     enum gw_modbus_area fault_area;
@@ -64,6 +66,10 @@ struct gw_modbus_bus_condition {
     unsigned load_percent, dead_percent;
     struct gw_modbus_wire_figures wire;
 };
+
+/* Whether the two failures have different causes. */
+bool gw_modbus_unit_fails_otherwise(const struct gw_modbus_unit_condition *before,
+                                    const struct gw_modbus_unit_condition *now);
 
 struct gw_handover;
 

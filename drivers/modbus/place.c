@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/modbus/place.h"
 
+#include "drivers/profile/registers.h"
 #include "firmware/base/cleanup.h"
 
 static const char area_digits[] = {
@@ -72,13 +73,31 @@ static enum gw_err parse_hex(struct gw_str digits, uint16_t *ret_address) {
     return err;
 }
 
+bool gw_modbus_is_notation(struct gw_str text, enum gw_modbus_area *ret_area) {
+    uint64_t number = 0;
+    if ((text.len != 5 && text.len != 6) || gw_str_to_u64(text, UINT64_MAX, &number)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof area_digits; i++) {
+        if (text.ptr[0] == area_digits[i]) {
+            *ret_area = (enum gw_modbus_area) i;
+            return true;
+        }
+    }
+    return false;
+}
+
 enum gw_err gw_modbus_parse_address(struct gw_str text, enum gw_modbus_area area,
                                     uint16_t *ret_address) {
     if (gw_str_starts_with(text, GW_STR("0x"))) {
         return parse_hex(gw_str_sub(text, 2, text.len), ret_address);
     }
     uint64_t number = 0;
-    bool is_notation = (text.len == 5 || text.len == 6) && text.ptr[0] == area_digits[area];
+    enum gw_modbus_area meant = area;
+    bool is_notation = gw_modbus_is_notation(text, &meant);
+    if (meant != area) {
+        return GW_ERR_DENIED;
+    }
     enum gw_err err = gw_str_to_u64(is_notation ? gw_str_sub(text, 1, text.len) : text,
                                     is_notation ? 65536 : 65535, &number);
     if (err) {
@@ -89,6 +108,30 @@ enum gw_err gw_modbus_parse_address(struct gw_str text, enum gw_modbus_area area
     }
     *ret_address = (uint16_t) (is_notation ? number - 1 : number);
     return GW_OK;
+}
+
+void gw_modbus_put_address_finding(struct gw_buf *buf, struct gw_str text,
+                                   enum gw_modbus_area area) {
+    enum gw_modbus_area meant = area;
+    uint64_t number = 0;
+    (void) gw_buf_printf(buf, "found \"%.*s\", ", GW_STR_ARG(gw_str_sub(text, 0, 64)));
+    if (gw_modbus_is_notation(text, &meant) && meant != area) {
+        const char *name = gw_point_area_name(meant);
+        (void) gw_buf_printf(buf,
+                             "which is how manuals number the area %s, not %s, allowed: that "
+                             "area with this number",
+                             name, gw_point_area_name(area));
+        if (!gw_str_to_u64(text, 65535, &number)) {
+            (void) gw_buf_printf(buf, ", or 0x%04x for wire address %u", (unsigned) number,
+                                 (unsigned) number);
+        }
+        return;
+    }
+    (void) gw_buf_printf(
+        buf,
+        "allowed: 0 to 65535 as on the wire, 0x0000 to 0xffff, or the manual's "
+        "number of that area such as %c0001",
+        area_digits[area]);
 }
 
 void gw_modbus_put_notation(struct gw_buf *buf, enum gw_modbus_area area, uint16_t address) {

@@ -42,5 +42,7 @@ void gw_poller_execute(struct gw_poller *poller, const struct gw_modbus_job *job
         unit->retry_mono_ms = 0;
         unit->slowest_ms = ret_answer->took_ms; /* so long at least the probe will wait */
         poller->probe_free_mono_ms = poller_now(poller);
+    } else if (unit && unit->is_probed && ret_answer->err != GW_ERR_INVALID) {
+        poller_charge(poller, ret_answer->took_ms);
     }
 }

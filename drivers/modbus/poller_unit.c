@@ -109,10 +109,22 @@ static void note_failure(struct poller_unit *unit, enum gw_err err, unsigned exc
     unit->condition.exception = exception;
 }
 
+/* Of the request before the transport recovers. */
+static void note_what_came(const struct gw_poller *poller, struct poller_unit *unit,
+                           enum gw_err err) {
+    const struct gw_modbus_transport *transport = &poller->options.transport;
+    unit->condition.wrong = (struct gw_modbus_wrong){0};
+    unit->condition.was_closed = err == GW_ERR_NOCONN;
+    if (transport->wrong && err != GW_ERR_NOCONN) {
+        transport->wrong(transport->self, &unit->condition.wrong);
+    }
+}
+
 void poller_unit_silent(struct gw_poller *poller, struct poller_unit *unit, enum gw_err err,
                         bool counts) {
     unsigned allowed = unit->has_answered ? POLLER_FAILURES_TO_DOWN : 1;
     note_failure(unit, err, 0);
+    note_what_came(poller, unit, err);
     if (counts) {
         unit->silences++;
         unit->score += SCORE_FAILURE;
@@ -160,10 +172,14 @@ void poller_bus_down(struct gw_poller *poller) {
     enum gw_err err = poller->bus.err ? poller->bus.err : GW_ERR_NOCONN;
     for (size_t i = 0; i < poller->unit_count; i++) {
         struct gw_modbus_unit_condition *condition = &poller->units[i].condition;
-        if (!condition->is_down || condition->err != err) {
-            condition->is_down = true;
-            condition->err = err;
-            condition->exception = 0;
+        struct gw_modbus_unit_condition down = *condition;
+        down.is_down = true;
+        down.err = err;
+        down.exception = 0;
+        down.wrong = (struct gw_modbus_wrong){0};
+        down.was_closed = poller->bus.err == GW_OK;
+        if (!condition->is_down || gw_modbus_unit_fails_otherwise(condition, &down)) {
+            *condition = down;
             poller_publish_unit(poller, &poller->units[i]);
         }
     }

@@ -176,7 +176,8 @@ static enum gw_err deadline_of(const struct gw_modbus_writes *writes,
     }
     if (clock->quality(clock->self) != GW_CLOCK_SYNCHRONISED) {
         (void) gw_buf_put_str(reason, GW_STR("expires: nobody vouches for the gateway's clock "
-                                             "at present, allowed: valid_ms"));
+                                             "at present, allowed: valid_ms (gwctl: seconds, "
+                                             "such as --expires 10)"));
         return GW_ERR_DENIED;
     }
     int64_t left_ms = command->expires_wall_ms - gw_clock_wall_ms(clock);

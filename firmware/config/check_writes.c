@@ -90,7 +90,8 @@ static void fits_the_type(const struct gw_config_write *write, const char *text,
                           struct gw_buf *finding) {
     struct gw_str value = gw_str_from_cstr(text);
     uint64_t bits = 0;
-    if (value.len == 0 || !gw_config_write_bits(write, value, &bits)) {
+    if (value.len == 0 || write->type == GW_POINT_BOOL
+        || !gw_config_write_bits(write, value, &bits)) {
         return;
     }
     (void) gw_buf_printf(
@@ -130,7 +131,7 @@ static const struct {
     {"type", type_of_the_area, {NULL}},   {"order", order_of_the_type, {NULL}},
     {"scale", scale_of_the_type, {NULL}}, {"min", range_is_said, {"max", "values"}},
     {"min", range_has_values, {"max"}},   {"min", min_fits, {"scale"}},
-    {"max", max_fits, {"scale", "min"}},  {"address", address_of_the_end, {NULL}},
+    {"max", max_fits, {"scale"}},         {"address", address_of_the_end, {NULL}},
 };
 
 static void report_write(struct gw_config_report *report, const char *member,
@@ -171,7 +172,7 @@ static void check_entry(struct gw_config_report *report, const struct gw_config_
             report_write(report, rules[i].member, "%.*s", (int) finding.len, storage);
         }
     }
-    static const char *const of_values[3] = {"scale", "min"};
+    static const char *const of_values[3] = {"scale"};
     bool is_of_values = is_settled(report, "values", of_values);
     for (size_t i = 0; i < write->value_count && is_of_values; i++) {
         char member[32];

@@ -49,10 +49,11 @@
  *       "wire":{"requests":N,"given_up":N,"fences":N,"late":N (answers that came late
  *         and were thrown away),"stray_bytes":N,"slips":N (rests of a busy RTU line in
  *         which something came: values since the rest before may be those of other
- *         registers),"connects":N},
+ *         registers),"connects":N,"wrong":{"crc":N,...} (what came instead of answers, by
+ *         kind: drivers/modbus/wrong.h; those that there were)},
  *       "unit_states":[{"unit":N,"state":"ok|down|faulty","polls":N,
  *         "failures":N,"late_p50_ms","late_p99_ms","late_max_ms" (how late its
- *         reads begin)}],"unit_states_omitted":N,
+ *         reads begin),"detail":text? (why it is down)}],"unit_states_omitted":N,
  *       "holes":[{"unit":N,"area","first":N,"last":N,"gap":bool} or
  *         {"unit","area","seam_before":N}] (wire addresses that are not read, or
  *         not read across),"holes_omitted":N}],
@@ -111,12 +112,15 @@
  * MODBUS_READ {"bus","unit":N,"area","address","count"?:N} -> {"bus","unit","area",
  *   "address":N,"notation","words":[N,...],"took_ms":N}: read now, between two polls. count: 1
  *   (default) to 125. NOENT (no such bus: the answer lists them), TIMEOUT, NOCONN, CORRUPT,
- *   INVALID (the unit's exception, named), BUSY.
+ *   INVALID (the unit's exception, named), BUSY. Also a unit that does not answer polls is
+ *   asked; one request to such units at a time on a bus (BUSY).
  * MODBUS_SCAN {"bus","from"?:N,"to"?:N,"area"?,"address"?,"actor"} -> {"bus","units":[{
- *   "unit":N,"state":"answers|exception|absent|silent","exception"?:N,"took_ms":N}],"next":N}:
+ *   "unit":N,"state":"answers|exception|absent|closes|wrong_answer|silent",
+ *   "exception"?:N,"detail":text? (of a wrong answer),"took_ms":N}],"next":N}:
  * one read of each unit id, one after the other, with a pause as long as each took; absent: a
- * gateway says that it gets no answer (exception 10, 11). An answer covers a part of the range;
- * next = the `from` of the next part, 0 = that was all. MODBUS_WRITE
+ * gateway says that it gets no answer (exception 10, 11); closes: it hung up. An answer
+ * covers a part of the range; next = the `from` of the next part, 0 = that was all.
+ * MODBUS_WRITE
  * {"id","bus","name"?,"unit"?:N,"area"?,"address"?,"value":text,"expires"?:time,
  *   "valid_ms"?:N,"actor"} -> {"repeated":bool,"stored":bool,"result":{data of the
  *   command.result event}}: see drivers/modbus/write.h. Answered when the outcome is known.

@@ -422,13 +422,13 @@ static void put_scan(struct gw_personal *personal, const struct gw_event_draft *
     }
 }
 
-static struct gw_bytes scrub(struct gw_personal *personal, struct gw_bytes origin,
+static struct gw_bytes scrub(struct gw_personal *personal, struct gw_bytes origin, bool is_own,
                              uint8_t storage[static GW_EVENT_ORIGIN_MAX_BYTES]) {
     if (!personal->options.scrub || origin.len == 0 || origin.len > GW_EVENT_ORIGIN_MAX_BYTES) {
         return (struct gw_bytes){0};
     }
     memcpy(storage, origin.ptr, origin.len);
-    personal->options.scrub(storage, origin.len);
+    personal->options.scrub(storage, origin.len, is_own);
     return (struct gw_bytes){storage, origin.len};
 }
 
@@ -445,7 +445,17 @@ static void rewrite(struct gw_personal *personal, size_t index) {
     if (is_secret_name(personal, draft, draft->correlation_id)) {
         draft->correlation_id = (struct gw_str){0};
     }
-    draft->origin = scrub(personal, draft->origin, personal->origins[index]);
+    draft->origin = scrub(personal, draft->origin, true, personal->origins[index]);
+}
+
+/* Events of one message: what the others know of the message they know of the badge. */
+static void scrub_neighbours(struct gw_personal *personal, const struct gw_unit *unit) {
+    for (size_t i = 0; i < unit->event_count; i++) {
+        struct gw_event_draft *draft = &personal->drafts[i];
+        if (draft->origin.ptr == unit->events[i].origin.ptr && draft->origin.len > 0) {
+            draft->origin = scrub(personal, draft->origin, false, personal->origins[i]);
+        }
+    }
 }
 
 /* RANGE if there are too many, FULL if they are too large. */
@@ -466,6 +476,7 @@ static enum gw_err guard_events(struct gw_personal *personal, struct gw_unit *un
         rewrite(personal, i);
     }
     if (is_copied) {
+        scrub_neighbours(personal, unit);
         unit->events = personal->drafts;
     }
     return gw_buf_failed(&personal->data) ? GW_ERR_RANGE : GW_OK;
@@ -504,7 +515,7 @@ static void withhold(struct gw_personal *personal, size_t index) {
     ++*personal->withheld;
     entry->raw = (struct gw_bytes){0};
     entry->origin =
-        scrub(personal, entry->origin, personal->origins[GW_PERSONAL_EVENTS_MAX + index]);
+        scrub(personal, entry->origin, true, personal->origins[GW_PERSONAL_EVENTS_MAX + index]);
     entry->reason = GW_STR(WITHHELD);
     entry->topic = is_secret_topic(personal, entry) ? GW_STR(WITHHELD_TOPIC) : entry->topic;
 }

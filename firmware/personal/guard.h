@@ -68,8 +68,9 @@
 struct gw_personal;
 
 /* Blot out what tells of the payload in a source's origin, so that it can still be
- * known that something came, not what. */
-typedef void gw_personal_scrub(uint8_t *origin, size_t len);
+ * known that something came, not what. Not `is_own`: of an event that came with the one that
+ * is personal in one message, and itself is not. */
+typedef void gw_personal_scrub(uint8_t *origin, size_t len, bool is_own);
 
 struct gw_personal_options {
     const struct gw_config_personal *config; /* see gw_personal_set_config */

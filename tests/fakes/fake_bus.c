@@ -19,6 +19,7 @@ static void fake_disconnect(void *self) {
 
 static enum gw_err fake_recover(void *self) {
     struct gw_fake_bus *bus = self;
+    bus->shown = (struct gw_modbus_wrong){0};
     bus->recovers++;
     return bus->keeps_line ? bus->recover_err : GW_ERR_NOCONN;
 }
@@ -103,6 +104,7 @@ static enum gw_err fake_read(void *self, const struct gw_modbus_request *request
         uint16_t word = bus->registers[request->unit_id][request->address + i];
         words[i] = gw_point_area_is_bits(request->area) ? word != 0 : word;
     }
+    bus->shown = bus->answers_wrong ? bus->wrong : bus->shown;
     return bus->answers_wrong ? GW_ERR_CORRUPT : GW_OK;
 }
 
@@ -125,11 +127,17 @@ static enum gw_err fake_write(void *self, const struct gw_modbus_write *write,
     return GW_OK;
 }
 
+static void fake_wrong(void *self, struct gw_modbus_wrong *ret_wrong) {
+    const struct gw_fake_bus *bus = self;
+    *ret_wrong = bus->shown;
+}
+
 struct gw_modbus_transport gw_fake_bus_transport(struct gw_fake_bus *bus) {
     return (struct gw_modbus_transport){.connect = fake_connect,
                                         .disconnect = fake_disconnect,
                                         .read = fake_read,
                                         .write = fake_write,
                                         .recover = fake_recover,
+                                        .wrong = fake_wrong,
                                         .self = bus};
 }

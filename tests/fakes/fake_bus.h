@@ -26,11 +26,13 @@ struct gw_fake_bus {
     bool illegal[GW_FAKE_BUS_ADDRESSES];      /* no read may touch it: exception 2 */
     bool silent_at[GW_FAKE_BUS_ADDRESSES];    /* a read that touches it gets no answer */
     unsigned fault_at[GW_FAKE_BUS_ADDRESSES]; /* exception of a read that touches it */
-    unsigned max_count;      /* more in one read is exception 3; 0 = no limit */
-    unsigned exception[256]; /* of a unit, 0 = none */
-    bool is_silent[256];     /* the unit never answers */
-    unsigned loses[256];     /* every nth read of the unit is not answered */
-    bool answers_wrong;      /* CORRUPT */
+    unsigned max_count;           /* more in one read is exception 3; 0 = no limit */
+    unsigned exception[256];      /* of a unit, 0 = none */
+    bool is_silent[256];          /* the unit never answers */
+    unsigned loses[256];          /* every nth read of the unit is not answered */
+    bool answers_wrong;           /* CORRUPT */
+    struct gw_modbus_wrong wrong; /* what came then */
+    struct gw_modbus_wrong shown; /* until it recovers */
     bool refuses_connections;
     bool closes_on_read;
     bool closes_for[256];    /* a read of the unit ends the connection */

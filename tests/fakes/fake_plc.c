@@ -54,13 +54,15 @@ static bool answer(struct gw_fake_plc *plc, int fd, const uint8_t *request) {
     } else {
         len = is_write ? do_write(plc, request, out) : put_read(plc, address, count, out);
     }
+    unsigned unit = atomic_load(&plc->answers_as);
+    out[6] = unit > 0 ? (uint8_t) unit : out[6];
     out[4] = 0;
     out[5] = (uint8_t) (len - 6);
     if (atomic_load(&plc->mute) || (is_write && atomic_load(&plc->swallows_writes))) {
         atomic_fetch_add(&plc->swallowed, 1);
         return true;
     }
-    return send(fd, out, len, MSG_NOSIGNAL) == (ssize_t) len;
+    return !atomic_load(&plc->hangs_up) && send(fd, out, len, MSG_NOSIGNAL) == (ssize_t) len;
 }
 
 static void serve(struct gw_fake_plc *plc, int fd) {

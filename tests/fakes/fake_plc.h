@@ -23,6 +23,8 @@ struct gw_fake_plc {
     int listener;
     uint16_t port;
     atomic_bool stop, mute;
+    atomic_bool hangs_up;        /* when it is asked */
+    atomic_uint answers_as;      /* that unit; 0 = the one that was asked */
     atomic_bool swallows_writes; /* takes them, and never answers */
     atomic_uint illegal;         /* address no read may touch; 65536 = none */
     atomic_ushort registers[GW_FAKE_PLC_REGISTERS];

@@ -4,10 +4,11 @@ are read from simulated devices end to end."""
 import asyncio
 import json
 import struct
+import subprocess
 import threading
 
 import pytest
-from gangway_rig import PROJECT
+from gangway_rig import PROJECT, build_folder
 from gangway_simulate.plc import Memory, Plc
 from gangway_simulate.plc_faults import Faults
 from modbus_floor import ModbusFloor
@@ -45,6 +46,9 @@ def test_read_shows_both_notations(floor):
     (("plc1", "300", "holding", "0"), "UNIT"),
     (("plc1", "1", "registers", "0"), "AREA"),
     (("plc1", "1", "holding", "70000"), "ADDRESS"),
+    (("plc1", "1", "holding", "30001"), "the area input_register, not holding_register, allowed: "
+     "that area with this number, or 0x7531 for wire address 30001"),
+    (("plc1", "1", "input", "40001"), "the area holding_register, not input_register"),
     (("plc1", "1", "holding", "0", "126"), "COUNT"),
     (("plc1", "1", "holding", "65535", "2"), "none beyond"),
     (("plc1", "1", "holding", "30"), "exception 2, illegal data address"),
@@ -52,6 +56,62 @@ def test_read_shows_both_notations(floor):
 ])
 def test_errors_name_what_was_found_and_what_is_allowed(floor, arguments, found):
     assert found in floor.gwctl("modbus", "read", *arguments, status=1)
+
+
+def test_scan_refuses_the_number_of_another_area(floor):
+    text = floor.gwctl("modbus", "scan", "plc1", "holding", "30001", "--to", "2", status=1)
+    assert "ADDRESS: found \"30001\", which is how manuals number the area input_register" in text
+
+
+def check_places(tmp_path, *arguments, **bus):
+    """What `config check` says of a configuration with this bus, and notes of it."""
+    document = {"gateway": {"serial": "GW-1", "site": "s"},
+                "buses": [{"name": "b", "host": "127.0.0.1", "points": [], **bus}]}
+    path = tmp_path / "places.json"
+    path.write_text("// as configurations may begin\n" + json.dumps(document))
+    return run_gwctl("config", "check", *arguments, path)
+
+
+def run_gwctl(*arguments, status=0):
+    """Standard output and error of gwctl without a gateway."""
+    command = [build_folder() / "bin/gwctl", *arguments]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+    return done.stdout, done.stderr
+
+
+def holding(name, address, **more):
+    return {"name": name, "area": "holding_register", "address": address, **more}
+
+
+def test_config_check_notes_numbers_that_look_like_those_of_a_manual(tmp_path):
+    points = [holding("a", 40001), holding("b", "40001"), holding("c", 30001),
+              holding("d", "440002"), holding("e", 20001), holding("f", 9999)]
+    _, notes = check_places(tmp_path, points=points, writes=[
+        holding("w", 40011, values=["1"])])
+    assert notes.splitlines() == [
+        "note: buses[0].points[0].address: wire address 40001 of holding_register; if the manual "
+        "means 40001, write it as text: \"40001\" is wire address 0",
+        "note: buses[0].points[2].address: wire address 30001 of holding_register; if the manual "
+        "means 30001, the area is input_register and the address the text \"30001\": "
+        "wire address 0",
+        "note: buses[0].writes[0].address: wire address 40011 of holding_register; if the manual "
+        "means 40011, write it as text: \"40011\" is wire address 10"]
+    _, many = check_places(tmp_path, points=[
+        holding(f"p{number}", 40001 + number) for number in range(20)])
+    assert many.count("note: ") == 9 and "so do 12 more" in many
+
+
+def test_config_check_lists_every_wire_address(tmp_path):
+    bus = {"points": [holding("a", "40011", type="uint32"), holding("b", 7)],
+           "writes": [{"name": "w", "area": "coil", "address": "00003"}]}
+    lines = [line.split() for line in check_places(tmp_path, "--all", **bus)[0].splitlines()]
+    assert ["reads", "a", "unit", "1", "holding_register", "40011", "wire", "10", "uint32"] in lines
+    assert ["writes", "w", "unit", "1", "coil", "00003", "wire", "2", "bool"] in lines
+    places = json.loads(check_places(tmp_path, "--all", "--json", **bus)[0])["places"]
+    assert [(place["name"], place["notation"], place["address"]) for place in places] == [
+        ("a", "40011", 10), ("b", "40008", 7), ("w", "00003", 2)]
 
 
 def test_decode_shows_every_type_and_order(floor):
@@ -65,6 +125,16 @@ def test_decode_shows_every_type_and_order(floor):
     assert {"at": 0, "type": "float32", "order": "ABCD", "value": "-12.5"} in values
     assert "allowed: registers" in floor.gwctl("modbus", "decode", "0x1", "17", status=1,
                                                config=False)
+
+
+def test_decode_of_bits_shows_bits_and_nothing_else(floor):
+    for area, count in (("coil", 2), ("discrete", 4)):
+        lines = floor.gwctl("modbus", "decode", "plc1", "1", area, "0", str(count)).splitlines()
+        assert len(lines) == 1 + count and lines[0].startswith("bus plc1, unit 1, ")
+        assert all(line in (f"bit +{number}: 0", f"bit +{number}: 1")
+                   for number, line in enumerate(lines[1:]))
+    answer = json.loads(floor.gwctl("modbus", "decode", "plc1", "1", "coil", "0", "2", "--json"))
+    assert len(answer["bits"]) == 2 and {value["type"] for value in answer["values"]} == {"bool"}
 
 
 def test_a_request_on_demand_costs_the_polls_little(floor):
@@ -231,17 +301,47 @@ def test_maps_are_listed_shown_and_chosen_from(make_rig):
     points = expand(floor, "eastron-sdm630", "--points", "power,energy_import", "--prefix", "m1")
     assert [point["name"] for point in points] == ["m1.power", "m1.energy_import"]
     assert all(point["unit_id"] == UNIT for point in points)
-    assert "no point" in floor.gwctl("modbus", "map", "expand", "abb-a43", "--unit", "1",
-                                     "--points", "powr", "--maps", str(MAPS), status=1,
-                                     config=False)
     assert "there is no map" in floor.gwctl("modbus", "map", "show", "nothing", "--maps",
                                             str(MAPS), status=1, config=False)
+
+
+def expand_by_hand(*arguments, status=0):
+    return run_gwctl("modbus", "map", "expand", *arguments, "--maps", MAPS, status=status)
+
+
+def test_an_expansion_is_what_a_bus_takes_or_it_is_refused():
+    out, err = expand_by_hand("abb-a43", "--unit", "1", "--points", "powr,power,energi", status=1)
+    assert out == "" and '--points: found "powr", allowed: names of points of the map' in err
+    assert 'found "energi"' in err and 'found "power"' not in err
+    for prefix in ("line 1", "halle/1", "x" * 70):
+        out, err = expand_by_hand("abb-a43", "--unit", "1", "--prefix", prefix, status=1)
+        assert out == "" and f'--prefix "{prefix}"' in err, err
+        assert f'points[0].name: found text "{prefix[:50]}' in err and "allowed: " in err
+    out, err = expand_by_hand("abb-a43", "--unit", "1", "--prefix", "")
+    assert json.loads(out)[0]["name"] == read_map("abb-a43")["points"][0]["name"]
+
+
+def test_max_registers_of_a_map_is_told_beside_the_points(tmp_path):
+    document = {**read_map("abb-a43"), "name": "x", "max_registers": 60}
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(document))
+    out, err = expand_by_hand(path, "--unit", "1")
+    assert len(json.loads(out)) == len(document["points"])
+    assert err.startswith('note: give the bus "max_registers": 60')
+    assert "max_registers: 60" in run_gwctl("modbus", "map", "show", path)[0]
+    del document["max_registers"]
+    path.write_text(json.dumps(document))
+    assert expand_by_hand(path, "--unit", "1")[1] == ""
 
 
 @pytest.mark.parametrize("change, finding", [
     ({"points": []}, "points: allowed"),
     ({"sources": []}, "sources: allowed"),
     ({"colour": "red"}, "colour: unknown"),
+    ({"sources": [{"document": "d", "section": "1"}]}, "sources[0].revision: found none"),
+    ({"sources": [{"document": "d", "revision": "1"}]}, "sources[0].section: found none"),
+    ({"max_registers": "many"}, 'max_registers: found text "many", allowed: '),
+    ({"max_registers": 126}, "max_registers: found number 126"),
     ({"points": [{"name": "a", "area": "holding", "address": 1}]}, "points[0].area"),
     ({"points": [{"name": "a", "area": "coil", "address": 1, "typ": "bool"}]}, "typ"),
     ({"points": [{"name": "a", "area": "input_register", "address": 0, "type": "float32",

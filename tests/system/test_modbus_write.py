@@ -307,6 +307,8 @@ def test_gwctl_writes_and_tells_the_outcome(floor):
     assert "done: plc1.setpoint = 43" in text
     text = floor.gwctl("modbus", "write", "plc1", "setpoint", "420", status=1)
     assert "refused" in text and "0 to 100" in text
+    text = floor.gwctl("modbus", "write", "plc1", "1", "holding", "40099", "3", status=1)
+    assert text.startswith("refused: plc1 = 3 (unit 1, holding_register, wire address 98)")
     text = floor.gwctl("modbus", "write", "plc1", "setpoint", "44", "--id", "by-hand", status=1)
     assert "conflict" in text
     assert [w["values"] for w in floor.written()] == [[420], [430]]

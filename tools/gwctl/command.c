@@ -103,8 +103,9 @@ static const struct gw_gwctl_command commands[] = {
      "bus."},
     {"modbus map", "check", gw_gwctl_modbus_map_check, "FILE", 1, 1, "maps", "",
      "Check a device map. Its points, and that its examples decode to their values."},
-    {"config", "check", gw_gwctl_config_check, "[FILE]", 0, 1, "", "",
-     "Check a configuration. Names everything that is wrong, not only the first."},
+    {"config", "check", gw_gwctl_config_check, "[FILE]", 0, 1, "all", "",
+     "Check a configuration. Names everything that is wrong, not only the first; --all lists "
+     "the Modbus places too, as the manual numbers them and as they go over the wire."},
     {"config", "explain", gw_gwctl_config_explain, "[KEY]", 0, 1, "", "",
      "Explain a key such as brokers.port, or all."},
     {"config", "schema", gw_gwctl_config_schema, "", 0, 0, "", "",

@@ -4,6 +4,7 @@
 
 #include "drivers/profile/profile.h"
 #include "firmware/base/cleanup.h"
+#include "tools/gwctl/config_places.h"
 #include "tools/gwctl/gwctl.h"
 #include "tools/gwctl/show.h"
 
@@ -53,10 +54,20 @@ int gw_gwctl_config_check(struct gw_gwctl *ctl) {
         return GW_EXIT_FAILED;
     }
     note_profiles(ctl, config);
+    gw_gwctl_note_addresses(ctl, path, config);
     if (arguments->json) {
-        (void) fprintf(ctl->out, "{\"revision\":%llu,\"hash\":\"%s\"}\n",
+        (void) fprintf(ctl->out, "{\"revision\":%llu,\"hash\":\"%s\"",
                        (unsigned long long) config->revision, config->hash);
+        if (arguments->all) {
+            (void) fputs(",\"places\":[", ctl->out);
+            gw_gwctl_put_places(ctl, config);
+            (void) fputc(']', ctl->out);
+        }
+        (void) fputs("}\n", ctl->out);
     } else {
+        if (arguments->all) {
+            gw_gwctl_show_places(ctl, config);
+        }
         (void) fprintf(ctl->out, "%s is good: revision %llu, sha256 %s\n", path,
                        (unsigned long long) config->revision, config->hash);
     }

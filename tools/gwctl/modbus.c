@@ -79,6 +79,33 @@ static int64_t number_of(const char *text, uint64_t max) {
     return gw_str_to_u64(gw_str_from_cstr(text), max, &number) ? -1 : (int64_t) number;
 }
 
+/* False after a sentence. */
+static bool take_area(struct gw_gwctl *ctl, const char *text, enum gw_modbus_area *ret_area) {
+    if (gw_modbus_parse_area(gw_str_from_cstr(text), ret_area)) {
+        (void) gw_gwctl_fail(ctl,
+                             "AREA: found \"%s\", allowed: coil, discrete_input, "
+                             "input_register, holding_register (coil, discrete, input, "
+                             "holding for short)",
+                             text);
+        return false;
+    }
+    return true;
+}
+
+/* False after a sentence. */
+static bool take_address(struct gw_gwctl *ctl, const char *text, enum gw_modbus_area area,
+                         uint16_t *ret_address) {
+    char storage[256];
+    struct gw_buf finding;
+    gw_buf_init(&finding, storage, sizeof storage);
+    if (gw_modbus_parse_address(gw_str_from_cstr(text), area, ret_address)) {
+        gw_modbus_put_address_finding(&finding, gw_str_from_cstr(text), area);
+        (void) gw_gwctl_fail(ctl, "ADDRESS: %.*s", (int) finding.len, storage);
+        return false;
+    }
+    return true;
+}
+
 /* Members of the place at `positions`: unit, area, address. False after a sentence. */
 static bool put_place(struct gw_gwctl *ctl, struct gw_buf *body, const char *const *positions) {
     enum gw_modbus_area area;
@@ -89,20 +116,10 @@ static bool put_place(struct gw_gwctl *ctl, struct gw_buf *body, const char *con
                              positions[0]);
         return false;
     }
-    if (gw_modbus_parse_area(gw_str_from_cstr(positions[1]), &area)) {
-        (void) gw_gwctl_fail(ctl,
-                             "AREA: found \"%s\", allowed: coil, discrete_input, "
-                             "input_register, holding_register (coil, discrete, input, "
-                             "holding for short)",
-                             positions[1]);
+    if (!take_area(ctl, positions[1], &area)) {
         return false;
     }
-    if (gw_modbus_parse_address(gw_str_from_cstr(positions[2]), area, &address)) {
-        (void) gw_gwctl_fail(ctl,
-                             "ADDRESS: found \"%s\", allowed: 0 to 65535 as on the wire, "
-                             "0x0000 to 0xffff, or the manual's number of that area such as "
-                             "40001",
-                             positions[2]);
+    if (!take_address(ctl, positions[2], area, &address)) {
         return false;
     }
     gw_gwctl_put_number_member(body, "unit", (uint64_t) unit);
@@ -183,7 +200,7 @@ int gw_gwctl_modbus_read(struct gw_gwctl *ctl) {
 /* ---- scan ---- */
 
 struct tally {
-    unsigned asked, answered, refused, absent;
+    unsigned asked, answered, refused, absent, closing, wrong;
 };
 
 static void show_found(struct gw_gwctl *ctl, const struct gw_json *units, struct tally *tally) {
@@ -192,11 +209,14 @@ static void show_found(struct gw_gwctl *ctl, const struct gw_json *units, struct
         struct gw_str state = gw_gwctl_text_of(unit, "state");
         bool answers = gw_str_eq(state, GW_STR("answers"));
         bool refuses = gw_str_eq(state, GW_STR("exception"));
+        bool is_wrong = gw_str_eq(state, GW_STR("wrong_answer"));
         tally->absent += gw_str_eq(state, GW_STR("absent"));
+        tally->closing += gw_str_eq(state, GW_STR("closes"));
+        tally->wrong += is_wrong;
         tally->asked++;
         tally->answered += answers;
         tally->refused += refuses;
-        if (!answers && !refuses) {
+        if (!answers && !refuses && !is_wrong) {
             continue;
         }
         (void) fprintf(ctl->out, "  unit %3llu  ",
@@ -204,6 +224,9 @@ static void show_found(struct gw_gwctl *ctl, const struct gw_json *units, struct
         if (refuses) {
             (void) fprintf(ctl->out, "is there, but refuses this address: exception %llu",
                            (unsigned long long) gw_gwctl_number_of(unit, "exception"));
+        } else if (is_wrong) {
+            (void) fprintf(ctl->out, "wrong answer: ");
+            gw_gwctl_show_text(ctl->out, gw_gwctl_text_of(unit, "detail"));
         } else {
             (void) fprintf(ctl->out, "answers");
         }
@@ -266,8 +289,15 @@ int gw_gwctl_modbus_scan(struct gw_gwctl *ctl) {
     if (from > to || to > UNIT_MAX) {
         return gw_gwctl_fail(ctl, "--from and --to: allowed: 1 to 247, --from not above --to");
     }
+    enum gw_modbus_area area;
+    uint16_t address = 0;
     if (arguments->position_count == 2) {
         return gw_gwctl_fail(ctl, "AREA needs an ADDRESS behind it");
+    }
+    if (arguments->position_count == 3
+        && !(take_area(ctl, arguments->positions[1], &area)
+             && take_address(ctl, arguments->positions[2], area, &address))) {
+        return GW_EXIT_FAILED;
     }
     say_before(ctl, from, to);
     int64_t next = (int64_t) from;
@@ -278,9 +308,19 @@ int gw_gwctl_modbus_scan(struct gw_gwctl *ctl) {
         return GW_EXIT_FAILED;
     }
     if (!arguments->json) {
-        unsigned silent = tally.asked - tally.answered - tally.refused - tally.absent;
+        unsigned silent = tally.asked - tally.answered - tally.refused - tally.absent
+                          - tally.closing - tally.wrong;
         (void) fprintf(ctl->out, "%u asked: %u answer, %u refuse, %u are silent", tally.asked,
                        tally.answered, tally.refused, silent);
+        if (tally.wrong > 0) {
+            (void) fprintf(ctl->out, ", %u answer what does not fit", tally.wrong);
+        }
+        if (tally.closing > 0) {
+            (void) fprintf(ctl->out,
+                           ", %u close the connection (by which some gateways say that a unit "
+                           "is not there)",
+                           tally.closing);
+        }
         if (tally.absent > 0) {
             (void) fprintf(ctl->out, ", %u are not there, says the gateway they are behind",
                            tally.absent);
@@ -335,10 +375,10 @@ static int show_result(struct gw_gwctl *ctl, const struct gw_json *answer) {
     bool is_repeated = false, is_stored = true;
     (void) !gw_json_get_bool(gw_json_member(answer, "repeated"), &is_repeated);
     (void) !gw_json_get_bool(gw_json_member(answer, "stored"), &is_stored);
-    (void) fprintf(ctl->out, "%.*s: %.*s.%.*s = %.*s", GW_STR_ARG(outcome),
-                   GW_STR_ARG(gw_gwctl_text_of(result, "bus")),
-                   GW_STR_ARG(gw_gwctl_text_of(result, "name")),
-                   GW_STR_ARG(gw_gwctl_text_of(result, "value")));
+    struct gw_str name = gw_gwctl_text_of(result, "name");
+    (void) fprintf(ctl->out, "%.*s: %.*s%s%.*s = %.*s", GW_STR_ARG(outcome),
+                   GW_STR_ARG(gw_gwctl_text_of(result, "bus")), name.len > 0 ? "." : "",
+                   GW_STR_ARG(name), GW_STR_ARG(gw_gwctl_text_of(result, "value")));
     if (gw_json_member(result, "unitid")) {
         (void) fprintf(ctl->out, " (unit %llu, %.*s, wire address %llu)",
                        (unsigned long long) gw_gwctl_number_of(result, "unitid"),

@@ -205,6 +205,29 @@ static void show_json(struct gw_gwctl *ctl, const uint16_t *words, size_t count)
     (void) fprintf(ctl->out, "]}\n");
 }
 
+/* ---- bits ---- */
+
+/* Coils and discrete inputs are no registers: all they can mean is 0 or 1. */
+static void show_coils(struct gw_gwctl *ctl, const uint16_t *bits, size_t count) {
+    const char *comma = "";
+    if (!ctl->arguments.json) {
+        for (size_t i = 0; i < count; i++) {
+            (void) fprintf(ctl->out, "bit +%zu: %d\n", i, bits[i] != 0);
+        }
+        return;
+    }
+    (void) fprintf(ctl->out, "{\"bits\":[");
+    for (size_t i = 0; i < count; i++) {
+        (void) fprintf(ctl->out, "%s%d", i == 0 ? "" : ",", bits[i] != 0);
+    }
+    (void) fprintf(ctl->out, "],\"values\":[");
+    for (size_t i = 0; i < count; i++, comma = ",") {
+        (void) fprintf(ctl->out, "%s{\"at\":%zu,\"type\":\"bool\",\"value\":\"%d\"}", comma, i,
+                       bits[i] != 0);
+    }
+    (void) fprintf(ctl->out, "]}\n");
+}
+
 /* ---- the verb ---- */
 
 /* Words of the command line, "0x4048"; 0 after a sentence. */
@@ -226,8 +249,9 @@ static size_t take_words(struct gw_gwctl *ctl, uint16_t words[static WORDS_MAX])
     return arguments->position_count;
 }
 
-/* Words the unit shows now; 0 after a sentence. */
-static size_t read_words(struct gw_gwctl *ctl, uint16_t words[static WORDS_MAX]) {
+/* Words the unit shows now, or bits; 0 after a sentence. */
+static size_t read_words(struct gw_gwctl *ctl, uint16_t words[static WORDS_MAX],
+                         bool *ret_is_bits) {
     if (ctl->arguments.position_count < 4 || ctl->arguments.position_count > 5) {
         (void) gw_gwctl_fail(
             ctl, "allowed: registers such as 0x4048 0xf5c3, or BUS UNIT AREA ADDRESS [COUNT]");
@@ -248,6 +272,9 @@ static size_t read_words(struct gw_gwctl *ctl, uint16_t words[static WORDS_MAX])
     if (!ctl->arguments.json) {
         gw_gwctl_modbus_show_place(ctl, gw_json_root(doc));
     }
+    enum gw_modbus_area area = GW_AREA_HOLDING_REGISTER;
+    (void) !gw_modbus_parse_area(gw_gwctl_text_of(gw_json_root(doc), "area"), &area);
+    *ret_is_bits = gw_point_area_is_bits(area);
     return count;
 }
 
@@ -255,11 +282,14 @@ int gw_gwctl_modbus_decode(struct gw_gwctl *ctl) {
     uint16_t words[WORDS_MAX];
     bool is_offline =
         gw_str_starts_with(gw_str_from_cstr(ctl->arguments.positions[0]), GW_STR("0x"));
-    size_t count = is_offline ? take_words(ctl, words) : read_words(ctl, words);
+    bool is_bits = false;
+    size_t count = is_offline ? take_words(ctl, words) : read_words(ctl, words, &is_bits);
     if (count == 0) {
         return GW_EXIT_FAILED;
     }
-    if (ctl->arguments.json) {
+    if (is_bits) {
+        show_coils(ctl, words, count);
+    } else if (ctl->arguments.json) {
         show_json(ctl, words, count);
     } else {
         show_all(ctl, words, count);

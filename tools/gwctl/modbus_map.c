@@ -42,6 +42,9 @@ struct expansion {
     struct gw_str chosen; /* names with commas between; empty = all */
 };
 
+/* All points, by the names of the map. */
+static const struct expansion of_itself = {.unit = 1};
+
 static void close_mapp(struct map *map) {
     gw_json_close(map->doc);
 }
@@ -57,11 +60,30 @@ static bool is_of(const char *const *names, size_t count, struct gw_str name) {
     return false;
 }
 
+static void check_source(const struct gw_json *source, size_t index, struct gw_buf *errors) {
+    static const struct {
+        const char *member, *example;
+    } needed[] = {
+        {"document", "EM24 communication protocol"},
+        {"revision", "3.12, 2019-05"},
+        {"section", "table 2"},
+    };
+    for (size_t i = 0; i < GW_ARRAY_LEN(needed); i++) {
+        if (gw_gwctl_text_of(source, needed[i].member).len == 0) {
+            (void) gw_buf_printf(errors,
+                                 "sources[%zu].%s: found none, allowed: text that says where "
+                                 "the addresses are from, such as \"%s\"\n",
+                                 index, needed[i].member, needed[i].example);
+        }
+    }
+}
+
 /* Findings go to `errors`. */
 static void check_shape(const struct map *map, struct gw_buf *errors) {
     static const char *const known[] = {"name",  "title",         "sources",
                                         "notes", "max_registers", "points"};
     const struct gw_json *sources = gw_json_member(map->root, "sources");
+    size_t index = 0;
     for (const struct gw_json *member = gw_json_first(map->root); member;
          member = gw_json_next(member)) {
         if (!is_of(known, GW_ARRAY_LEN(known), gw_json_name(member))) {
@@ -84,13 +106,7 @@ static void check_shape(const struct map *map, struct gw_buf *errors) {
     }
     for (const struct gw_json *source = sources ? gw_json_first(sources) : NULL; source;
          source = gw_json_next(source)) {
-        if (gw_gwctl_text_of(source, "document").len == 0
-            || gw_gwctl_text_of(source, "section").len == 0) {
-            (void) gw_buf_put_str(
-                errors, GW_STR("sources: each needs \"document\" and \"section\", both "
-                               "text: where the addresses are from, such as "
-                               "\"EM24 communication protocol\", \"table 2\"\n"));
-        }
+        check_source(source, index++, errors);
     }
 }
 
@@ -193,9 +209,9 @@ static void put_point(const struct gw_json *point, const struct expansion *expan
     (void) gw_buf_put_char(buf, '}');
 }
 
-/* The list of points; how many. */
-static size_t put_points(const struct map *map, const struct expansion *expansion,
-                         struct gw_buf *buf) {
+/* The list of points. */
+static void put_points(const struct map *map, const struct expansion *expansion,
+                       struct gw_buf *buf) {
     size_t count = 0;
     (void) gw_buf_put_char(buf, '[');
     for (const struct gw_json *point = gw_json_first(map->points); point;
@@ -207,24 +223,28 @@ static size_t put_points(const struct map *map, const struct expansion *expansio
         }
     }
     (void) gw_buf_put_str(buf, GW_STR("\n]\n"));
-    return count;
 }
 
 /* ---- checking ---- */
 
 /* A configuration with the points on a bus. */
-static enum gw_err parse_points(const struct map *map, struct gw_buf *errors,
-                                struct gw_config **ret_config) {
+static enum gw_err parse_points(const struct map *map, const struct expansion *expansion,
+                                struct gw_buf *errors, struct gw_config **ret_config) {
     GW_CLEANUP(gw_buf_close) struct gw_buf text = {0};
-    struct expansion expansion = {.unit = 1};
+    const struct gw_json *max_registers = gw_json_member(map->root, "max_registers");
     enum gw_err err = gw_buf_open(&text, 2 * MAP_MAX_BYTES);
     if (err) {
         return err;
     }
     (void) gw_buf_put_str(&text, GW_STR("{\"gateway\":{\"serial\":\"GW-1\",\"site\":\"s\"},"
-                                        "\"buses\":[{\"name\":\"b\",\"host\":\"127.0.0.1\","
-                                        "\"points\":"));
-    (void) put_points(map, &expansion, &text);
+                                        "\"buses\":[{\"name\":\"b\",\"host\":\"127.0.0.1\","));
+    if (max_registers) {
+        (void) gw_buf_put_str(&text, GW_STR("\"max_registers\":"));
+        (void) !gw_json_put_canonical(max_registers, &text);
+        (void) gw_buf_put_char(&text, ',');
+    }
+    (void) gw_buf_put_str(&text, GW_STR("\"points\":"));
+    put_points(map, expansion, &text);
     (void) gw_buf_put_str(&text, GW_STR("}]}"));
     return gw_buf_failed(&text) ? GW_ERR_FULL
                                 : gw_config_parse(gw_buf_str(&text), errors, ret_config);
@@ -274,7 +294,7 @@ static void check_example(const struct gw_json *json, const struct gw_config_poi
 
 static void check_points(const struct map *map, struct gw_buf *errors) {
     GW_CLEANUP(config_closep) struct gw_config *config = NULL;
-    enum gw_err err = parse_points(map, errors, &config);
+    enum gw_err err = parse_points(map, &of_itself, errors, &config);
     const struct gw_json *json = gw_json_first(map->points);
     for (size_t i = 0; !err && json && i < config->buses[0].point_count; i++) {
         check_example(json, &config->buses[0].points[i], errors);
@@ -297,6 +317,67 @@ int gw_gwctl_modbus_map_check(struct gw_gwctl *ctl) {
     return GW_EXIT_DONE;
 }
 
+static bool has_point(const struct map *map, struct gw_str name) {
+    for (const struct gw_json *point = gw_json_first(map->points); point;
+         point = gw_json_next(point)) {
+        if (gw_str_eq(name, gw_gwctl_text_of(point, "name"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every name of --points must be one of the map. False after a sentence. */
+static bool are_chosen_known(struct gw_gwctl *ctl, const struct map *map,
+                             const struct expansion *expansion) {
+    struct gw_str rest = expansion->chosen, part;
+    bool is_good = true;
+    while (gw_str_split(&rest, ',', &part)) {
+        if (!has_point(map, part)) {
+            (void) gw_gwctl_fail(
+                ctl,
+                "--points: found \"%.*s\", allowed: names of points of the map, "
+                "with commas and no spaces between (gwctl modbus map show %s)",
+                GW_STR_ARG(part), ctl->arguments.positions[0]);
+            is_good = false;
+        }
+    }
+    return is_good;
+}
+
+/* What is printed must be what a bus takes. False after a sentence. */
+static bool is_expansion_good(struct gw_gwctl *ctl, const struct map *map,
+                              const struct expansion *expansion) {
+    GW_CLEANUP(config_closep) struct gw_config *config = NULL;
+    char storage[8192];
+    struct gw_buf errors;
+    gw_buf_init(&errors, storage, sizeof storage);
+    if (!are_chosen_known(ctl, map, expansion)) {
+        return false;
+    }
+    if (parse_points(map, expansion, &errors, &config)) {
+        (void) gw_gwctl_fail(ctl,
+                             "with --prefix \"%.*s\" and --unit %llu the configuration would "
+                             "refuse these points",
+                             GW_STR_ARG(expansion->prefix),
+                             (unsigned long long) expansion->unit);
+        gw_gwctl_show_lines(ctl->err, gw_buf_str(&errors));
+        return false;
+    }
+    return true;
+}
+
+/* The points alone go to ctl->out, so that they can be piped. */
+static void note_max_registers(struct gw_gwctl *ctl, const struct map *map) {
+    uint64_t count = gw_gwctl_number_of(map->root, "max_registers");
+    if (count > 0) {
+        (void) fprintf(ctl->err,
+                       "note: give the bus \"max_registers\": %llu, the device does not answer "
+                       "longer requests\n",
+                       (unsigned long long) count);
+    }
+}
+
 int gw_gwctl_modbus_map_expand(struct gw_gwctl *ctl) {
     const struct gw_gwctl_arguments *arguments = &ctl->arguments;
     GW_CLEANUP(close_mapp) struct map map = {0};
@@ -310,14 +391,16 @@ int gw_gwctl_modbus_map_expand(struct gw_gwctl *ctl) {
         .prefix = gw_str_from_cstr(arguments->prefix ? arguments->prefix : prefix),
         .chosen = gw_str_from_cstr(arguments->points),
     };
+    if (!is_expansion_good(ctl, &map, &expansion)) {
+        return GW_EXIT_FAILED;
+    }
     GW_CLEANUP(gw_buf_close) struct gw_buf text = {0};
     if (gw_buf_open(&text, 2 * MAP_MAX_BYTES)) {
         return gw_gwctl_fail(ctl, "no memory");
     }
-    if (put_points(&map, &expansion, &text) == 0) {
-        return gw_gwctl_fail(ctl, "--points: no point of the map has such a name");
-    }
+    put_points(&map, &expansion, &text);
     (void) fwrite(text.data, 1, text.len, ctl->out);
+    note_max_registers(ctl, &map);
     return GW_EXIT_DONE;
 }
 
@@ -363,6 +446,10 @@ static void show_sources(struct gw_gwctl *ctl, const struct map *map) {
         gw_gwctl_show_text(ctl->out, gw_gwctl_text_of(source, "section"));
         (void) fputc('\n', ctl->out);
     }
+    if (gw_json_member(map->root, "max_registers")) {
+        (void) fprintf(ctl->out, "  max_registers: %llu\n",
+                       (unsigned long long) gw_gwctl_number_of(map->root, "max_registers"));
+    }
     const struct gw_json *notes = gw_json_member(map->root, "notes");
     for (const struct gw_json *note = notes ? gw_json_first(notes) : NULL; note;
          note = gw_json_next(note)) {
@@ -380,7 +467,8 @@ int gw_gwctl_modbus_map_show(struct gw_gwctl *ctl) {
     char storage[1024];
     struct gw_buf errors;
     gw_buf_init(&errors, storage, sizeof storage);
-    if (!load(ctl, ctl->arguments.positions[0], &map) || parse_points(&map, &errors, &config)) {
+    if (!load(ctl, ctl->arguments.positions[0], &map)
+        || parse_points(&map, &of_itself, &errors, &config)) {
         return GW_EXIT_FAILED;
     }
     gw_gwctl_show_text(ctl->out, map.title);

@@ -218,6 +218,36 @@ static void what_is_too_large_names_value_and_scale(void **state) {
     assert_false(is_down(rig));
 }
 
+static bool answers_as_another(struct rig *rig) {
+    return strstr(detail_of(rig, GW_ISSUE_MODBUS_UNIT_DOWN, "plc/1"), "answered as unit 255 (")
+           != NULL;
+}
+
+static bool is_silent(struct rig *rig) {
+    return strcmp(detail_of(rig, GW_ISSUE_MODBUS_UNIT_DOWN, "plc/1"), "no answer in time") == 0;
+}
+
+static bool closes(struct rig *rig) {
+    return strcmp(detail_of(rig, GW_ISSUE_MODBUS_UNIT_DOWN, "plc/1"),
+                  "closed the connection when it was asked")
+           == 0;
+}
+
+static void why_a_unit_is_down_is_told_and_told_anew(void **state) {
+    struct rig *rig = *state;
+    run_until(rig, three_pending);
+    atomic_store(&rig->plc.answers_as, 255);
+    run_until(rig, answers_as_another);
+    atomic_store(&rig->plc.answers_as, 0);
+    atomic_store(&rig->plc.mute, true);
+    run_until(rig, is_silent);
+    atomic_store(&rig->plc.mute, false);
+    atomic_store(&rig->plc.hangs_up, true);
+    run_until(rig, closes);
+    atomic_store(&rig->plc.hangs_up, false);
+    run_until(rig, is_up);
+}
+
 static bool counter_moved_on(struct rig *rig) {
     const struct gw_fake_unit *unit = last_of(rig, "plc.c");
     return unit && strstr(unit->data, "\"value\":\"48\"") != NULL;
@@ -538,6 +568,7 @@ int main(void) {
         RIG_TEST(a_silent_plc_is_down_and_comes_back),
         RIG_TEST(a_refused_address_names_its_point),
         RIG_TEST(what_is_too_large_names_value_and_scale),
+        RIG_TEST(why_a_unit_is_down_is_told_and_told_anew),
         RIG_TEST(what_a_failed_commit_held_is_submitted_again),
         RIG_TEST(what_is_left_at_the_end_is_told),
         RIG_TEST(what_waits_at_the_end_is_submitted),

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -23,8 +24,8 @@ static void both_notations_reach_the_same_register(void **state) {
         {"465536", GW_AREA_HOLDING_REGISTER, 65535},
         {"49999", GW_AREA_HOLDING_REGISTER, 9998},
         {"30001", GW_AREA_INPUT_REGISTER, 0},
-        {"30001", GW_AREA_HOLDING_REGISTER, 30001},
-        {"40001", GW_AREA_INPUT_REGISTER, 40001},
+        {"20001", GW_AREA_HOLDING_REGISTER, 20001},
+        {"0x7531", GW_AREA_HOLDING_REGISTER, 30001},
         {"10003", GW_AREA_DISCRETE_INPUT, 2},
         {"00005", GW_AREA_COIL, 4},
         {"000005", GW_AREA_COIL, 4},
@@ -49,6 +50,37 @@ static void what_is_no_address_is_refused(void **state) {
         uint16_t wire = 77;
         assert_int_not_equal(parse(texts[i], GW_AREA_HOLDING_REGISTER, &wire), GW_OK);
         assert_int_equal(wire, 77);
+    }
+}
+
+static void the_number_of_another_area_is_refused_with_what_it_means(void **state) {
+    (void) state;
+    static const struct {
+        const char *text;
+        enum gw_modbus_area area;
+        const char *finding;
+    } rows[] = {
+        {"30001", GW_AREA_HOLDING_REGISTER,
+         "found \"30001\", which is how manuals number the area input_register, not "
+         "holding_register, allowed: that area with this number, or 0x7531 for wire address "
+         "30001"},
+        {"40001", GW_AREA_INPUT_REGISTER, "holding_register, not input_register"},
+        {"400001", GW_AREA_INPUT_REGISTER, "allowed: that area with this number"},
+        {"00001", GW_AREA_HOLDING_REGISTER, "the area coil, not holding_register"},
+        {"10001", GW_AREA_COIL, "the area discrete_input, not coil"},
+        {"70000", GW_AREA_INPUT_REGISTER, "the manual's number of that area such as 30001"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint16_t wire = 77;
+        char storage[256];
+        struct gw_buf buf;
+        gw_buf_init(&buf, storage, sizeof storage - 1);
+        assert_int_equal(parse(rows[i].text, rows[i].area, &wire),
+                         i == 5 ? GW_ERR_RANGE : GW_ERR_DENIED);
+        assert_int_equal(wire, 77);
+        gw_modbus_put_address_finding(&buf, gw_str_from_cstr(rows[i].text), rows[i].area);
+        storage[buf.len] = '\0';
+        assert_non_null(strstr(storage, rows[i].finding));
     }
 }
 
@@ -83,6 +115,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_notations_reach_the_same_register),
         cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(the_number_of_another_area_is_refused_with_what_it_means),
         cmocka_unit_test(the_notation_is_written_as_it_is_read),
         cmocka_unit_test(areas_have_a_short_and_a_long_name),
     };

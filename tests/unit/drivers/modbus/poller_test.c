@@ -112,6 +112,37 @@ static void a_time_out_closes_the_connection(void **state) {
     assert_false(poller_unit_is_down(rig, 1));
 }
 
+static void why_a_unit_is_down_is_what_came_instead(void **state) {
+    struct poller_rig *rig = *state;
+    struct gw_modbus_unit_condition condition;
+    rig->bus.answers_wrong = true;
+    rig->bus.wrong = (struct gw_modbus_wrong){.kind = GW_WRONG_UNIT, .found = 255};
+    poller_settle(rig);
+    poller_run_for(rig, 3000, 100);
+    gw_handover_get_unit(rig->handover, 0, &condition);
+    assert_true(condition.is_down);
+    assert_int_equal(condition.err, GW_ERR_CORRUPT);
+    assert_int_equal(condition.wrong.kind, GW_WRONG_UNIT);
+    assert_int_equal(condition.wrong.found, 255);
+    rig->bus.answers_wrong = false;
+    rig->bus.is_silent[1] = true;
+    poller_run_for(rig, 120000, 100);
+    gw_handover_get_unit(rig->handover, 0, &condition);
+    assert_int_equal(condition.err, GW_ERR_TIMEOUT);
+    assert_int_equal(condition.wrong.kind, GW_WRONG_NOTHING);
+    rig->bus.is_silent[1] = false;
+    rig->bus.closes_for[1] = true;
+    poller_run_for(rig, 120000, 100);
+    gw_handover_get_unit(rig->handover, 0, &condition);
+    assert_int_equal(condition.err, GW_ERR_NOCONN);
+    assert_true(condition.was_closed);
+    rig->bus.refuses_connections = true;
+    poller_run_for(rig, 120000, 100);
+    gw_handover_get_unit(rig->handover, 0, &condition);
+    assert_int_equal(condition.err, GW_ERR_NOCONN);
+    assert_false(condition.was_closed);
+}
+
 static void a_dead_unit_goes_down_and_costs_the_others_nothing(void **state) {
     struct poller_rig *rig = *state;
     poller_settle(rig);
@@ -357,14 +388,45 @@ static void a_job_connects_and_reads(void **state) {
     struct poller_rig *rig = *state;
     struct gw_modbus_answer answer;
     struct gw_modbus_job job = read_job(9);
+    rig->bus.wrong.kind = GW_WRONG_CRC; /* which it is not now */
     rig->bus.registers[9][1] = 44;
     gw_poller_execute(rig->poller, &job, &answer);
     assert_int_equal(answer.err, GW_OK);
     assert_true(answer.was_sent);
     assert_int_equal(answer.words[1], 44);
+    assert_int_equal(answer.wrong.kind, GW_WRONG_NOTHING);
     assert_int_equal(rig->bus.connects, 1);
     poller_settle(rig);
     assert_int_equal(poller_take_count(rig), 4);
+}
+
+static void a_job_that_is_answered_wrong_says_what_came(void **state) {
+    struct poller_rig *rig = *state;
+    struct gw_modbus_answer answer;
+    struct gw_modbus_job job = read_job(9);
+    rig->bus.answers_wrong = true;
+    rig->bus.wrong.kind = GW_WRONG_CRC;
+    gw_poller_execute(rig->poller, &job, &answer);
+    assert_int_equal(answer.err, GW_ERR_CORRUPT);
+    assert_int_equal(answer.wrong.kind, GW_WRONG_CRC);
+}
+
+static void a_job_without_answer_for_a_dead_unit_comes_out_of_its_share(void **state) {
+    struct poller_rig *rig = *state;
+    poller_let_time_count(rig);
+    rig->bus.is_silent[2] = true;
+    poller_live_for(rig, 30000);
+    struct gw_modbus_answer answer;
+    struct gw_modbus_job job = read_job(2);
+    job.asks_dead_units = true;
+    gw_poller_execute(rig->poller, &job, &answer);
+    assert_int_equal(answer.err, GW_ERR_TIMEOUT);
+    assert_true(answer.took_ms > 0);
+    unsigned asked = rig->bus.reads_of[2];
+    poller_live_for(rig, 18 * answer.took_ms);
+    assert_int_equal(rig->bus.reads_of[2], asked);
+    poller_live_for(rig, 60000);
+    assert_true(rig->bus.reads_of[2] > asked);
 }
 
 static void a_job_for_a_dead_unit_is_refused_unless_it_insists(void **state) {
@@ -492,6 +554,7 @@ int main(void) {
         RIG_TEST(a_refused_point_is_asked_once_a_minute),
         RIG_TEST(an_illegal_function_is_not_hammered),
         RIG_TEST(a_time_out_closes_the_connection),
+        RIG_TEST(why_a_unit_is_down_is_what_came_instead),
         RIG_TEST(a_dead_unit_goes_down_and_costs_the_others_nothing),
         RIG_TEST(a_unit_that_comes_back_reports_everything),
         RIG_TEST(an_unreachable_bus_is_tried_with_growing_delay),
@@ -506,6 +569,8 @@ int main(void) {
         RIG_TEST(a_nan_is_bad_and_what_follows_is_good),
         RIG_TEST(what_is_too_large_is_bad_and_says_so_until_it_is_not),
         RIG_TEST(a_job_connects_and_reads),
+        RIG_TEST(a_job_that_is_answered_wrong_says_what_came),
+        RIG_TEST(a_job_without_answer_for_a_dead_unit_comes_out_of_its_share),
         RIG_TEST(a_job_for_a_dead_unit_is_refused_unless_it_insists),
         RIG_TEST(a_job_without_answer_leaves_a_safe_connection),
         RIG_TEST(a_scan_that_is_hung_up_on_costs_the_polled_nothing),

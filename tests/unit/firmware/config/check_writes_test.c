@@ -93,35 +93,43 @@ static const struct finding findings[] = {
      "buses[0].writes[0].area: found text \"coils\""},
     {HOLDING ",\"type\":\"uint8\"," RANGE, "buses[0].writes[0].type: found text \"uint8\""},
     {HOLDING ",\"scale\":0.1,\"min\":\"0.5\",\"max\":\"1\"", "buses[0].writes[0].scale: found"},
+};
+
+static const struct finding two_faults[] = {
     {COIL
      ",\"unit_id\":0},{\"name\":\"b\",\"area\":\"coil\",\"address\":\"x\"},{\"name\":\"c\","
      "\"area\":\"coil\",\"address\":0",
      "buses[0].writes[0].unit_id: found number 0"},
+    {HOLDING ",\"min\":\"-5\",\"max\":\"70000\"", "buses[0].writes[0].min: found \"-5\""},
+    {HOLDING ",\"values\":[\"-1\",\"0.5\",\"7\"]", "buses[0].writes[0].values[0]: found"},
 };
+
+/* One fault, one finding. */
+static void assert_findings(const struct finding *finding, unsigned faults) {
+    struct attempt attempt;
+    char write[1024];
+    (void) snprintf(write, sizeof write, "{%s}", finding->write);
+    attempt_writes(&attempt, write);
+    if (!finding->start) {
+        assert_string_equal(attempt.error_storage, "");
+        assert_int_equal(attempt.err, GW_OK);
+    } else {
+        assert_int_equal(attempt.err, GW_ERR_SCHEMA);
+        if (count_lines(attempt.error_storage) != faults
+            || strncmp(attempt.error_storage, finding->start, strlen(finding->start)) != 0) {
+            fail_msg("%s: %s", finding->write, attempt.error_storage);
+        }
+    }
+    attempt_done(&attempt);
+}
 
 static void a_permission_is_said_in_full_and_once(void **state) {
     (void) state;
     for (size_t i = 0; i < GW_ARRAY_LEN(findings); i++) {
-        struct attempt attempt;
-        char write[1024];
-        (void) snprintf(write, sizeof write, "{%s}", findings[i].write);
-        attempt_writes(&attempt, write);
-        if (!findings[i].start) {
-            assert_string_equal(attempt.error_storage, "");
-            assert_int_equal(attempt.err, GW_OK);
-        } else {
-            assert_int_equal(attempt.err, GW_ERR_SCHEMA);
-            /* one fault, one finding; two entries of the table have two */
-            unsigned faults = strstr(findings[i].write, "\"x\"},{") ? 2 : 1;
-            if (count_lines(attempt.error_storage) != faults) {
-                fail_msg("%zu: %s", i, attempt.error_storage);
-            }
-            if (strncmp(attempt.error_storage, findings[i].start, strlen(findings[i].start))
-                != 0) {
-                fail_msg("%zu: %s", i, attempt.error_storage);
-            }
-        }
-        attempt_done(&attempt);
+        assert_findings(&findings[i], 1);
+    }
+    for (size_t i = 0; i < GW_ARRAY_LEN(two_faults); i++) {
+        assert_findings(&two_faults[i], 2);
     }
 }
 

@@ -106,8 +106,8 @@ static void a_badge_is_hashed_and_nothing_else(void **state) {
     assert_int_equal(f.queue->units[1].origin_len, 6);
 }
 
-static void blot_the_end(uint8_t *origin, size_t len) {
-    origin[len - 1] = '#';
+static void blot_the_end(uint8_t *origin, size_t len, bool is_own) {
+    origin[len - 1] = is_own ? '#' : '-';
 }
 
 static void an_origin_keeps_what_does_not_tell_of_the_payload(void **state) {
@@ -128,6 +128,28 @@ static void an_origin_keeps_what_does_not_tell_of_the_payload(void **state) {
     const struct gw_unit unit = {.quarantine = &entry, .quarantine_count = 1};
     assert_int_equal(gw_intake_submit(&f.intake, &unit), GW_OK);
     assert_memory_equal(f.queue->units[2].origin, "othe#", 5);
+}
+
+static void what_came_with_a_badge_does_not_tell_of_it(void **state) {
+    (void) state;
+    scrub = blot_the_end;
+    open_guard();
+    scrub = NULL;
+    struct gw_event_draft drafts[3];
+    static const char *const data[] = {"{\"raw\":\"4006381333931\"}", "{\"raw\":\"EMP12345\"}",
+                                       "{\"raw\":\"4006381333948\"}"};
+    for (size_t i = 0; i < GW_ARRAY_LEN(drafts); i++) {
+        drafts[i] = (struct gw_event_draft){.type = GW_EVENT_SCAN_OBSERVED,
+                                            .class = GW_CLASS_BUSINESS,
+                                            .device = GW_STR("door"),
+                                            .data = gw_str_from_cstr(data[i])};
+    }
+    drafts[0].origin = gw_bytes_from_str(GW_STR("origin"));
+    const struct gw_unit unit = {.events = drafts, .event_count = GW_ARRAY_LEN(drafts)};
+    assert_int_equal(gw_intake_submit(&f.intake, &unit), GW_OK);
+    assert_memory_equal(f.queue->units[0].origin, "origi-", 6);
+    assert_int_equal(f.queue->units[1].origin_len, 0);
+    assert_int_equal(f.queue->units[2].origin_len, 0);
 }
 
 static void the_same_badge_gives_the_same_hash_with_any_aim_identifier(void **state) {
@@ -412,6 +434,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_badge_is_hashed_and_nothing_else),
         TEST(an_origin_keeps_what_does_not_tell_of_the_payload),
+        TEST(what_came_with_a_badge_does_not_tell_of_it),
         TEST(the_same_badge_gives_the_same_hash_with_any_aim_identifier),
         TEST(the_hash_is_hmac_sha256_of_the_code),
         TEST(codes_run_together_cut_off_or_escaped_are_found),
