@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/collectd/bus_set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,6 +86,11 @@ static const struct entry *find_obstacle(const struct gw_bus_set *set,
     return NULL;
 }
 
+static struct gw_str subject_of(const struct entry *entry, char storage[NAME_BYTES + 8]) {
+    int len = snprintf(storage, NAME_BYTES + 8, "bus %s", entry->name);
+    return (struct gw_str){storage, (size_t) len};
+}
+
 static void open_entry(struct gw_bus_set *set, struct entry *entry) {
     const struct gw_modbus_bus_options options = {
         .config = entry->config,
@@ -106,6 +112,14 @@ static void open_entry(struct gw_bus_set *set, struct entry *entry) {
                      gw_err_name(err));
     }
     entry->opening = err;
+    char storage[NAME_BYTES + 8];
+    struct gw_str subject = subject_of(entry, storage);
+    if (err) {
+        gw_health_raise(set->options.health, GW_ISSUE_SOURCE_NOT_OPEN, subject,
+                        "it cannot be opened: %s", gw_err_name(err));
+    } else {
+        gw_health_clear(set->options.health, GW_ISSUE_SOURCE_NOT_OPEN, subject);
+    }
 }
 
 static void open_waiting(struct gw_bus_set *set) {
@@ -126,6 +140,9 @@ static void open_waiting(struct gw_bus_set *set) {
 
 static void leave(struct gw_bus_set *set, struct entry *entry) {
     if (!entry->bus) {
+        char storage[NAME_BYTES + 8];
+        gw_health_clear(set->options.health, GW_ISSUE_SOURCE_NOT_OPEN,
+                        subject_of(entry, storage));
         free(entry);
         return;
     }

@@ -42,8 +42,8 @@ enum gw_err gw_bus_set_open(const struct gw_bus_set_options *options,
  * allowed. */
 void gw_bus_set_close(struct gw_bus_set *set);
 /* These are the buses from now on; the array must live until the next call or _close. Does
- * not wait. A bus that cannot be opened is named in the log and tried again. NOMEM: nothing
- * was changed. */
+ * not wait. A bus that cannot be opened is named in the log and an issue, and tried again.
+ * NOMEM: nothing was changed. */
 enum gw_err gw_bus_set_configure(struct gw_bus_set *set, const struct gw_config_bus *buses,
                                  size_t count);
 /* Whether a bus would be reopened for the profile of a scale, by the same configuration. NULL

@@ -185,6 +185,7 @@ enum gw_err gw_collectd_open(const struct gw_collectd_options *options, struct g
     collectd->options = *options;
     collectd->clock = options->clock ? *options->clock : gw_clock_system();
     collectd->doorbell_fd = -1;
+    collectd->unopened = GW_COLLECTD_SOURCES;
     enum gw_err err = open_core(collectd);
     if (!err) {
         err = load_config(collectd, errors);
@@ -204,7 +205,9 @@ enum gw_err gw_collectd_open(const struct gw_collectd_options *options, struct g
 
 static void acknowledge_all(struct gw_collectd *collectd) {
     for (size_t i = 0; i < collectd->broker_count; i++) {
-        gw_broker_tick(collectd->brokers[i]);
+        if (collectd->brokers[i]) {
+            gw_broker_tick(collectd->brokers[i]);
+        }
     }
     if (collectd->ingress) {
         gw_ingress_tick(collectd->ingress);
@@ -274,7 +277,8 @@ static int64_t next_mono_ms(const struct gw_collectd *collectd) {
     int64_t next =
         earlier(collectd->next_second_mono_ms, gw_queue_next_mono_ms(collectd->queue));
     for (size_t i = 0; i < collectd->broker_count; i++) {
-        next = earlier(next, gw_broker_next_mono_ms(collectd->brokers[i]));
+        next = earlier(next, collectd->brokers[i] ? gw_broker_next_mono_ms(collectd->brokers[i])
+                                                  : GW_NEVER_MS);
     }
     if (collectd->ingress) {
         next = earlier(next, gw_ingress_next_mono_ms(collectd->ingress));
@@ -286,31 +290,10 @@ static int64_t next_mono_ms(const struct gw_collectd *collectd) {
     return earlier(next, gw_collectd_modbus_next_mono_ms(collectd));
 }
 
-/* All of them or none: what was opened is closed again and tried with the rest. */
-static void open_sources(struct gw_collectd *collectd) {
-    enum gw_err err = gw_collectd_open_brokers(collectd);
-    if (!err) {
-        err = gw_collectd_open_ingress(collectd);
-    }
-    if (!err) {
-        err = gw_collectd_open_buses(collectd);
-    }
-    if (!err) {
-        err = gw_collectd_open_feeds(collectd);
-    }
-    collectd->are_sources_open = err == GW_OK;
-    if (err) {
-        gw_collectd_close_brokers(collectd);
-        gw_collectd_close_ingress(collectd);
-        gw_collectd_close_buses(collectd);
-        gw_collectd_close_feeds(collectd);
-    }
-}
-
 /* The sources wait until gateway.started is stored: it is the first event. */
 static enum gw_err start_sources(struct gw_collectd *collectd) {
     if (collectd->is_started) {
-        open_sources(collectd);
+        (void) !gw_collectd_open_sources(collectd, 0);
         return GW_OK;
     }
     enum gw_err err = gw_collectd_tell_started(collectd);
@@ -320,7 +303,7 @@ static enum gw_err start_sources(struct gw_collectd *collectd) {
         return err == GW_ERR_FATAL ? err : GW_OK;
     }
     collectd->is_started = true;
-    open_sources(collectd);
+    (void) !gw_collectd_open_sources(collectd, 0);
     return GW_OK;
 }
 
@@ -343,7 +326,7 @@ static enum gw_err every_second(struct gw_collectd *collectd) {
         return GW_OK;
     }
     collectd->next_second_mono_ms = now_mono_ms + GW_COLLECTD_SECOND_MS;
-    if (!collectd->are_sources_open) {
+    if (collectd->unopened != 0) {
         enum gw_err err = start_sources(collectd);
         if (err) {
             return err;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verb that tares and zeroes scales. It is answered when the command was sent or
- * refused; either is one entry of the audit chain, and nothing is sent before its entry is
- * on flash. An entry "sent" whose bytes the device then did not take is followed by one that
- * says "failed".
+ * The verb that tares and zeroes scales. It is answered when the command was refused, or
+ * sent and, where the device tells, done; each is an entry of the audit chain, and nothing
+ * is sent before its entry is on flash. An entry "sent" whose bytes the device then did not
+ * take, or which it refused, is followed by one that says "failed".
  */
 #include <stdlib.h>
 
@@ -45,20 +45,34 @@ static enum gw_err record(void *context) {
     return audit(context, GW_STR("sent"), (struct gw_str){0});
 }
 
-static void refuse(struct asker *asker, enum gw_err err, struct gw_str reason) {
+static void refuse(struct asker *asker, enum gw_feed_outcome outcome, enum gw_err err,
+                   struct gw_str reason) {
+    static const char *const words[] = {
+        [GW_FEED_COMMAND_NOT_SENT] = "not sent: ",
+        [GW_FEED_COMMAND_FAILED] = "",
+        [GW_FEED_COMMAND_REFUSED] = "the device refuses it: ",
+    };
+    char storage[REASON_BYTES];
+    struct gw_buf text;
     const struct gw_collectd_request request = {
         .collectd = asker->collectd, .peer = asker->peer, .reply_to = asker->reply_to};
+    gw_buf_init(&text, storage, sizeof storage);
+    (void) gw_buf_printf(&text, "%s%.*s", words[outcome],
+                         GW_STR_ARG(gw_str_sub(reason, 0, REASON_BYTES - 32)));
+    /* That it is not on record changes nothing for who asked. */
+    (void) !audit(asker,
+                  outcome == GW_FEED_COMMAND_NOT_SENT ? GW_STR("refused") : GW_STR("failed"),
+                  gw_buf_str(&text));
     asker->is_used = false;
-    gw_collectd_refuse(&request, err, "device \"%s\": not sent: %.*s", asker->device,
-                       GW_STR_ARG(reason));
+    gw_collectd_refuse(&request, err, "device \"%s\": %.*s", asker->device,
+                       GW_STR_ARG(gw_buf_str(&text)));
 }
 
-static void done(void *context, enum gw_err err, bool is_recorded, struct gw_str reason) {
+static void done(void *context, enum gw_feed_outcome outcome, enum gw_err err,
+                 struct gw_str reason) {
     struct asker *asker = context;
     if (err) {
-        /* That it is not on record changes nothing for who asked: it was not sent. */
-        (void) !audit(asker, is_recorded ? GW_STR("failed") : GW_STR("refused"), reason);
-        refuse(asker, err, reason);
+        refuse(asker, outcome, err, reason);
         return;
     }
     const struct gw_collectd_request request = {
@@ -70,7 +84,8 @@ static void done(void *context, enum gw_err err, bool is_recorded, struct gw_str
     (void) gw_buf_put_json_str(buf, gw_str_from_cstr(asker->device));
     (void) gw_buf_put_str(buf, GW_STR(",\"command\":"));
     (void) gw_buf_put_json_str(buf, gw_str_from_cstr(asker->name));
-    (void) gw_buf_put_str(buf, GW_STR(",\"outcome\":\"sent\"}"));
+    (void) gw_buf_printf(buf, ",\"outcome\":\"%s\"}",
+                         outcome == GW_FEED_COMMAND_DONE ? "done" : "sent");
     gw_collectd_answer(&request);
 }
 
@@ -136,7 +151,7 @@ void gw_collectd_verb_feed_command(const struct gw_collectd_request *request) {
     gw_buf_init(&reason, storage, sizeof storage);
     enum gw_err err = submit(asker, &reason);
     if (err) {
-        done(asker, err, false, gw_buf_str(&reason));
+        done(asker, GW_FEED_COMMAND_NOT_SENT, err, gw_buf_str(&reason));
     }
 }
 

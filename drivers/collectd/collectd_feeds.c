@@ -19,11 +19,9 @@ static void on_refused(void *context, struct gw_str device, enum gw_flow_class c
     gw_collectd_count_refused(context, &refused);
 }
 
+/* None of them yet: those that cannot be made must not close the others. */
 static enum gw_err make_feeds(struct gw_collectd *collectd) {
-    const struct gw_config *config = collectd->config;
-    struct gw_feeds_options options = {
-        .configs = config->feeds,
-        .count = config->feed_count,
+    const struct gw_feeds_options options = {
         .intake = collectd->intake,
         .loop = collectd->loop,
         .clock = &collectd->clock,
@@ -40,13 +38,8 @@ enum gw_err gw_collectd_open_feeds(struct gw_collectd *collectd) {
         gw_collectd_close_feeds(collectd);
         return GW_OK;
     }
-    enum gw_err err = collectd->feeds ? gw_feeds_set_config(collectd->feeds, config->feeds,
-                                                            config->feed_count)
-                                      : make_feeds(collectd);
-    if (err) {
-        gw_log_error(GW_COLLECTD_ROOM, "the feeds cannot be opened err=%s", gw_err_name(err));
-    }
-    return err;
+    enum gw_err err = collectd->feeds ? GW_OK : make_feeds(collectd);
+    return err ? err : gw_feeds_set_config(collectd->feeds, config->feeds, config->feed_count);
 }
 
 void gw_collectd_close_feeds(struct gw_collectd *collectd) {

@@ -59,10 +59,10 @@ struct gw_collectd {
     int doorbell_fd;
 
     /* sources */
-    bool is_started; /* gateway.started is stored */
-    bool are_sources_open;
+    bool is_started;   /* gateway.started is stored */
+    unsigned unopened; /* enum gw_config_part: sources to be opened, tried each second */
     struct gw_device_activity *activities;
-    struct gw_broker **brokers;
+    struct gw_broker **brokers; /* as in the configuration; NULL = not opened yet */
     size_t broker_count;
     struct gw_ingress *ingress;        /* NULL: no listener is configured */
     struct gw_bus_set *buses;          /* NULL: the sources are not open */
@@ -135,6 +135,14 @@ void gw_collectd_watch_queue(struct gw_collectd *collectd, int64_t now_mono_ms);
 
 /* ---- collectd_sources.c ---- */
 
+#define GW_COLLECTD_SOURCES                                                                    \
+    ((unsigned) GW_PART_BROKERS | GW_PART_INGRESS | GW_PART_BUSES | GW_PART_FEEDS)
+/* Open what `parts` (enum gw_config_part) and collectd->unopened name. Each source is on its
+ * own: one that cannot be opened is an issue and in `unopened` from now on, and neither closes
+ * the others nor keeps them out. What the first of them said. */
+enum gw_err gw_collectd_open_sources(struct gw_collectd *collectd, unsigned parts);
+
+/* Those that are not open. */
 enum gw_err gw_collectd_open_brokers(struct gw_collectd *collectd);
 /* Also when they are open: those that differ from the configuration are reopened
  * (bus_set.h), which goes on after the call. */

@@ -202,7 +202,9 @@ static struct gw_collectd_audit audit_of(const struct gw_collectd_request *reque
 static void sift(const struct gw_collectd *collectd, const struct gw_broker_retried *retried,
                  struct gw_observation *observation) {
     for (size_t i = 0; i < collectd->broker_count; i++) {
-        (void) gw_broker_sift_retried(collectd->brokers[i], retried, observation);
+        if (collectd->brokers[i]) {
+            (void) gw_broker_sift_retried(collectd->brokers[i], retried, observation);
+        }
     }
     if (collectd->ingress) {
         (void) gw_ingress_sift_retried(collectd->ingress, retried, observation);
@@ -212,7 +214,9 @@ static void sift(const struct gw_collectd *collectd, const struct gw_broker_retr
 static void note(const struct gw_collectd *collectd, const struct gw_broker_retried *retried,
                  const struct gw_observation *observation) {
     for (size_t i = 0; i < collectd->broker_count; i++) {
-        gw_broker_note_retried(collectd->brokers[i], retried, observation);
+        if (collectd->brokers[i]) {
+            gw_broker_note_retried(collectd->brokers[i], retried, observation);
+        }
     }
     if (collectd->ingress) {
         gw_ingress_note_retried(collectd->ingress, retried, observation);

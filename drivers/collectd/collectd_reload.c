@@ -49,7 +49,9 @@ static enum gw_err check_identity(const struct gw_collectd *collectd,
 static void point_brokers(struct gw_collectd *collectd) {
     struct gw_broker_devices devices = gw_collectd_devices(collectd);
     for (size_t i = 0; i < collectd->broker_count; i++) {
-        gw_broker_set_config(collectd->brokers[i], &collectd->config->brokers[i], &devices);
+        if (collectd->brokers[i]) {
+            gw_broker_set_config(collectd->brokers[i], &collectd->config->brokers[i], &devices);
+        }
     }
     if (collectd->ingress) {
         gw_ingress_set_config(collectd->ingress, &collectd->config->ingress, &devices);
@@ -78,28 +80,13 @@ static enum gw_err open_changed(struct gw_collectd *collectd, unsigned changed) 
                                    gw_str_from_cstr(gateway->owner),
                                    gw_str_from_cstr(gateway->zone));
     }
-    if (!collectd->are_sources_open) {
+    if (!collectd->is_started) {
         return err; /* they are about to be opened, from the fresh document */
     }
-    /* First: a port of theirs may be another's now. */
-    if (!err && (changed & GW_PART_FEEDS)) {
-        err = gw_collectd_open_feeds(collectd);
-    }
-    if (!err && (changed & GW_PART_BROKERS)) {
-        err = gw_collectd_open_brokers(collectd);
-    }
-    if (!err && (changed & GW_PART_INGRESS)) {
-        err = gw_collectd_open_ingress(collectd);
-    }
-    if (!err) {
-        err = gw_collectd_open_buses(collectd);
-    }
-    if (err) {
-        close_changed(collectd, GW_PART_BROKERS | GW_PART_INGRESS | GW_PART_BUSES);
-        gw_collectd_close_feeds(collectd);
-        collectd->are_sources_open = false; /* tried again each second */
-    }
-    return err;
+    /* The set of buses looks for what differs by itself, and has to know the document. */
+    enum gw_err opened = gw_collectd_open_sources(collectd, (changed & GW_COLLECTD_SOURCES)
+                                                                | (unsigned) GW_PART_BUSES);
+    return err ? err : opened;
 }
 
 /* From the second line on `fresh` is the configuration, whatever is answered. */

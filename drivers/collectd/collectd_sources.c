@@ -40,6 +40,21 @@ static void on_bus_refused(void *context, struct gw_str device, enum gw_flow_cla
     gw_collectd_count_refused(context, &refused);
 }
 
+/* An issue while `what` and its name are not open. */
+static void note_opening(struct gw_collectd *collectd, const char *what, const char *name,
+                         enum gw_err err) {
+    char storage[300];
+    struct gw_buf subject;
+    gw_buf_init(&subject, storage, sizeof storage);
+    gw_buf_printf(&subject, "%s%s", what, name);
+    if (err) {
+        gw_health_raise(collectd->health, GW_ISSUE_SOURCE_NOT_OPEN, gw_buf_str(&subject),
+                        "it cannot be opened: %s", gw_err_name(err));
+    } else {
+        gw_health_clear(collectd->health, GW_ISSUE_SOURCE_NOT_OPEN, gw_buf_str(&subject));
+    }
+}
+
 /* ---- brokers ---- */
 
 struct gw_broker_devices gw_collectd_devices(const struct gw_collectd *collectd) {
@@ -85,38 +100,48 @@ void gw_collectd_free_activities(const struct gw_config *config,
     free(activities);
 }
 
+static enum gw_err open_broker(struct gw_collectd *collectd, size_t index) {
+    const struct gw_config_broker *config = &collectd->config->brokers[index];
+    const struct gw_broker_options options = {
+        .config = config,
+        .devices = gw_collectd_devices(collectd),
+        .intake = collectd->intake,
+        .loop = collectd->loop,
+        .clock = &collectd->clock,
+        .health = collectd->health,
+        .refused = on_refused,
+        .commit_failed = on_commit_failed,
+        .refused_context = collectd,
+    };
+    enum gw_err err = gw_broker_open(&options, &collectd->brokers[index]);
+    note_opening(collectd, "broker ", config->name, err);
+    return err;
+}
+
 enum gw_err gw_collectd_open_brokers(struct gw_collectd *collectd) {
     const struct gw_config *config = collectd->config;
-    collectd->brokers = calloc(config->broker_count + 1, sizeof(struct gw_broker *));
     if (!collectd->brokers) {
-        return GW_ERR_NOMEM;
+        collectd->brokers = calloc(config->broker_count + 1, sizeof(struct gw_broker *));
+        collectd->broker_count = collectd->brokers ? config->broker_count : 0;
     }
-    for (size_t i = 0; i < config->broker_count; i++) {
-        struct gw_broker_options options = {
-            .config = &config->brokers[i],
-            .devices = gw_collectd_devices(collectd),
-            .intake = collectd->intake,
-            .loop = collectd->loop,
-            .clock = &collectd->clock,
-            .health = collectd->health,
-            .refused = on_refused,
-            .commit_failed = on_commit_failed,
-            .refused_context = collectd,
-        };
-        enum gw_err err = gw_broker_open(&options, &collectd->brokers[collectd->broker_count]);
-        if (err) {
-            gw_log_error(GW_COLLECTD_ROOM, "broker cannot be opened broker=%s err=%s",
-                         config->brokers[i].name, gw_err_name(err));
-            return err;
+    note_opening(collectd, "brokers", "", collectd->brokers ? GW_OK : GW_ERR_NOMEM);
+    enum gw_err err = collectd->brokers ? GW_OK : GW_ERR_NOMEM;
+    for (size_t i = 0; i < collectd->broker_count; i++) {
+        if (!collectd->brokers[i]) {
+            enum gw_err failed = open_broker(collectd, i);
+            err = err ? err : failed;
         }
-        collectd->broker_count++;
     }
-    return GW_OK;
+    return err;
 }
 
 void gw_collectd_close_brokers(struct gw_collectd *collectd) {
     for (size_t i = 0; i < collectd->broker_count; i++) {
-        gw_broker_close(collectd->brokers[i]);
+        if (collectd->brokers[i]) {
+            gw_broker_close(collectd->brokers[i]);
+        } else {
+            note_opening(collectd, "broker ", collectd->config->brokers[i].name, GW_OK);
+        }
     }
     free(collectd->brokers);
     collectd->brokers = NULL;
@@ -128,13 +153,15 @@ void gw_collectd_close_brokers(struct gw_collectd *collectd) {
 static void on_taken(void *context, struct gw_str topic, struct gw_bytes payload) {
     struct gw_collectd *collectd = context;
     for (size_t i = 0; i < collectd->broker_count; i++) {
-        gw_broker_republish(collectd->brokers[i], topic, payload);
+        if (collectd->brokers[i]) {
+            gw_broker_republish(collectd->brokers[i], topic, payload);
+        }
     }
 }
 
 enum gw_err gw_collectd_open_ingress(struct gw_collectd *collectd) {
     const struct gw_config_ingress *config = &collectd->config->ingress;
-    if (config->listener_count == 0) {
+    if (config->listener_count == 0 || collectd->ingress) {
         return GW_OK;
     }
     struct gw_ingress_options options = {
@@ -151,12 +178,7 @@ enum gw_err gw_collectd_open_ingress(struct gw_collectd *collectd) {
         .taken = on_taken,
         .taken_context = collectd,
     };
-    enum gw_err err = gw_ingress_open(&options, &collectd->ingress);
-    if (err) {
-        gw_log_error(GW_COLLECTD_ROOM, "the front door cannot be opened err=%s",
-                     gw_err_name(err));
-    }
-    return err;
+    return gw_ingress_open(&options, &collectd->ingress);
 }
 
 void gw_collectd_close_ingress(struct gw_collectd *collectd) {
@@ -191,6 +213,9 @@ enum gw_err gw_collectd_open_buses(struct gw_collectd *collectd) {
     if (!err) {
         err = gw_bus_set_configure(collectd->buses, config->buses, config->bus_count);
     }
+    if (err && collectd->buses) {
+        gw_collectd_close_buses(collectd); /* it still has the old configuration */
+    }
     gw_collectd_point_writes(collectd);
     return err;
 }
@@ -199,6 +224,37 @@ void gw_collectd_close_buses(struct gw_collectd *collectd) {
     gw_bus_set_close(collectd->buses);
     collectd->buses = NULL;
     gw_collectd_hold_writes(collectd);
+}
+
+/* ---- all of them ---- */
+
+enum gw_err gw_collectd_open_sources(struct gw_collectd *collectd, unsigned parts) {
+    /* Feeds first: a port of theirs may be another's now. */
+    static const struct {
+        enum gw_config_part part;
+        enum gw_err (*open)(struct gw_collectd *collectd);
+        const char *name; /* NULL: it tells of each of its own */
+    } table[] = {
+        {GW_PART_FEEDS, gw_collectd_open_feeds, "feeds"},
+        {GW_PART_BROKERS, gw_collectd_open_brokers, NULL},
+        {GW_PART_INGRESS, gw_collectd_open_ingress, "front door"},
+        {GW_PART_BUSES, gw_collectd_open_buses, "buses"},
+    };
+    enum gw_err first = GW_OK;
+    parts |= collectd->unopened;
+    for (size_t i = 0; i < GW_ARRAY_LEN(table); i++) {
+        if ((parts & table[i].part) == 0) {
+            continue;
+        }
+        enum gw_err err = table[i].open(collectd);
+        if (table[i].name) {
+            note_opening(collectd, table[i].name, "", err);
+        }
+        collectd->unopened &= ~(unsigned) table[i].part;
+        collectd->unopened |= err ? (unsigned) table[i].part : 0u;
+        first = first ? first : err;
+    }
+    return first;
 }
 
 /* ---- loss records ---- */

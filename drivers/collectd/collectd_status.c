@@ -86,11 +86,14 @@ static void put_asides(const struct gw_collectd *collectd, struct gw_buf *buf) {
 static void put_brokers(const struct gw_collectd *collectd, struct gw_buf *buf) {
     gw_buf_put_str(buf, GW_STR(",\"brokers\":["));
     for (size_t i = 0; i < collectd->broker_count; i++) {
-        struct gw_broker_figures figures;
-        gw_broker_get_figures(collectd->brokers[i], &figures);
-        const char *state = figures.is_subscribed ? "connected"
-                            : figures.refused     ? "refused"
-                                                  : "connecting";
+        struct gw_broker_figures figures = {.name = collectd->config->brokers[i].name};
+        if (collectd->brokers[i]) {
+            gw_broker_get_figures(collectd->brokers[i], &figures);
+        }
+        const char *state = !collectd->brokers[i]   ? "not_open"
+                            : figures.is_subscribed ? "connected"
+                            : figures.refused       ? "refused"
+                                                    : "connecting";
         gw_buf_put_str(buf, i > 0 ? GW_STR(",{\"name\":") : GW_STR("{\"name\":"));
         gw_buf_put_json_str(buf, gw_str_from_cstr(figures.name));
         gw_buf_printf(buf, ",\"state\":\"%s\"", state);

@@ -122,11 +122,19 @@ static void take_frame(struct gw_feed *feed, unsigned remarks) {
     }
 }
 
-/* A frame of any kind is an answer. */
+/* A frame of any kind is an answer, to the oldest request that has none. */
 static void hear(struct gw_feed *feed) {
     struct gw_polling *polling = &feed->polling;
     polling->heard_mono_ms = feed->now_mono_ms;
-    polling->deadline_mono_ms = INT64_MAX;
+    feed->is_frame_late =
+        feed->is_late || polling->owed > 1 || feed->now_mono_ms > polling->deadline_mono_ms;
+    polling->owed -= polling->owed > 0 ? 1 : 0;
+    polling->quiet_mono_ms =
+        feed->now_mono_ms + (int64_t) 2 * feed->options.profile->poll.timeout_ms;
+    if (polling->owed == 0) {
+        polling->deadline_mono_ms = INT64_MAX;
+        polling->quiet_mono_ms = 0;
+    }
     if (polling->is_silent) {
         polling->is_silent = false;
         gw_feed_tell(feed, "answering", (struct gw_str){0}, (struct gw_str){0});
@@ -227,6 +235,10 @@ void gw_feed_hold(struct gw_feed *feed, bool is_held, int64_t now_mono_ms) {
     if (feed->is_held && !is_held && feed->framer.rule.ends != GW_END_GAP) {
         feed->last_byte_mono_ms = now_mono_ms;
     }
+    if (feed->is_held && !is_held) { /* nor is it "silent" for that */
+        feed->polling.heard_mono_ms += now_mono_ms - feed->held_mono_ms;
+    }
+    feed->held_mono_ms = is_held && !feed->is_held ? now_mono_ms : feed->held_mono_ms;
     feed->is_held = is_held;
 }
 
@@ -317,14 +329,18 @@ static int64_t silence_mono_ms(const struct gw_feed *feed) {
     return is_due ? feed->polling.heard_mono_ms + after_ms : INT64_MAX;
 }
 
+static int64_t later(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
 static int64_t request_mono_ms(const struct gw_feed *feed) {
     const struct gw_polling *polling = &feed->polling;
     if (!is_polled(feed)) {
         return INT64_MAX;
     }
     if (polling->deadline_mono_ms != INT64_MAX) {
-        return polling->deadline_mono_ms > polling->due_mono_ms ? polling->deadline_mono_ms
-                                                                : polling->due_mono_ms;
+        return later(later(polling->deadline_mono_ms, polling->due_mono_ms),
+                     polling->quiet_mono_ms);
     }
     return polling->due_mono_ms;
 }
@@ -347,13 +363,23 @@ void gw_feed_tick(struct gw_feed *feed, int64_t now_mono_ms) {
     }
 }
 
+void gw_feed_set_late(struct gw_feed *feed, bool is_late) {
+    feed->is_late = is_late;
+}
+
 bool gw_feed_request(struct gw_feed *feed, int64_t now_mono_ms, struct gw_bytes *ret_bytes) {
     const struct gw_profile_poll *poll = &feed->options.profile->poll;
     if (now_mono_ms < request_mono_ms(feed)) {
         return false;
     }
-    feed->polling.due_mono_ms = now_mono_ms + poll->period_ms;
-    feed->polling.deadline_mono_ms = now_mono_ms + poll->timeout_ms;
+    struct gw_polling *polling = &feed->polling;
+    if (polling->quiet_mono_ms != 0) {
+        polling->owed = 0;
+    }
+    polling->owed += polling->owed < UINT32_MAX ? 1 : 0;
+    polling->quiet_mono_ms = 0;
+    polling->due_mono_ms = now_mono_ms + poll->period_ms;
+    polling->deadline_mono_ms = now_mono_ms + poll->timeout_ms;
     *ret_bytes = gw_bytes_from_str(gw_str_from_cstr(poll->request));
     return true;
 }
@@ -366,8 +392,12 @@ int64_t gw_feed_free_mono_ms(const struct gw_feed *feed) {
     return deadline_mono_ms == INT64_MAX ? 0 : deadline_mono_ms;
 }
 
-void gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms) {
-    feed->polling.deadline_mono_ms = now_mono_ms + feed->options.profile->poll.timeout_ms;
+int64_t gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms) {
+    const struct gw_profile *profile = feed->options.profile;
+    const struct gw_protocol *protocol = gw_protocol_find(profile->decode);
+    feed->polling.deadline_mono_ms = now_mono_ms + profile->poll.timeout_ms;
+    return protocol && protocol->answers_commands ? feed->polling.deadline_mono_ms
+                                                  : now_mono_ms;
 }
 
 void gw_feed_end(struct gw_feed *feed, int64_t now_mono_ms) {

@@ -21,13 +21,28 @@
  *                  has asked to stop: keep the rest, push it when there is room
  *   a message came gw_feed_push_frame (MQTT: one payload = one frame)
  *   it reads no more, or goes on (back-pressure)
- *                  gw_feed_hold
+ *                  gw_feed_hold; no tick and no request meanwhile, and gw_feed_set_late
+ *                  for what has waited
  *   at the time gw_feed_next_mono_ms says
  *                  gw_feed_tick, then gw_feed_request: bytes to write to the
  *                  device, if any are due
  *   line lost, reopened, end of file
  *                  gw_feed_end: what is left becomes an observation, then the
  *                  feed is as new
+ *
+ * A weight is a statement about this moment. A number is only taken from a frame that was
+ * read when it was sent: one that waited somewhere (gw_feed_set_late) is reported without
+ * it, "dynamic" (nobody knows) with the remark "late"; the next frame that is read in time
+ * has the number. (Unless the device says the time of its reading itself.) A polled scale has
+ * poll.timeout_ms; an answer looks the same whichever request it answers, so answers are
+ * counted. A device answers in order and not twice: while more than one request is
+ * unanswered, the next frame answers an older one and is late, and so is what comes behind
+ * the time of the newest. Whether that one is still to be answered or an older one was lost
+ * cannot be seen then: the next request waits until an answer has come for each, or nothing
+ * for twice poll.timeout_ms; then none is expected any more. So a request that was lost costs
+ * one reading and that time, and a scale that always takes longer than the time-out has no
+ * numbers. Not seen is an answer that comes later than that: the time-out must be what the
+ * scale needs at its slowest.
  *
  * Threads: one feed belongs to one thread; profiles may be shared.
  */
@@ -70,7 +85,8 @@ enum gw_remark {
     GW_REMARK_TIME_UNREADABLE = 2048, /* the device's time was none: that of arrival counts */
     GW_REMARK_SAME_AS_BEFORE = 4096,  /* and the same value lay there, reported, when the line
                                          was lost: most likely the same load */
-    GW_REMARK_COUNT = 13
+    GW_REMARK_LATE = 8192, /* it waited before it was read: it is not of this moment */
+    GW_REMARK_COUNT = 14
 };
 
 enum gw_weight_mode { GW_MODE_UNKNOWN, GW_MODE_GROSS, GW_MODE_NET, GW_MODE_TARE };
@@ -150,6 +166,8 @@ int64_t gw_feed_next_mono_ms(const struct gw_feed *feed);
 /* Let time pass: idle gaps end frames, missing answers and silence become
  * conditions. Harmless when nothing is due. */
 void gw_feed_tick(struct gw_feed *feed, int64_t now_mono_ms);
+/* From now on, what is pushed waited since it came (true), or comes as it is sent. */
+void gw_feed_set_late(struct gw_feed *feed, bool is_late);
 /* Bytes to send to the device now (a poll), false if none are due. The view lives
  * as long as the profile. The next one is due after the answer and the period,
  * or after the time-out. */
@@ -158,8 +176,10 @@ bool gw_feed_request(struct gw_feed *feed, int64_t now_mono_ms, struct gw_bytes 
  * the time-out while an answer is awaited, INT64_MAX inside a frame of a device that sends
  * unasked. */
 int64_t gw_feed_free_mono_ms(const struct gw_feed *feed);
-/* A command went out: the next poll waits for its answer, or for the time-out. */
-void gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms);
+/* A command went out: the next poll waits for its answer, or for the time-out. Until when the
+ * device may tell by "command_done" or "command_refused" what became of it; now, if devices
+ * of this kind do not tell. */
+int64_t gw_feed_note_command(struct gw_feed *feed, int64_t now_mono_ms);
 /* The line ended: what is left of a frame is emitted, then the feed starts anew. Half a
  * code is undecodable, unless silence is what ends frames; JSON that may be ended by
  * silence is taken if it is whole. */

@@ -36,6 +36,7 @@ struct gw_weighing {
     struct gw_weighed lying; /* cycle: the load, as it was last shown; unless armed */
     bool is_armed;
     bool has_seen_empty;     /* since the start */
+    bool told_late;          /* of what lies there, without its number */
     bool has_told_left;      /* another value over the load, in this cycle */
     struct gw_weighed tared; /* armed: the load that shows 0 because it was tared */
     bool has_tared;
@@ -50,6 +51,9 @@ struct gw_polling {
     int64_t deadline_mono_ms; /* of the answer, INT64_MAX = none is expected */
     int64_t heard_mono_ms;    /* last frame, or the start */
     bool is_silent;           /* and so it was told */
+    uint32_t owed;            /* requests whose answer may still come */
+    int64_t quiet_mono_ms;    /* none is expected any more if nothing comes until then; 0 =
+                                 nothing has come since the newest of them */
 };
 
 struct gw_feed {
@@ -63,8 +67,11 @@ struct gw_feed {
     struct gw_recent_code recent[GW_RECENT_CODES];
     struct gw_weighing weighing;
     struct gw_polling polling;
-    bool is_held;   /* nobody reads what the device sends */
-    bool must_stop; /* the sink said so */
+    bool is_held; /* nobody reads what the device sends */
+    int64_t held_mono_ms;
+    bool must_stop;     /* the sink said so */
+    bool is_late;       /* what is pushed has waited */
+    bool is_frame_late; /* the frame is not of this moment */
 };
 
 /* One frame as it came out of the framer. */

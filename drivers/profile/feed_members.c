@@ -23,7 +23,7 @@ const char *gw_weight_mode_name(enum gw_weight_mode mode) {
 static const char *const remark_names[GW_REMARK_COUNT] = {
     "prefix_missing", "suffix_missing",  "aim_missing",     "gs_replaced", "unterminated",
     "repeated",       "after_start",     "high_resolution", "preset_tare", "centre_of_zero",
-    "calculated",     "time_unreadable", "same_as_before",
+    "calculated",     "time_unreadable", "same_as_before",  "late",
 };
 
 /* ---- members ---- */

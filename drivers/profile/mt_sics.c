@@ -129,4 +129,4 @@ static void sics_decode(const struct gw_profile *profile, const struct gw_scale_
 }
 
 const struct gw_protocol gw_protocol_mt_sics = {
-    .rule = sics_rule, .decode = sics_decode, .frame_bytes = 20};
+    .rule = sics_rule, .decode = sics_decode, .frame_bytes = 20, .answers_commands = true};

@@ -53,6 +53,8 @@ struct gw_protocol {
                    struct gw_scale_reading *ret_reading);
     /* Content of the longest frame with a weight: no profile may allow less. */
     size_t frame_bytes;
+    /* A command that changes the scale is answered by "command_done" or "command_refused". */
+    bool answers_commands;
 };
 
 /* The protocol behind a `decode`, NULL for text and json. */

@@ -116,6 +116,7 @@ static void take_stable_settle(struct gw_feed *feed, const struct gw_scale_readi
 static void take_stable(struct gw_feed *feed, const struct gw_scale_reading *reading,
                         struct gw_observed_item *item) {
     struct gw_decimal value;
+    feed->weighing.told_late = false;
     if (gw_decimal_parse(text_of(&reading->number), &value)) {
         gw_feed_refuse(feed, gw_str_from_bytes(item->raw), "a number without end");
         return;
@@ -125,6 +126,34 @@ static void take_stable(struct gw_feed *feed, const struct gw_scale_reading *rea
         take_stable_cycle(feed, reading, &now, item);
     } else {
         take_stable_settle(feed, reading, &now, item);
+    }
+}
+
+/* It was so at some time: a load that nobody knew of is told, once, and its number waits
+ * for a frame of this moment. */
+static void take_late(struct gw_feed *feed, const struct gw_scale_reading *reading,
+                      struct gw_observed_item *item) {
+    struct gw_weighing *weighing = &feed->weighing;
+    struct gw_scale_reading unknown = *reading;
+    unknown.state = GW_WEIGHT_DYNAMIC;
+    struct gw_decimal value;
+    weighing->has_candidate = false;
+    if (gw_decimal_parse(text_of(&reading->number), &value)) {
+        gw_feed_refuse(feed, gw_str_from_bytes(item->raw), "a number without end");
+        return;
+    }
+    const struct gw_weighed then = gw_feed_weighed(reading, &value);
+    bool is_cycle = report_of(feed) == GW_REPORT_CYCLE;
+    if (is_cycle && gw_feed_note_empty(weighing, &then)) {
+        return;
+    }
+    bool is_known = is_cycle
+                        ? !weighing->is_armed || weighing->has_tared
+                        : weighing->has_reported
+                              && gw_decimal_compare(&weighing->reported.value, &value) == 0;
+    if (!is_known && !weighing->told_late) {
+        weighing->told_late = true;
+        emit_weight(feed, &unknown, item);
     }
 }
 
@@ -164,11 +193,18 @@ static void take_weight(struct gw_feed *feed, const struct gw_scale_reading *rea
                         struct gw_observed_item *item) {
     bool is_figure =
         reading->mode == GW_MODE_TARE || (reading->remarks & GW_REMARK_CALCULATED) != 0;
+    bool is_late = feed->is_frame_late && item->time_wall_ms == 0;
+    item->remarks |= is_late ? GW_REMARK_LATE : 0;
     if (report_of(feed) == GW_REPORT_ALL) {
-        emit_weight(feed, reading, item);
+        struct gw_scale_reading known = *reading;
+        known.state =
+            is_late && reading->state == GW_WEIGHT_STABLE ? GW_WEIGHT_DYNAMIC : reading->state;
+        emit_weight(feed, &known, item);
     } else if (reading->state == GW_WEIGHT_STABLE) {
         forget_told(&feed->weighing);
-        if (!is_figure) { /* which is no load */
+        if (is_late && !is_figure) {
+            take_late(feed, reading, item);
+        } else if (!is_figure) { /* which is no load */
             take_stable(feed, reading, item);
         }
     } else if (reading->state != GW_WEIGHT_DYNAMIC) {

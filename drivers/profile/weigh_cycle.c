@@ -50,6 +50,7 @@ static bool has_near_gross(const struct gw_weighed *a, const struct gw_weighed *
 void gw_feed_remove_load(struct gw_weighing *weighing) {
     weighing->is_armed = true;
     weighing->has_seen_empty = true;
+    weighing->told_late = false;
     weighing->has_tared = false;
     weighing->has_before = false;
 }

@@ -123,6 +123,7 @@ bool gw_feeds_get_figures(const struct gw_feeds *feeds, size_t index,
         .stored = source->stored,
         .refused = source->refused,
         .undecodable = source->undecodable,
+        .duplicates = source->duplicates,
         .waiting = gw_backlog_count(&source->backlog),
         .is_held = source->is_held,
     };
@@ -200,6 +201,7 @@ static void open_counters(struct gw_feeds *feeds) {
     feeds->counter_stored = gw_health_counter(health, "feeds.stored");
     feeds->counter_refused = gw_health_counter(health, "feeds.refused");
     feeds->counter_undecodable = gw_health_counter(health, "feeds.undecodable");
+    feeds->counter_duplicates = gw_health_counter(health, "feeds.device_duplicates");
     feeds->counter_failed = gw_health_counter(health, "feeds.commits_failed");
 }
 

@@ -14,6 +14,12 @@
 #define BACKLOG_BYTES ((size_t) 512 << 10)
 #define QUARANTINED_PER_SECOND 5
 #define ERRORS_BYTES 4096
+/* Behind a time of holding back, what waited in the kernel and in the device comes at once
+ * and in large pieces. It is over with a pause; a short one will do behind a piece that is no
+ * larger than what a scale sends in some milliseconds. */
+#define PAUSE_MS 100
+#define SHORT_PAUSE_MS 10
+#define SMALL_BYTES 256
 
 static int64_t now_of(const struct source *source) {
     return gw_clock_mono_ms(source->feeds->options.clock);
@@ -21,11 +27,16 @@ static int64_t now_of(const struct source *source) {
 
 /* ---- holding back ---- */
 
-static void hold(struct source *source, bool is_held) {
+static void set_late(struct source *source, bool is_late) {
+    source->is_late = is_late;
+    gw_feed_set_late(source->feed, is_late);
+}
+
+static void hold(struct source *source, bool is_held, int64_t now_mono_ms) {
     source->is_held = is_held;
-    if (source->feed) {
-        gw_feed_hold(source->feed, is_held, now_of(source));
-    }
+    source->fresh_mono_ms = now_mono_ms + PAUSE_MS;
+    gw_feed_hold(source->feed, is_held, now_mono_ms);
+    set_late(source, true);
     if (source->transport.self) {
         (void) source->transport.ops->hold(source->transport.self, is_held);
     }
@@ -49,7 +60,7 @@ static void settle_hold(struct source *source, int64_t now_mono_ms) {
     bool must_hold =
         source->held_until_mono_ms != 0 || source->rest_len > 0 || source_is_full(source);
     if (must_hold != source->is_held) {
-        hold(source, must_hold);
+        hold(source, must_hold, now_mono_ms);
     }
 }
 
@@ -80,6 +91,7 @@ static void on_received(void *context, struct gw_bytes bytes) {
     int64_t now_mono_ms = now_of(source);
     source->bytes += bytes.len;
     gw_pace_take(&source->bytes_read, bytes.len, now_mono_ms);
+    source->fresh_mono_ms = now_mono_ms + (bytes.len < SMALL_BYTES ? SHORT_PAUSE_MS : PAUSE_MS);
     if (bytes.len > SOURCE_REST_BYTES - source->rest_len) {
         decode_all(source, now_mono_ms);
     }
@@ -101,7 +113,13 @@ static void end_stream(struct source *source) {
 
 static void on_opened(void *context, struct gw_str peer) {
     struct source *source = context;
-    gw_feed_end(source->feed, now_of(source)); /* time passed while nothing was open */
+    if (source->is_open) { /* by another connection, which has lost its turn */
+        end_stream(source);
+        source->command.is_cut_off = true;
+    } else {
+        gw_feed_end(source->feed, now_of(source)); /* time passed while nothing was open */
+    }
+    set_late(source, source->is_held);
     source_note_opened(source, peer);
     /* Not before it is open: only then the transport knows. */
     source->can_hold = source->transport.ops->hold(source->transport.self, source->is_held);
@@ -120,7 +138,33 @@ static void on_turned_away(void *context, struct gw_str peer) {
     source_note_turned_away(context, peer);
 }
 
+static void on_shared(void *context, struct gw_str peer, struct gw_str other) {
+    source_note_shared(context, peer, other);
+}
+
+static void on_waited(void *context) {
+    struct source *source = context;
+    source->fresh_mono_ms = now_of(source) + PAUSE_MS;
+    set_late(source, true);
+}
+
+/* How many observations those bytes were, nobody knows. */
+static void on_dropped(void *context) {
+    source_refuse(context, GW_FEED_REFUSED_FULL, 1);
+}
+
+static bool is_between(void *context) {
+    const struct source *source = context;
+    return source->rest_len == 0 && gw_feed_free_mono_ms(source->feed) <= now_of(source);
+}
+
 /* ---- time ---- */
+
+/* Behind so long a pause nothing waits any more: what had come by now was read before. */
+static int64_t fresh_mono_ms(const struct source *source) {
+    bool is_due = source->is_open && source->is_late && !source->is_held;
+    return is_due ? source->fresh_mono_ms : GW_NEVER_MS;
+}
 
 static void poll_device(struct source *source, int64_t now_mono_ms) {
     struct gw_bytes request;
@@ -146,8 +190,12 @@ void source_tick(struct source *source, int64_t now_mono_ms) {
         source_submit(source, now_mono_ms);
         settle_hold(source, now_mono_ms);
     }
+    if (now_mono_ms >= fresh_mono_ms(source)) {
+        set_late(source, false);
+    }
     source_tick_command(source, now_mono_ms);
-    if (source->is_open && gw_feed_next_mono_ms(source->feed) <= now_mono_ms) {
+    if (source->is_open && !source->is_held
+        && gw_feed_next_mono_ms(source->feed) <= now_mono_ms) {
         gw_feed_tick(source->feed, now_mono_ms);
         poll_device(source, now_mono_ms);
         source_submit(source, now_mono_ms);
@@ -161,10 +209,11 @@ static int64_t earlier(int64_t a_mono_ms, int64_t b_mono_ms) {
 int64_t source_next_mono_ms(const struct source *source) {
     int64_t next = earlier(source->settle_mono_ms, source->retry_mono_ms);
     next = earlier(next, source_command_next_mono_ms(source));
+    next = earlier(next, fresh_mono_ms(source));
     if (source->transport.self) {
         next = earlier(next, source->transport.ops->next_mono_ms(source->transport.self));
     }
-    if (source->is_open) {
+    if (source->is_open && !source->is_held) {
         next = earlier(next, gw_feed_next_mono_ms(source->feed));
     }
     /* Held for want of room: the completions of a commit make some, and every commit
@@ -201,42 +250,14 @@ static struct gw_profile_serial line_of(const struct gw_config_feed *config,
     return line;
 }
 
-static enum gw_err open_transport(struct source *source, const struct gw_config_feed *config) {
-    static const struct {
-        const char *name;
-        enum gw_err (*open)(const struct gw_transport_options *options,
-                            struct gw_transport *ret_transport);
-    } kinds[] = {
-        [GW_FEED_SERIAL] = {"serial", gw_transport_open_serial},
-        [GW_FEED_HID] = {"hid", gw_transport_open_hid},
-        [GW_FEED_TCP_CLIENT] = {"tcp_client", gw_transport_open_tcp_client},
-        [GW_FEED_TCP_SERVER] = {"tcp_server", gw_transport_open_tcp_server},
-    };
-    source->transport_name = kinds[config->transport].name;
-    if (!source->profile) {
-        return GW_OK;
-    }
-    const struct gw_feeds *feeds = source->feeds;
-    const struct gw_transport_options options = {
-        .config = config,
-        .owner = {on_opened, on_received, on_closed, on_turned_away, source},
-        .loop = feeds->options.loop,
-        .clock = feeds->options.clock,
-        .line = line_of(config, source->profile),
-        .keyboard = &source->profile->keyboard,
-        .sys_root = feeds->options.sys_root,
-        .dev_root = feeds->options.dev_root,
-        .grab = feeds->options.grab,
-        .doors = feeds->doors,
-    };
-    return kinds[config->transport].open(&options, &source->transport);
-}
-
+/* What cannot be used is said, and costs the others nothing. */
 static void raise_profile(struct source *source, struct gw_str finding) {
     struct gw_str first = gw_str_sub(finding, 0, gw_str_find(finding, '\n', 0));
     gw_health_raise(source->feeds->options.health, GW_ISSUE_FEED_PROFILE,
                     gw_str_from_cstr(source->device), "%.*s", GW_STR_ARG(first));
     (void) snprintf(source->detail, sizeof source->detail, "%.*s", GW_STR_ARG(first));
+    gw_feed_close(source->feed);
+    source->feed = NULL;
     gw_profile_close(source->profile);
     source->profile = NULL;
 }
@@ -267,7 +288,6 @@ static void note_profile(struct source *source, const char *name) {
     source->profile_file = look_at_profile(source);
 }
 
-/* What is wrong with a profile is said, and costs the others nothing. */
 static enum gw_err open_profile(struct source *source, const struct gw_config_feed *config) {
     char storage[ERRORS_BYTES];
     struct gw_buf errors;
@@ -301,6 +321,70 @@ static enum gw_err open_profile(struct source *source, const struct gw_config_fe
     return err;
 }
 
+/* Neither the checker of the configuration nor that of the profile let it through; if one
+ * of them does, this feed alone is not heard. */
+static void raise_transport(struct source *source, const struct gw_config_feed *config,
+                            const struct gw_profile_serial *line) {
+    char storage[200];
+    struct gw_buf finding;
+    gw_buf_init(&finding, storage, sizeof storage);
+    if (config->transport == GW_FEED_SERIAL || config->transport == GW_FEED_HID) {
+        (void) gw_buf_printf(&finding, "%s cannot be opened so: ", source->transport_name);
+        if (config->transport == GW_FEED_SERIAL) {
+            (void) gw_buf_printf(&finding, "%u baud, ", (unsigned) line->baud);
+        }
+        (void) gw_buf_printf(&finding, "path \"%.60s\"", config->path);
+    } else {
+        (void) gw_buf_printf(&finding, "%s cannot be opened so: address \"%.60s\", %zu peers",
+                             source->transport_name, config->address, config->peer_count);
+    }
+    raise_profile(source, gw_buf_str(&finding));
+}
+
+static enum gw_err open_transport(struct source *source, const struct gw_config_feed *config) {
+    static const struct {
+        const char *name;
+        enum gw_err (*open)(const struct gw_transport_options *options,
+                            struct gw_transport *ret_transport);
+    } kinds[] = {
+        [GW_FEED_SERIAL] = {"serial", gw_transport_open_serial},
+        [GW_FEED_HID] = {"hid", gw_transport_open_hid},
+        [GW_FEED_TCP_CLIENT] = {"tcp_client", gw_transport_open_tcp_client},
+        [GW_FEED_TCP_SERVER] = {"tcp_server", gw_transport_open_tcp_server},
+    };
+    source->transport_name = kinds[config->transport].name;
+    if (!source->profile) {
+        return GW_OK;
+    }
+    const struct gw_feeds *feeds = source->feeds;
+    const struct gw_transport_options options = {
+        .config = config,
+        .owner = {.opened = on_opened,
+                  .received = on_received,
+                  .closed = on_closed,
+                  .turned_away = on_turned_away,
+                  .shared = on_shared,
+                  .waited = on_waited,
+                  .dropped = on_dropped,
+                  .is_between = is_between,
+                  .context = source},
+        .loop = feeds->options.loop,
+        .clock = feeds->options.clock,
+        .line = line_of(config, source->profile),
+        .keyboard = &source->profile->keyboard,
+        .sys_root = feeds->options.sys_root,
+        .dev_root = feeds->options.dev_root,
+        .grab = feeds->options.grab,
+        .doors = feeds->doors,
+    };
+    enum gw_err err = kinds[config->transport].open(&options, &source->transport);
+    if (err == GW_ERR_INVALID) {
+        raise_transport(source, config, &options.line);
+        return GW_OK;
+    }
+    return err;
+}
+
 bool source_is_as_configured(const struct source *source, const struct gw_config_feed *config) {
     uint8_t fingerprint[sizeof source->fingerprint];
     gw_config_feed_fingerprint(config, fingerprint);
@@ -329,13 +413,12 @@ enum gw_err source_open(struct gw_feeds *feeds, const struct gw_config_feed *con
     if (err) {
         return GW_ERR_INVALID;
     }
-    err = source_allow_commands(source, config);
-    if (err) {
-        return err;
-    }
     err = gw_backlog_open(&source->backlog, BACKLOG_ENTRIES, BACKLOG_BYTES);
     if (!err) {
         err = open_profile(source, config);
+    }
+    if (!err && source->profile && source_allow_commands(source, config)) {
+        raise_profile(source, GW_STR("commands: a name is longer than 256 bytes"));
     }
     if (!err) {
         err = open_transport(source, config);

@@ -54,9 +54,9 @@ struct gw_feeds_options {
 
 struct gw_feeds;
 
-/* Make all feeds; their devices are opened by the first tick. A profile that cannot be
- * used is an issue of its device, not an error. Everything in `options` but the struct
- * itself and the configuration must outlive the feeds. NOMEM, INVALID. */
+/* Make all feeds; their devices are opened by the first tick. A profile, or a line, that
+ * cannot be used is an issue of its device, not an error. Everything in `options` but the
+ * struct itself and the configuration must outlive the feeds. NOMEM. */
 enum gw_err gw_feeds_open(const struct gw_feeds_options *options, struct gw_feeds **ret_feeds);
 /* Go over to another list of feeds. Those whose configuration and profile file are the same
  * go on as if nothing had happened, connection, half a code and figures included, wherever
@@ -64,7 +64,8 @@ enum gw_err gw_feeds_open(const struct gw_feeds_options *options, struct gw_feed
  * by a later tick, when the commits that hold their observations have ended; then what is new
  * is opened, its devices by the next tick. Not from a callback of the feeds. The
  * configuration is copied as far as it is needed.
- * NOMEM, INVALID: that of a feed which could not be made; it is missing, the others run. */
+ * NOMEM: a feed could not be made; it is missing, the others run, and the same call makes it
+ * later. */
 enum gw_err gw_feeds_set_config(struct gw_feeds *feeds, const struct gw_config_feed *configs,
                                 size_t count);
 /* Close all devices, decode what is left of their bytes and submit it. Commit then. */
@@ -72,18 +73,29 @@ void gw_feeds_stop(struct gw_feeds *feeds);
 /* Stop, if that was not done, and free. No unit may be uncommitted. NULL is allowed. */
 void gw_feeds_close(struct gw_feeds *feeds);
 
+/* What became of a command. */
+enum gw_feed_outcome {
+    GW_FEED_COMMAND_NOT_SENT, /* and it is not on record as sent */
+    GW_FEED_COMMAND_FAILED,   /* the device did not take the bytes whole */
+    GW_FEED_COMMAND_SENT,     /* the bytes are with the system. Devices of this profile tell no
+                                 more, or this one did not in time */
+    GW_FEED_COMMAND_DONE,     /* the device says that it is done */
+    GW_FEED_COMMAND_REFUSED,  /* the device says that it is not; the reason is its answer */
+};
+
 /* A command of the device's profile, to be sent once. */
 struct gw_feed_command {
     struct gw_str device, name; /* copied as far as they are needed */
     /* Its turn has come: put on record that it is sent. Unless this answers OK, nothing is. */
     enum gw_err (*record)(void *context);
-    /* What became of it, told once: OK = the bytes are with the system, else the reason, and
-     * whether it had been recorded as sent. Valid during the call. */
-    void (*done)(void *context, enum gw_err err, bool is_recorded, struct gw_str reason);
+    /* What became of it, told once; OK if it was sent or done, else a reason too. Valid during
+     * the call. */
+    void (*done)(void *context, enum gw_feed_outcome outcome, enum gw_err err,
+                 struct gw_str reason);
     void *context;
 };
 /* Send a command between two polls, at the latest some seconds from now; one at a time for
- * each device. Both functions are called by a later tick, by gw_feeds_stop, or by
+ * each device. Both functions are called by a later turn, by gw_feeds_stop, or by
  * gw_feeds_set_config when the feed does not stay. When it is turned away at once neither is,
  * and `reason` gets a sentence: NOENT (no such feed, or no such command in its profile),
  * DENIED (the configuration does not name it), INVALID (hid), NOCONN (not open), BUSY. */
@@ -108,8 +120,9 @@ struct gw_feed_figures {
     int64_t since_wall_ms; /* of being open or not */
     int64_t last_wall_ms;  /* last observation, 0 = none yet */
     uint64_t bytes, observations, stored, refused, undecodable;
-    size_t waiting; /* decoded, in no commit yet */
-    bool is_held;   /* the device is held back */
+    uint64_t duplicates; /* sent again with the same event id of the device: not stored again */
+    size_t waiting;      /* decoded, in no commit yet */
+    bool is_held;        /* the device is held back */
 };
 /* Feed number `index` as configured; false behind the last. Texts live until the next
  * call that changes the feeds. */

@@ -2,7 +2,8 @@
 /*
  * Commands: bytes that change a device (tare, zero). One goes out between two polls, never
  * while an answer is awaited, and only after it is on record that it does. What the scale
- * answers comes in like everything it says, and is decoded by the profile.
+ * answers comes in like everything it says, is decoded by the profile and an event of its
+ * own; where devices of the profile do answer, who asked is told when they have.
  */
 #include <string.h>
 
@@ -102,53 +103,78 @@ enum gw_err source_command(struct source *source, const struct gw_feed_command *
 
 /* ---- its turn ---- */
 
-static void give_up(struct source *source, enum gw_err err, const char *reason) {
+static void tell(struct source *source, enum gw_feed_outcome outcome, enum gw_err err,
+                 struct gw_str reason) {
     struct gw_feed_command asked = source->command.asked;
     source->command = (struct source_command){0};
-    asked.done(asked.context, err, false, gw_str_from_cstr(reason));
+    asked.done(asked.context, outcome, err, reason);
+}
+
+/* Not sent at all; or sent, and nobody says any more what became of it. */
+static void give_up(struct source *source, enum gw_err err, const char *reason) {
+    if (source->command.is_sent) {
+        tell(source, GW_FEED_COMMAND_SENT, GW_OK, (struct gw_str){0});
+    } else {
+        tell(source, GW_FEED_COMMAND_NOT_SENT, err, gw_str_from_cstr(reason));
+    }
 }
 
 static void send_command(struct source *source, int64_t now_mono_ms) {
-    struct gw_feed_command asked = source->command.asked;
-    struct gw_str bytes = gw_str_from_cstr(source->command.bytes);
-    source->command = (struct source_command){0};
-    enum gw_err err = asked.record(asked.context);
+    struct source_command *command = &source->command;
+    enum gw_err err = command->asked.record(command->asked.context);
     if (err) {
-        asked.done(asked.context, err, false, GW_STR("it could not be audited"));
+        give_up(source, err, "it could not be audited");
         return;
     }
-    err = source->transport.ops->write(source->transport.self, gw_bytes_from_str(bytes));
-    if (!err) {
-        gw_feed_note_command(source->feed, now_mono_ms);
+    struct gw_bytes bytes = gw_bytes_from_str(gw_str_from_cstr(command->bytes));
+    err = source->transport.ops->write(source->transport.self, bytes);
+    if (err) {
+        tell(source, GW_FEED_COMMAND_FAILED, err, GW_STR("the device did not take it whole"));
+        return;
     }
-    asked.done(asked.context, err, true,
-               err ? GW_STR("the device did not take it whole") : GW_STR(""));
+    command->is_sent = true;
+    command->deadline_mono_ms = gw_feed_note_command(source->feed, now_mono_ms);
+    if (command->deadline_mono_ms <= now_mono_ms) {
+        tell(source, GW_FEED_COMMAND_SENT, GW_OK, (struct gw_str){0});
+    }
+}
+
+void source_note_answer(struct source *source, const struct gw_observed_item *item) {
+    if (!source->command.is_sent || item->kind != GW_OBSERVED_CONDITION) {
+        return;
+    }
+    if (gw_str_eq(item->condition, GW_STR("command_done"))) {
+        tell(source, GW_FEED_COMMAND_DONE, GW_OK, (struct gw_str){0});
+    } else if (gw_str_eq(item->condition, GW_STR("command_refused"))) {
+        tell(source, GW_FEED_COMMAND_REFUSED, GW_ERR_DENIED, item->detail);
+    }
 }
 
 void source_tick_command(struct source *source, int64_t now_mono_ms) {
+    const struct source_command *command = &source->command;
     if (!is_waiting(source)) {
         return;
     }
-    if (source->command.is_cut_off || !source->is_open) {
+    if (command->is_cut_off || !source->is_open) {
         give_up(source, GW_ERR_NOCONN, "the device was closed before its turn came");
-    } else if (gw_feed_free_mono_ms(source->feed) <= now_mono_ms) {
+    } else if (!command->is_sent && gw_feed_free_mono_ms(source->feed) <= now_mono_ms) {
         send_command(source, now_mono_ms);
-    } else if (now_mono_ms >= source->command.deadline_mono_ms) {
+    } else if (now_mono_ms >= command->deadline_mono_ms) {
         give_up(source, GW_ERR_TIMEOUT,
                 "the device was in the middle of an answer all the time");
     }
 }
 
 int64_t source_command_next_mono_ms(const struct source *source) {
+    const struct source_command *command = &source->command;
     if (!is_waiting(source)) {
         return GW_NEVER_MS;
     }
-    if (source->command.is_cut_off || !source->is_open) {
+    if (command->is_cut_off || !source->is_open) {
         return 0;
     }
-    int64_t free_mono_ms = gw_feed_free_mono_ms(source->feed);
-    int64_t deadline_mono_ms = source->command.deadline_mono_ms;
-    return free_mono_ms < deadline_mono_ms ? free_mono_ms : deadline_mono_ms;
+    int64_t free_mono_ms = command->is_sent ? GW_NEVER_MS : gw_feed_free_mono_ms(source->feed);
+    return free_mono_ms < command->deadline_mono_ms ? free_mono_ms : command->deadline_mono_ms;
 }
 
 void source_drop_command(struct source *source) {

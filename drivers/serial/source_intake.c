@@ -41,10 +41,12 @@ bool source_is_full(const struct source *source) {
 
 /* ---- taking ---- */
 
-static void keep(struct source *source, const struct gw_backlog_entry *entry) {
+static bool keep(struct source *source, const struct gw_backlog_entry *entry) {
     if (gw_backlog_push(&source->backlog, entry)) {
         source_refuse(source, GW_FEED_REFUSED_FULL, 1);
+        return false;
     }
+    return true;
 }
 
 /* A babbling device may not push everything else out of the quarantine. */
@@ -65,15 +67,22 @@ static void quarantine(struct source *source, const struct gw_observed_item *ite
         .raw = item->raw,
         .raw_len = item->raw.len + (size_t) item->dropped_bytes,
     };
-    keep(source, &entry);
+    (void) keep(source, &entry);
 }
 
 static void take_event(struct source *source, const struct gw_observed_item *item) {
     struct gw_feeds *feeds = source->feeds;
+    enum recent_answer before = recent_find(&source->recent, item);
+    if (before == RECENT_KNOWN) {
+        source->duplicates++;
+        ++*feeds->counter_duplicates;
+        return;
+    }
     const struct gw_feed_event event = {
         .device = device_of(source),
         .class = item->kind == GW_OBSERVED_CONDITION ? GW_CLASS_STATE : source->class,
         .received_wall_ms = gw_clock_wall_ms(feeds->options.clock),
+        .flags = before == RECENT_OTHER ? GW_EVENT_POSSIBLE_DUPLICATE : 0,
     };
     struct gw_event_draft draft;
     gw_buf_clear(&feeds->data);
@@ -97,7 +106,9 @@ static void take_event(struct source *source, const struct gw_observed_item *ite
         .raw_len = draft.subject.len,
         .code_len = draft.code.len,
     };
-    keep(source, &entry);
+    if (keep(source, &entry)) {
+        recent_add(&source->recent, item);
+    }
 }
 
 static void note_condition(struct source *source, const struct gw_observed_item *item) {
@@ -128,6 +139,7 @@ bool source_take_item(void *context, const struct gw_observed_item *item) {
     struct source *source = context;
     int64_t now_mono_ms = gw_clock_mono_ms(source->feeds->options.clock);
     note_condition(source, item);
+    source_note_answer(source, item);
     if (is_said_already(source, item, now_mono_ms)) {
         return true;
     }

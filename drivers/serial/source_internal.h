@@ -8,6 +8,7 @@
 #include "drivers/profile/feed.h"
 #include "drivers/serial/backlog.h"
 #include "drivers/serial/pace.h"
+#include "drivers/serial/recent.h"
 #include "drivers/serial/source.h"
 #include "drivers/serial/transport.h"
 
@@ -18,7 +19,8 @@
 struct source_command {
     struct gw_feed_command asked; /* `done` NULL: none waits */
     const char *bytes;            /* of the profile */
-    int64_t deadline_mono_ms;
+    int64_t deadline_mono_ms;     /* of its turn; once sent, of the answer */
+    bool is_sent;
     bool is_cut_off; /* the device was closed since */
 };
 
@@ -35,12 +37,15 @@ struct source {
     struct gw_feed *feed;
     struct gw_transport transport;
     struct gw_backlog backlog;
+    struct recent_ids recent; /* of its own keys of what it sent */
     struct gw_pace observations, bytes_read, quarantined;
 
     /* taken from a device that is held back, not decoded yet */
     uint8_t rest[SOURCE_REST_BYTES];
     size_t rest_len;
-    bool can_hold; /* the transport said so */
+    bool can_hold;         /* the transport said so */
+    bool is_late;          /* what is decoded has waited since it was sent */
+    int64_t fresh_mono_ms; /* nothing waits any more if nothing comes until then */
     bool is_held, is_over_rate;
     bool is_forced; /* decode everything, whatever room there is */
     int64_t held_until_mono_ms;
@@ -57,9 +62,10 @@ struct source {
     enum gw_transport_trouble trouble;
     char detail[200];
     int64_t since_wall_ms, last_wall_ms;
-    int64_t over_rate_mono_ms, turned_away_mono_ms; /* last time, 0 = not lately */
+    int64_t over_rate_mono_ms, turned_away_mono_ms,
+        shared_mono_ms; /* last time, 0 = not lately */
     int64_t babbling_said_mono_ms;
-    uint64_t bytes, taken, stored, refused, undecodable;
+    uint64_t bytes, taken, stored, refused, undecodable, duplicates;
     uint64_t window_taken, window_undecodable; /* since the last look */
 };
 
@@ -75,6 +81,7 @@ struct gw_feeds {
     struct gw_buf reason; /* of one thing that cannot be decoded */
     bool is_stopped;
     uint64_t *counter_stored, *counter_refused, *counter_undecodable, *counter_failed;
+    uint64_t *counter_duplicates;
 };
 
 /* NOMEM, INVALID. */
@@ -99,6 +106,8 @@ enum gw_err source_allow_commands(struct source *source, const struct gw_config_
 /* See gw_feeds_command. */
 enum gw_err source_command(struct source *source, const struct gw_feed_command *command,
                            struct gw_buf *reason);
+/* What the device says of the command that was sent to it, if `item` is that. */
+void source_note_answer(struct source *source, const struct gw_observed_item *item);
 /* Send what waits if it is its turn, or give it up. */
 void source_tick_command(struct source *source, int64_t now_mono_ms);
 int64_t source_command_next_mono_ms(const struct source *source);
@@ -125,6 +134,7 @@ void source_note_closed(struct source *source, enum gw_transport_trouble trouble
                         struct gw_str detail);
 /* See source_note_opened. */
 void source_note_turned_away(struct source *source, struct gw_str peer);
+void source_note_shared(struct source *source, struct gw_str peer, struct gw_str other);
 /* What the feed told: the device says nothing any more, or it speaks again. */
 void source_note_silent(struct source *source, bool is_silent);
 /* More came than may: told once, over when it has not been for a while. */

@@ -71,6 +71,12 @@ void source_note_turned_away(struct source *source, struct gw_str peer) {
                     GW_STR_ARG(peer));
 }
 
+void source_note_shared(struct source *source, struct gw_str peer, struct gw_str other) {
+    source->shared_mono_ms = now_of(source);
+    gw_health_raise(health_of(source), GW_ISSUE_FEED_SHARED, device_of(source), "%.*s and %.*s",
+                    GW_STR_ARG(peer), GW_STR_ARG(other));
+}
+
 void source_note_silent(struct source *source, bool is_silent) {
     if (source->is_silent == is_silent) {
         return;
@@ -121,13 +127,18 @@ void source_settle_issues(struct source *source, int64_t now_mono_ms) {
         source->turned_away_mono_ms = 0;
         clear(source, GW_ISSUE_FEED_TURNED_AWAY);
     }
+    if (source->shared_mono_ms != 0
+        && now_mono_ms - source->shared_mono_ms > TURNED_AWAY_SHOWN_MS) {
+        source->shared_mono_ms = 0;
+        clear(source, GW_ISSUE_FEED_SHARED);
+    }
 }
 
 void source_clear_issues(struct source *source) {
     static const enum gw_issue_code all[] = {
-        GW_ISSUE_FEED_DOWN,    GW_ISSUE_FEED_DENIED,         GW_ISSUE_FEED_AMBIGUOUS,
-        GW_ISSUE_FEED_SILENT,  GW_ISSUE_FEED_BABBLING,       GW_ISSUE_FEED_TURNED_AWAY,
-        GW_ISSUE_FEED_PROFILE, GW_ISSUE_DEVICE_RATE_LIMITED,
+        GW_ISSUE_FEED_DOWN,    GW_ISSUE_FEED_DENIED,   GW_ISSUE_FEED_AMBIGUOUS,
+        GW_ISSUE_FEED_SILENT,  GW_ISSUE_FEED_BABBLING, GW_ISSUE_FEED_TURNED_AWAY,
+        GW_ISSUE_FEED_PROFILE, GW_ISSUE_FEED_SHARED,   GW_ISSUE_DEVICE_RATE_LIMITED,
     };
     for (size_t i = 0; i < GW_ARRAY_LEN(all); i++) {
         clear(source, all[i]);

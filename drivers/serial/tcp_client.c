@@ -42,7 +42,22 @@ static void drop_socket(struct tcp_client *client) {
     client->phase = WAITING;
 }
 
+/* What has come, as much as a socket can hold; who sends on without end is told to have
+ * lost something. */
+static void read_rest(const struct tcp_client *client) {
+    const unsigned reads_max = (8U << 20) / GW_TRANSPORT_TURN_BYTES;
+    for (unsigned i = 0; i < reads_max; i++) {
+        if (gw_socket_receive(client->fd, &client->owner) != GW_OK) {
+            return;
+        }
+    }
+    client->owner.dropped(client->owner.context);
+}
+
 static void fail(struct tcp_client *client, const char *why) {
+    if (client->phase == CONNECTED) {
+        read_rest(client);
+    }
     int64_t now_mono_ms = gw_clock_mono_ms(client->clock);
     bool was_good =
         client->phase == CONNECTED && now_mono_ms - client->connected_mono_ms >= GOOD_AFTER_MS;
@@ -62,9 +77,11 @@ static const char *ended_why(void) {
 }
 
 static void watch(struct tcp_client *client) {
-    unsigned events = client->phase == CONNECTING ? GW_LOOP_WRITE
-                      : client->is_held           ? 0
-                                                  : GW_LOOP_READ;
+    if (client->phase == CONNECTED && client->is_held) {
+        gw_loop_unwatch(client->loop, client->fd);
+        return;
+    }
+    unsigned events = client->phase == CONNECTING ? GW_LOOP_WRITE : GW_LOOP_READ;
     if (gw_loop_watch(client->loop, client->fd, events, on_ready, client)) {
         fail(client, "the loop has no room");
     }
@@ -88,13 +105,10 @@ static void finish_connecting(struct tcp_client *client) {
 }
 
 static void on_ready(void *context, int fd, unsigned events) {
+    (void) events;
     struct tcp_client *client = context;
     if (client->phase == CONNECTING) {
         finish_connecting(client);
-        return;
-    }
-    /* Held back, only the end of the connection is of interest. */
-    if (client->is_held && !(events & GW_LOOP_HANGUP)) {
         return;
     }
     if (gw_socket_receive(fd, &client->owner) == GW_ERR_NOCONN) {
@@ -162,6 +176,9 @@ static bool hold(void *self, bool is_held) {
 
 static void close_client(void *self) {
     struct tcp_client *client = self;
+    if (client->phase == CONNECTED) {
+        read_rest(client);
+    }
     drop_socket(client);
     free(client);
 }

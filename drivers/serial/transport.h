@@ -41,6 +41,16 @@ struct gw_transport_owner {
     void (*closed)(void *context, enum gw_transport_trouble trouble, struct gw_str detail);
     /* TCP server: somebody who may not was turned away. */
     void (*turned_away)(void *context, struct gw_str peer);
+    /* TCP server, which has several connections of one feed take turns; each begins with
+     * `opened`, without a `closed` before it if the last one still stands. */
+    /* Two that are both alive send at the same time. */
+    void (*shared)(void *context, struct gw_str peer, struct gw_str other);
+    /* What comes next has waited for its turn. */
+    void (*waited)(void *context);
+    /* Bytes of the device were thrown away unread. */
+    void (*dropped)(void *context);
+    /* All that was received ends with a whole frame, and no answer is awaited. */
+    bool (*is_between)(void *context);
     void *context;
 };
 
@@ -55,9 +65,10 @@ struct gw_transport_ops {
      * transport is closed then. INVALID where nothing can be sent. */
     enum gw_err (*write)(void *self, struct gw_bytes bytes);
     /* Stop reading, or go on: the device is slowed down by its flow control. False =
-     * it cannot be held back, and reading goes on. */
+     * it cannot be held back, and reading goes on. While a TCP transport is held its end is
+     * not noticed: what came before is read first. */
     bool (*hold)(void *self, bool is_held);
-    /* Close and free. */
+    /* Close and free; a TCP transport hands on first what has come. */
     void (*close)(void *self);
 };
 

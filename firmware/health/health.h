@@ -38,13 +38,15 @@ enum gw_issue_code {
     GW_ISSUE_INGRESS_CREDENTIALS = 206,    /* critical: nobody gets in */
     GW_ISSUE_INGRESS_FULL = 207,           /* warning: no connection left */
     GW_ISSUE_DEVICE_REFUSED = 208,         /* warning, subject = listener */
-    GW_ISSUE_FEED_DOWN = 221,              /* warning, subject = device: 221 to 227 */
+    GW_ISSUE_SOURCE_NOT_OPEN = 209,        /* critical, subject = "broker b", "bus b", ... */
+    GW_ISSUE_FEED_DOWN = 221,              /* warning, subject = device: 221 to 228 */
     GW_ISSUE_FEED_DENIED = 222,            /* critical: somebody else has it */
     GW_ISSUE_FEED_AMBIGUOUS = 223,         /* critical: several devices fit */
     GW_ISSUE_FEED_SILENT = 224,            /* warning */
     GW_ISSUE_FEED_BABBLING = 225,          /* warning: what it sends is not understood */
     GW_ISSUE_FEED_TURNED_AWAY = 226,       /* warning: a stranger connected */
     GW_ISSUE_FEED_PROFILE = 227,           /* critical: its profile cannot be used */
+    GW_ISSUE_FEED_SHARED = 228,            /* warning: several devices on one feed */
     GW_ISSUE_PERSONAL_KEY = 231,           /* critical: personal codes are blotted out */
     GW_ISSUE_MODBUS_UNIT_DOWN = 301,       /* warning, subject = bus/unit */
     GW_ISSUE_MODBUS_CONFIG = 302,          /* warning: exception 1-3, a value too large */

@@ -65,6 +65,12 @@ static const struct gw_issue_info issues[] = {
      "A device was refused at the front door, or broke the rules of MQTT.",
      "Compare its user name, secret or certificate, client id and topics with the "
      "configuration; `gwctl device rotate` makes a new secret."},
+    {GW_ISSUE_SOURCE_NOT_OPEN, "source_not_open", GW_SEVERITY_CRITICAL,
+     "Brokers, buses, the front door or feeds could not be opened: their devices are not "
+     "heard.",
+     "nomem and full: free memory, or lower the limits of the configuration; io: look at the "
+     "flash; invalid: correct what `gwctl config check` names. The others run, and it is tried "
+     "again each second."},
     {GW_ISSUE_FEED_DOWN, "feed_down", GW_SEVERITY_WARNING,
      "The scanner or scale is not there: its line, keyboard or connection is not open.",
      "Check power and cable of the device; it is opened by itself when it is back."},
@@ -88,8 +94,12 @@ static const struct gw_issue_info issues[] = {
      "If it was the device, add its address to peers of the feed; if not, find out who it "
      "was."},
     {GW_ISSUE_FEED_PROFILE, "feed_profile", GW_SEVERITY_CRITICAL,
-     "The profile of the device cannot be used: the device is not heard.",
-     "Run `gwctl profile check` on it and correct what it names, then reload."},
+     "The profile of the device, or how it is connected, cannot be used: it is not heard.",
+     "Run `gwctl profile check` and `gwctl config check` and correct what the detail names, "
+     "then reload."},
+    {GW_ISSUE_FEED_SHARED, "feed_shared", GW_SEVERITY_WARNING,
+     "Several connections send to the feed of one device at the same time: they take turns.",
+     "Give each device a feed of its own, on its own port or with its address in peers."},
     {GW_ISSUE_PERSONAL_KEY, "personal_key", GW_SEVERITY_CRITICAL,
      "The key for personal codes cannot be read or written: such codes are blotted out.",
      "Check the folder of gw-collectd for space and rights; move a damaged personal.key away, "

@@ -284,16 +284,18 @@ def gwctl(floor, *arguments):
 
 def test_a_scale_is_tared_and_the_command_is_audited(floor):
     floor.add("scale-1", "scale", "mt-sics", "listen", "--protocol", "mt-sics", "--cycles", "3",
-              "--fault", "tared@1", commands=["tare", "no_such"])
+              "--fault", "tared@1", commands=["tare", "zero", "no_such"])
     floor.start()
     wait_until(lambda: floor.events("scale-1", "weight"), 30, "the load is weighed")
-    for name, words in (("zero", "tare, no_such"), ("no_such", "tare, zero, clear_tare")):
+    for name, words in (("clear_tare", "tare, zero, no_such"),
+                        ("no_such", "tare, zero, clear_tare"),
+                        ("zero", "the device refuses it: Z +")):
         refused = gwctl(floor, "feed", "command", "scale-1", name)
         assert refused.returncode == 1 and words in refused.stderr, refused.stderr
     tared = gwctl(floor, "feed", "command", "scale-1", "tare")
-    assert (tared.returncode, tared.stdout) == (0, "sent\n"), tared.stderr
+    assert (tared.returncode, tared.stdout) == (0, "done\n"), tared.stderr
     floor.wait_finished()
-    assert floor.figures("scale-1")["commands"] == ["T"]
+    assert floor.figures("scale-1")["commands"] == ["Z", "T"]
     ledger = [json.loads(line)["value"] for line in
               (floor.rig.ledgers / "scale-1.jsonl").read_text(encoding="utf-8").splitlines()]
     assert ledger == ["1.01", "1.01", "2.02"]  # the second and third without the tare
@@ -305,6 +307,11 @@ def test_a_scale_is_tared_and_the_command_is_audited(floor):
     entries = [json.loads(line)["data"] for line in listed.splitlines()]
     commands = [(entry["outcome"], entry["target"], entry["detail"].split(":")[0])
                 for entry in entries if entry["action"] == "feed.command"]
-    assert commands == [("refused", "scale-1", "zero via control"),
+    assert commands == [("refused", "scale-1", "clear_tare via control"),
                         ("refused", "scale-1", "no_such via control"),
+                        ("sent", "scale-1", "zero via control"),
+                        ("failed", "scale-1", "zero via control"),
                         ("sent", "scale-1", "tare via control")]
+    told = [(event["data"]["condition"], event["data"]["detail"])
+            for event in floor.events("scale-1", "device.condition")]
+    assert told == [("command_refused", "Z +"), ("command_done", "T S       1.01 kg")]

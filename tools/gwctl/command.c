@@ -56,8 +56,8 @@ static const struct gw_gwctl_command commands[] = {
      "Send a text to the command topic of a device that is connected and subscribed."},
     {"feed", "command", gw_gwctl_feed_command, "DEVICE NAME", 2, 2, "", "",
      "Send a command to a scale: tare, zero or clear_tare. Only those that feeds[].commands "
-     "names and the profile has; each is audited before it is sent. \"sent\" says that it left "
-     "the gateway: look at the scale for what it made of it."},
+     "names and the profile has; each is audited before it is sent. \"done\" is what the scale "
+     "says. \"sent\" says that it left the gateway: look at the scale for what it made of it."},
     {"audit", "verify", gw_gwctl_audit_verify, "", 0, 0, "", "",
      "Check the hash chain of the audit trail."},
     {"profile", "list", gw_gwctl_profile_list, "", 0, 0, "profiles", "",

@@ -82,7 +82,8 @@ int gw_gwctl_feed_command(struct gw_gwctl *ctl) {
         return GW_EXIT_FAILED;
     }
     if (!gw_gwctl_show_json(ctl)) {
-        (void) fprintf(ctl->out, "sent\n");
+        struct gw_str outcome = gw_gwctl_text_of(gw_json_root(doc), "outcome");
+        (void) fprintf(ctl->out, "%.*s\n", GW_STR_ARG(outcome));
     }
     return GW_EXIT_DONE;
 }

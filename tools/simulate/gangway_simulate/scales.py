@@ -38,6 +38,7 @@ class MtSics:
     name = "mt-sics"
     unit = "kg"
     commands = (b"T", b"Z", b"TAC")
+    zero_range = 0.5  # a load is no zero
 
     def __init__(self):
         self._input = b""
@@ -51,6 +52,8 @@ class MtSics:
         """Tare, zero or clear the tare: the answer, and whether it was done."""
         if command != b"TAC" and state != "stable":
             return command + b" I\r\n", False
+        if command == b"Z" and abs(float(value)) > self.zero_range:
+            return b"Z +\r\n", False
         self._offset = 0.0 if command == b"TAC" else float(value)
         if command == b"T":
             return f"T S {value:>10} {self.unit}\r\n".encode(), True

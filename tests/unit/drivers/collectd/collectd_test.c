@@ -565,6 +565,87 @@ static void the_last_good_configuration_starts_when_the_current_is_broken(void *
     assert_true(answer_has(rig, "\"fell_back\":true"));
 }
 
+/* ---- sources that cannot be opened ---- */
+
+/* The queue's intake, which does not read what one broker and the front door left in it. */
+struct faulty_intake {
+    struct gw_intake real;
+    const char *broker; /* NULL = all can be read */
+};
+
+static enum gw_err faulty_get(void *self, struct gw_str table, struct gw_bytes key,
+                              struct gw_buf *value) {
+    const struct faulty_intake *faulty = self;
+    if (faulty->broker && gw_str_eq(gw_str_from_bytes(key), gw_str_from_cstr(faulty->broker))) {
+        return GW_ERR_IO;
+    }
+    return faulty->real.state_get(faulty->real.self, table, key, value);
+}
+
+static enum gw_err faulty_each(void *self, struct gw_str table, gw_intake_state *each,
+                               void *context) {
+    const struct faulty_intake *faulty = self;
+    return faulty->broker ? GW_ERR_IO
+                          : faulty->real.state_each(faulty->real.self, table, each, context);
+}
+
+static enum gw_err faulty_tail(void *self, struct gw_bytes prefix, size_t records,
+                               gw_intake_tail *each, void *context) {
+    const struct faulty_intake *faulty = self;
+    return faulty->real.tail(faulty->real.self, prefix, records, each, context);
+}
+
+static enum gw_err faulty_submit(void *self, const struct gw_unit *unit) {
+    const struct faulty_intake *faulty = self;
+    return faulty->real.submit(faulty->real.self, unit);
+}
+
+static bool is_not_open(const struct rig *rig, const char *subject) {
+    return gw_health_is_raised(rig->collectd->health, GW_ISSUE_SOURCE_NOT_OPEN,
+                               gw_str_from_cstr(subject));
+}
+
+#define MANY_SOURCES                                                                           \
+    ",\"ingress\":{\"listeners\":[{\"name\":\"front\",\"address\":\"127.0.0.1\",\"port\":1}]}" \
+    ","                                                                                        \
+    "\"feeds\":[{\"id\":\"f1\",\"profile\":\"scanner-cr\",\"transport\":\"serial\","           \
+    "\"path\":\"/nowhere\"}]"
+
+static void what_cannot_be_opened_keeps_nobody_out_and_is_tried_again(void **state) {
+    struct rig *rig = *state;
+    struct faulty_intake faulty = {.real = rig->collectd->intake, .broker = "floor"};
+    gw_collectd_close(rig->collectd);
+    write_config(rig, "GW-1", "site-a", MANY_SOURCES);
+    start(rig);
+    faulty.real = rig->collectd->intake;
+    rig->collectd->intake.self = &faulty;
+    rig->collectd->intake.state_get = faulty_get;
+    rig->collectd->intake.state_each = faulty_each;
+    rig->collectd->intake.tail = faulty_tail;
+    rig->collectd->intake.submit = faulty_submit;
+    pass_seconds(rig, 2);
+    assert_true(is_not_open(rig, "broker floor"));
+    assert_true(is_not_open(rig, "front door"));
+    assert_non_null(rig->collectd->feeds);
+    assert_non_null(rig->collectd->buses);
+    assert_int_equal(ask_control(rig, GW_IPC_STATUS, "{}"), GW_OK);
+    assert_true(answer_has(rig, "\"state\":\"not_open\""));
+    struct gw_feeds *feeds = rig->collectd->feeds;
+    /* A reload finds one missing, and closes nobody for it. */
+    write_config(rig, "GW-1", "site-b", MANY_SOURCES);
+    assert_int_equal(ask_control(rig, GW_IPC_RELOAD, "{}"), GW_ERR_IO);
+    assert_ptr_equal(rig->collectd->feeds, feeds);
+    faulty.broker = NULL;
+    pass_seconds(rig, 1);
+    assert_non_null(rig->collectd->brokers[0]);
+    assert_non_null(rig->collectd->ingress);
+    assert_ptr_equal(rig->collectd->feeds, feeds);
+    assert_false(is_not_open(rig, "broker floor"));
+    assert_false(is_not_open(rig, "front door"));
+    gw_collectd_close(rig->collectd);
+    start(rig);
+}
+
 /* ---- loss records ---- */
 
 static void what_was_refused_becomes_a_loss_record(void **state) {
@@ -642,6 +723,7 @@ int main(void) {
         RIG_TEST(the_oldest_ids_are_forgotten),
         RIG_TEST(a_reload_applies_what_changed),
         RIG_TEST(a_reload_of_devices_keeps_the_broker),
+        RIG_TEST(what_cannot_be_opened_keeps_nobody_out_and_is_tried_again),
         RIG_TEST(a_broken_configuration_changes_nothing),
         RIG_TEST(another_serial_needs_a_restart),
         RIG_TEST(the_last_good_configuration_starts_when_the_current_is_broken),

@@ -331,6 +331,145 @@ static void without_an_answer_the_next_request_waits_for_the_time_out(void **sta
     feed_rig_close(&rig);
 }
 
+static const char load[] = "S S 5.0 kg\r\n", empty[] = "S S 0.0 kg\r\n";
+
+static void answer(struct feed_rig *rig, const char *text, int64_t now_mono_ms) {
+    assert_true(is_request_due(rig, now_mono_ms));
+    feed_rig_push(rig, text, now_mono_ms + 50);
+}
+
+static void an_answer_behind_its_time_has_no_number_and_the_next_one_has(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "mt-sics"); /* period 200, time-out 1000 */
+    answer(&rig, empty, 0);
+    assert_true(is_request_due(&rig, 200));
+    assert_true(is_request_due(&rig, 1200));
+    feed_rig_push(&rig, load, 1201); /* of the request at 200 */
+    assert_int_equal(feed_rig_count(&rig, "\"value\""), 0);
+    assert_int_equal(feed_rig_count(&rig, "\"state\":\"dynamic\""), 1);
+    assert_int_equal(feed_rig_count(&rig, "\"remarks\":[\"late\"]"), 1);
+    assert_false(is_request_due(&rig, 1400)); /* the one at 1200 has none yet */
+    feed_rig_push(&rig, load, 1450);
+    assert_int_equal(feed_rig_count(&rig, "\"value\":\"5.0\""), 1);
+    assert_int_equal(rig.taken, 2);
+    answer(&rig, load, 1450);
+    assert_int_equal(rig.taken, 2);
+    feed_rig_close(&rig);
+}
+
+static void answers_of_a_minute_ago_that_come_at_once_have_no_numbers(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "mt-sics");
+    answer(&rig, empty, 0);
+    for (int64_t now = 1000; now <= 60000; now += 1000) {
+        assert_true(is_request_due(&rig, now));
+    }
+    for (unsigned i = 0; i < 59; i++) { /* an adapter had kept them */
+        feed_rig_push(&rig, i % 2 == 0 ? load : empty, 60010);
+    }
+    assert_int_equal(feed_rig_count(&rig, "\"value\""), 0);
+    assert_int_equal(feed_rig_count(&rig, "\"late\""), 30);
+    feed_rig_push(&rig, empty, 60020);
+    answer(&rig, load, 60200);
+    assert_int_equal(feed_rig_count(&rig, "\"value\":\"5.0\""), 1);
+    feed_rig_close(&rig);
+}
+
+/* The request, or its answer, was lost: who is asked again is believed one silence later. */
+static void a_lost_request_costs_one_reading_and_a_silence(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "mt-sics");
+    answer(&rig, empty, 0);
+    assert_true(is_request_due(&rig, 200));
+    answer(&rig, load, 1200); /* of which of the two? */
+    assert_int_equal(feed_rig_count(&rig, "\"value\""), 0);
+    assert_int_equal(gw_feed_next_mono_ms(rig.feed), 3250);
+    assert_false(is_request_due(&rig, 3249));
+    answer(&rig, load, 3250);
+    assert_int_equal(feed_rig_count(&rig, "\"value\":\"5.0\""), 1);
+    answer(&rig, empty, 3450);
+    answer(&rig, load, 3650);
+    assert_int_equal(feed_rig_count(&rig, "\"value\":\"5.0\""), 2);
+    feed_rig_close(&rig);
+}
+
+static void a_scale_that_always_takes_too_long_has_no_numbers(void **state) {
+    (void) state;
+    for (int64_t takes_ms = 1010; takes_ms < 2000; takes_ms += 70) {
+        struct feed_rig rig;
+        feed_rig_open(&rig, "mt-sics");
+        answer(&rig, empty, 0);
+        int64_t answers[100];
+        size_t asked = 0, answered = 0;
+        for (int64_t now = 200; now < 60000; now += 10) {
+            if (answered < asked && answers[answered] == now) {
+                feed_rig_push(&rig, load, now);
+                answered++;
+            }
+            if (is_request_due(&rig, now)) {
+                answers[asked++] = now + takes_ms;
+            }
+        }
+        assert_true(answered > 20);
+        assert_int_equal(feed_rig_count(&rig, "\"value\""), 0);
+        assert_int_equal(feed_rig_count(&rig, "\"late\""), 1);
+        feed_rig_close(&rig);
+    }
+}
+
+static void
+what_waited_has_no_number_and_the_same_load_has_one_when_it_is_read_in_time(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open_text(&rig, "{\"name\":\"t\",\"title\":\"t\",\"kind\":\"scale\","
+                             "\"decode\":\"mt_sics\",\"sources\":[\"t\"],"
+                             "\"weight\":{\"report\":\"cycle\"}}");
+    feed_rig_push(&rig, empty, 0);
+    gw_feed_set_late(rig.feed, true);
+    feed_rig_push(&rig, "S S 3.0 kg\r\nS S 3.0 kg\r\nS S 0.0 kg\r\nS S 5.0 kg\r\n", 9000);
+    assert_int_equal(feed_rig_count(&rig, "\"late\""), 2);
+    assert_int_equal(feed_rig_count(&rig, "\"raw\":\"S S 3.0 kg\""), 1);
+    assert_int_equal(feed_rig_count(&rig, "\"value\""), 0);
+    gw_feed_set_late(rig.feed, false);
+    feed_rig_push(&rig, load, 9100);
+    feed_rig_push(&rig, load, 9200);
+    assert_int_equal(feed_rig_count(&rig, "\"value\":\"5.0\""), 1);
+    assert_int_equal(rig.taken, 3);
+    feed_rig_close(&rig);
+}
+
+static void a_reading_that_says_its_own_time_is_never_late(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open_text(&rig, "{\"name\":\"t\",\"title\":\"t\",\"kind\":\"scale\","
+                             "\"decode\":\"json\",\"sources\":[\"t\"],"
+                             "\"weight\":{\"report\":\"all\"},\"json\":{\"weight\":\"/w\","
+                             "\"unit\":\"/u\",\"time\":\"/t\"}}");
+    gw_feed_set_late(rig.feed, true);
+    feed_rig_push(&rig, "{\"w\":1.5,\"u\":\"kg\"}\n", 0);
+    feed_rig_push(&rig, "{\"w\":1.5,\"u\":\"kg\",\"t\":\"2026-11-23T07:14:00Z\"}\n", 0);
+    assert_int_equal(feed_rig_count(&rig, "\"late\""), 1);
+    assert_int_equal(feed_rig_count(&rig, "\"value\":\"1.5\""), 1);
+    feed_rig_close(&rig);
+}
+
+static void who_is_held_back_is_not_silent(void **state) {
+    (void) state;
+    struct feed_rig rig;
+    feed_rig_open(&rig, "mt-sics"); /* silent after 5000 */
+    answer(&rig, empty, 0);
+    gw_feed_hold(rig.feed, true, 100);
+    gw_feed_hold(rig.feed, false, 60100);
+    gw_feed_tick(rig.feed, 60200);
+    assert_int_equal(feed_rig_count(&rig, "silent"), 0);
+    gw_feed_tick(rig.feed, 65050);
+    assert_int_equal(feed_rig_count(&rig, "silent"), 1);
+    feed_rig_close(&rig);
+}
+
 static void a_device_without_frames_is_told_silent_once_and_answering_once(void **state) {
     (void) state;
     struct feed_rig rig;
@@ -391,6 +530,14 @@ int main(void) {
         cmocka_unit_test(a_message_of_a_scale_needs_no_end_mark),
         cmocka_unit_test(a_scale_is_asked_again_after_its_answer_and_the_period),
         cmocka_unit_test(without_an_answer_the_next_request_waits_for_the_time_out),
+        cmocka_unit_test(an_answer_behind_its_time_has_no_number_and_the_next_one_has),
+        cmocka_unit_test(answers_of_a_minute_ago_that_come_at_once_have_no_numbers),
+        cmocka_unit_test(a_lost_request_costs_one_reading_and_a_silence),
+        cmocka_unit_test(a_scale_that_always_takes_too_long_has_no_numbers),
+        cmocka_unit_test(
+            what_waited_has_no_number_and_the_same_load_has_one_when_it_is_read_in_time),
+        cmocka_unit_test(a_reading_that_says_its_own_time_is_never_late),
+        cmocka_unit_test(who_is_held_back_is_not_silent),
         cmocka_unit_test(a_device_without_frames_is_told_silent_once_and_answering_once),
         cmocka_unit_test(half_an_answer_is_refused_after_the_gap),
         cmocka_unit_test(a_feed_without_a_sink_is_refused),

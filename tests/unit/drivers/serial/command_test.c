@@ -19,7 +19,8 @@ static struct {
     enum gw_err record_answers;
     unsigned recorded, done;
     enum gw_err err;
-    bool is_recorded;
+    enum gw_feed_outcome outcome;
+    char said[128];
     char reason_storage[300];
     struct gw_buf reason;
 } rig;
@@ -89,11 +90,13 @@ static enum gw_err record(void *context) {
     return rig.record_answers;
 }
 
-static void done(void *context, enum gw_err err, bool is_recorded, struct gw_str reason) {
+static void done(void *context, enum gw_feed_outcome outcome, enum gw_err err,
+                 struct gw_str reason) {
     (void) context;
     rig.done++;
     rig.err = err;
-    rig.is_recorded = is_recorded;
+    rig.outcome = outcome;
+    assert_int_equal(gw_str_copy(reason, rig.said, sizeof rig.said), GW_OK);
     assert_int_equal(reason.len > 0, err != GW_OK);
 }
 
@@ -127,13 +130,14 @@ static void a_command_goes_out_once_between_two_polls(void **state) {
     feeds_rig_write(rig.device, "   0.00 kg\r\n");
     expect_told("T\r\n");
     assert_int_equal(rig.recorded, 1);
-    assert_int_equal(rig.done, 1);
-    assert_int_equal(rig.err, GW_OK);
-    assert_true(rig.is_recorded);
     pass(500);
-    expect_told(""); /* the poll waits for the answer */
+    expect_told(""); /* the poll waits for the answer, and so does who asked */
+    assert_int_equal(rig.done, 0);
     feeds_rig_write(rig.device, "T S     100.00 kg\r\n");
     expect_told("SI\r\n");
+    assert_int_equal(rig.done, 1);
+    assert_int_equal(rig.outcome, GW_FEED_COMMAND_DONE);
+    assert_int_equal(rig.err, GW_OK);
     pass(300);
     feeds_rig_write(rig.device, "S S       0.00 kg\r\n");
     expect_told("SI\r\n");
@@ -143,6 +147,49 @@ static void a_command_goes_out_once_between_two_polls(void **state) {
     assert_int_equal(rig.feeds.intake->pending, 1);
     feeds_rig_expect(&rig.feeds, 0, "command_done");
     assert_int_equal(feeds_rig_figures(&rig.feeds, 0).undecodable, 0);
+}
+
+static void send_tare(void) {
+    add_scale(both, 2);
+    connect_scale();
+    expect_told("SI\r\n");
+    assert_int_equal(command("scale-1", "tare"), GW_OK);
+    feeds_rig_write(rig.device, "S S       0.00 kg\r\n");
+    expect_told("T\r\n");
+    assert_int_equal(rig.done, 0);
+}
+
+static void what_a_scale_refuses_is_told_in_its_words(void **state) {
+    (void) state;
+    send_tare();
+    feeds_rig_write(rig.device, "T I\r\n");
+    expect_told("");
+    assert_int_equal(rig.done, 1);
+    assert_int_equal(rig.outcome, GW_FEED_COMMAND_REFUSED);
+    assert_int_equal(rig.err, GW_ERR_DENIED);
+    assert_string_equal(rig.said, "T I");
+}
+
+static void a_scale_that_does_not_say_was_sent_it(void **state) {
+    (void) state;
+    send_tare();
+    pass(999);
+    expect_told("");
+    assert_int_equal(rig.done, 0);
+    pass(1);
+    expect_told("SI\r\n");
+    assert_int_equal(rig.done, 1);
+    assert_int_equal(rig.outcome, GW_FEED_COMMAND_SENT);
+}
+
+static void a_scale_that_is_lost_before_it_says_was_sent_it(void **state) {
+    (void) state;
+    send_tare();
+    (void) close(rig.device);
+    rig.device = -1;
+    feeds_rig_wait_state(&rig.feeds, 0, "absent");
+    assert_int_equal(rig.done, 1);
+    assert_int_equal(rig.outcome, GW_FEED_COMMAND_SENT);
 }
 
 static void when_no_answer_comes_the_command_goes_out_in_place_of_the_next_poll(void **state) {
@@ -170,7 +217,7 @@ static void without_a_record_nothing_is_sent(void **state) {
     expect_told("");
     assert_int_equal(rig.done, 1);
     assert_int_equal(rig.err, GW_ERR_IO);
-    assert_false(rig.is_recorded);
+    assert_int_equal(rig.outcome, GW_FEED_COMMAND_NOT_SENT);
     pass(200);
     expect_told("SI\r\n");
 }
@@ -255,8 +302,10 @@ static void a_command_waits_over_the_change_of_another_feed(void **state) {
     assert_int_equal(rig.done, 0);
     feeds_rig_write(rig.device, "S S       0.00 kg\r\n");
     expect_told("T\r\n");
+    feeds_rig_write(rig.device, "T S       0.00 kg\r\n");
+    expect_told("");
     assert_int_equal(rig.done, 1);
-    assert_int_equal(rig.err, GW_OK);
+    assert_int_equal(rig.outcome, GW_FEED_COMMAND_DONE);
 }
 
 static void a_command_to_a_feed_that_changes_is_not_sent_and_told_of(void **state) {
@@ -276,6 +325,9 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_command_goes_out_once_between_two_polls),
+        TEST(what_a_scale_refuses_is_told_in_its_words),
+        TEST(a_scale_that_does_not_say_was_sent_it),
+        TEST(a_scale_that_is_lost_before_it_says_was_sent_it),
         TEST(when_no_answer_comes_the_command_goes_out_in_place_of_the_next_poll),
         TEST(without_a_record_nothing_is_sent),
         TEST(what_is_not_allowed_or_not_there_is_turned_away_with_what_is),

@@ -355,7 +355,7 @@ static void issues_of_a_feed_go_with_it_and_not_those_of_its_successor(void **st
     assert_true(feeds_rig_has_issue(&rig, GW_ISSUE_FEED_PROFILE, "b"));
 }
 
-static void a_feed_that_cannot_be_made_is_missing_and_the_others_run(void **state) {
+static void a_feed_that_cannot_be_opened_so_is_faulty_and_the_others_run(void **state) {
     (void) state;
     uint16_t port = feeds_rig_free_port();
     add_door("a", port);
@@ -366,11 +366,29 @@ static void a_feed_that_cannot_be_made_is_missing_and_the_others_run(void **stat
     add_door("wrong", port)->address = "not an address";
     add_door("b", feeds_rig_free_port());
     swap(0, 1);
-    assert_int_equal(feeds_rig_change(&rig), GW_ERR_INVALID);
-    feeds_rig_turn(&rig);
-    assert_string_equal(feeds_rig_figures(&rig, 0).device.ptr, "a");
-    assert_string_equal(feeds_rig_figures(&rig, 0).state, "open");
-    assert_string_equal(feeds_rig_figures(&rig, 1).device.ptr, "b");
+    struct gw_config_feed *slow = feeds_rig_add(&rig, "slow", GW_FEED_SERIAL);
+    slow->path = "/nowhere";
+    slow->baud = 14400;
+    change();
+    assert_string_equal(feeds_rig_figures(&rig, 0).device.ptr, "wrong");
+    assert_string_equal(feeds_rig_figures(&rig, 0).state, "faulty");
+    assert_non_null(strstr(feeds_rig_figures(&rig, 0).detail.ptr, "not an address"));
+    assert_string_equal(feeds_rig_figures(&rig, 1).state, "open");
+    assert_string_equal(feeds_rig_figures(&rig, 2).state, "absent");
+    assert_string_equal(feeds_rig_figures(&rig, 3).state, "faulty");
+    assert_non_null(strstr(feeds_rig_figures(&rig, 3).detail.ptr, "14400 baud"));
+    assert_true(feeds_rig_has_issue(&rig, GW_ISSUE_FEED_PROFILE, "wrong"));
+    assert_true(feeds_rig_has_issue(&rig, GW_ISSUE_FEED_PROFILE, "slow"));
+    assert_false(feeds_rig_has_issue(&rig, GW_ISSUE_FEED_PROFILE, "a"));
+    char reason_storage[200];
+    struct gw_buf reason;
+    gw_buf_init(&reason, reason_storage, sizeof reason_storage);
+    const char *names[] = {"tare"};
+    rig.configs[0].commands = names;
+    rig.configs[0].command_count = 1;
+    change(); /* it is opened anew, and asked for something while it is faulty */
+    const struct gw_feed_command tare = {.device = GW_STR("wrong"), .name = GW_STR("tare")};
+    assert_int_equal(gw_feeds_command(rig.feeds, &tare, &reason), GW_ERR_NOCONN);
     (void) close(device);
 }
 
@@ -389,7 +407,7 @@ int main(void) {
         TEST(what_the_queue_refuses_of_a_feed_that_goes_is_told_at_once),
         TEST(the_end_comes_before_the_commit_of_a_feed_that_went),
         TEST(issues_of_a_feed_go_with_it_and_not_those_of_its_successor),
-        TEST(a_feed_that_cannot_be_made_is_missing_and_the_others_run),
+        TEST(a_feed_that_cannot_be_opened_so_is_faulty_and_the_others_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

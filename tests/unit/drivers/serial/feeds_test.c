@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "drivers/serial/socket.h"
+#include "drivers/serial/transport.h"
 #include "firmware/base/cleanup.h"
 #include "tests/unit/drivers/serial/feeds_rig.h"
 
@@ -122,7 +123,7 @@ static void a_device_connects_to_us_and_strangers_are_turned_away(void **state) 
     (void) close(device_3);
 }
 
-static void a_device_that_connects_anew_takes_the_place_of_its_old_connection(void **state) {
+static void a_device_that_connects_anew_is_heard_beside_its_old_connection(void **state) {
     (void) state;
     uint16_t port = feeds_rig_free_port();
     feeds_rig_add(&rig, "scanner-2", GW_FEED_TCP_SERVER)->port = port;
@@ -132,12 +133,16 @@ static void a_device_that_connects_anew_takes_the_place_of_its_old_connection(vo
     feeds_rig_wait_state(&rig, 0, "open");
     feeds_rig_write(old, "A\r");
     feeds_rig_wait_units(&rig, 1);
+    feeds_rig_write(old, "B\r"); /* not read yet when the new one comes */
     int fresh = feeds_rig_connect(port, 1);
+    feeds_rig_write(fresh, "C\r");
     feeds_rig_turn(&rig);
-    feeds_rig_write(fresh, "B\r");
+    gw_fake_clock_advance(&rig.fake_clock, 1000);
     feeds_rig_wait_units(&rig, 2);
-    char byte;
-    assert_int_equal(recv(old, &byte, 1, 0), 0);
+    gw_fake_clock_advance(&rig.fake_clock, 1000);
+    feeds_rig_wait_units(&rig, 3);
+    feeds_rig_expect(&rig, 1, "\"B\"");
+    feeds_rig_expect(&rig, 2, "\"C\"");
     (void) close(old);
     (void) close(fresh);
 }
@@ -176,6 +181,7 @@ static void a_flood_of_connections_is_bounded(void **state) {
     size_t count = 0, answered = 0;
     for (; count < 52; count++) {
         fds[count] = feeds_rig_connect(port, 1);
+        assert_int_equal(shutdown(fds[count], SHUT_WR), 0);
         feeds_rig_turn(&rig);
     }
     for (int i = 0; i < 20; i++) {
@@ -185,14 +191,14 @@ static void a_flood_of_connections_is_bounded(void **state) {
         char byte;
         answered += recv(fds[i], &byte, 1, MSG_DONTWAIT) == 0;
     }
-    assert_int_equal(answered, 49); /* of 50 a second the last one stands */
+    assert_int_equal(answered, 50); /* a second; the others stand in the kernel */
     gw_fake_clock_advance(&rig.fake_clock, 1000);
     for (int i = 0; i < 5; i++) {
         feeds_rig_turn(&rig);
     }
-    feeds_rig_write(fds[count - 1], "X\r");
-    feeds_rig_wait_units(&rig, 1);
     for (size_t i = 0; i < count; i++) {
+        char byte;
+        assert_int_equal(recv(fds[i], &byte, 1, MSG_DONTWAIT), 0);
         (void) close(fds[i]);
     }
 }
@@ -297,6 +303,75 @@ static void a_connection_is_watched_for_a_device_that_vanishes(void **state) {
     (void) close(first);
     (void) close(second);
     (void) close(listener);
+}
+
+/* ---- what a device sends twice ---- */
+
+static void open_reader(int *ret_device) {
+    feeds_rig_profile(&rig, "reader",
+                      "{\"name\":\"reader\",\"title\":\"t\",\"kind\":\"scanner\","
+                      "\"decode\":\"json\",\"sources\":[\"none\"],"
+                      "\"json\":{\"code\":\"/c\",\"event_id\":\"/id\",\"time\":\"/t\"}}");
+    uint16_t port = feeds_rig_free_port();
+    struct gw_config_feed *config = feeds_rig_add(&rig, "reader-1", GW_FEED_TCP_SERVER);
+    config->port = port;
+    config->profile = "reader";
+    feeds_rig_open(&rig);
+    feeds_rig_turn(&rig);
+    *ret_device = feeds_rig_connect(port, 1);
+    feeds_rig_wait_state(&rig, 0, "open");
+}
+
+static void say(int device, const char *text) {
+    feeds_rig_write(device, text);
+    for (int i = 0; i < 4; i++) {
+        feeds_rig_turn(&rig);
+    }
+}
+
+static void what_a_device_sends_again_with_its_event_id_is_stored_once(void **state) {
+    (void) state;
+    int device;
+    open_reader(&device);
+    say(device, "{\"id\":\"E-1\",\"c\":\"A\"}\n{\"id\":\"E-1\",\"c\":\"A\"}\n");
+    say(device, "{\"id\":\"E-2\",\"c\":\"A\"}\n{\"c\":\"B\"}\n{\"c\":\"B\"}\n");
+    assert_int_equal(rig.intake->pending, 4);
+    assert_int_equal(feeds_rig_figures(&rig, 0).duplicates, 1);
+    /* Not what it means, if something else is in it. */
+    say(device, "{\"id\":\"E-1\",\"c\":\"C\"}\n");
+    say(device, "{\"id\":\"E-1\",\"c\":\"A\",\"t\":\"2026-11-23T07:14:00Z\"}\n");
+    assert_int_equal(rig.intake->pending, 6);
+    assert_int_equal(rig.intake->units[3].flags, 0);
+    assert_int_equal(rig.intake->units[4].flags, GW_EVENT_POSSIBLE_DUPLICATE);
+    assert_int_equal(rig.intake->units[5].flags, GW_EVENT_POSSIBLE_DUPLICATE);
+    /* Also after a commit that failed: what is known is kept until it is stored. */
+    gw_fake_intake_commit(rig.intake, GW_ERR_IO);
+    say(device, "{\"id\":\"E-1\",\"c\":\"A\"}\n");
+    gw_fake_clock_advance(&rig.fake_clock, 200);
+    feeds_rig_turn(&rig);
+    gw_fake_intake_commit(rig.intake, GW_OK);
+    assert_int_equal(rig.intake->committed, 6);
+    assert_int_equal(feeds_rig_figures(&rig, 0).duplicates, 2);
+    assert_int_equal(feeds_rig_figures(&rig, 0).refused, 0);
+    (void) close(device);
+}
+
+static void event_ids_are_known_for_a_while_only(void **state) {
+    (void) state;
+    int device;
+    open_reader(&device);
+    char text[64];
+    for (unsigned i = 0; i < 130; i++) {
+        (void) snprintf(text, sizeof text, "{\"id\":%u,\"c\":\"A\"}\n", i % 65);
+        say(device, text);
+    }
+    assert_int_equal(feeds_rig_figures(&rig, 0).duplicates, 0); /* 64 are */
+    for (unsigned i = 0; i < 64; i++) {
+        (void) snprintf(text, sizeof text, "{\"id\":%u,\"c\":\"A\"}\n", i + 1);
+        say(device, text);
+    }
+    assert_int_equal(feeds_rig_figures(&rig, 0).duplicates, 64);
+    (void) close(device);
 }
 
 /* ---- while the queue refuses ---- */
@@ -408,6 +483,49 @@ static void what_is_not_stored_at_the_end_is_told(void **state) {
 
 /* ---- devices that misbehave ---- */
 
+/* No clock is asked: in each turn of the loop who babbles is read once, and not more than
+ * a turn's worth; what its neighbour said is taken in the turn in which it is there. */
+static void
+a_babbling_device_has_one_read_of_each_turn_and_its_neighbour_the_next(void **state) {
+    (void) state;
+    char pts[64];
+    int master = feeds_rig_open_pty(pts);
+    uint16_t ports[] = {feeds_rig_free_port(), 0};
+    feeds_rig_add(&rig, "babbler", GW_FEED_TCP_SERVER)->port = ports[0];
+    feeds_rig_add(&rig, "line", GW_FEED_SERIAL)->path = pts;
+    ports[1] = feeds_rig_free_port();
+    feeds_rig_add(&rig, "neighbour", GW_FEED_TCP_SERVER)->port = ports[1];
+    feeds_rig_open(&rig);
+    feeds_rig_turn(&rig);
+    int babbler = feeds_rig_connect(ports[0], 1), neighbour = feeds_rig_connect(ports[1], 1);
+    for (size_t i = 0; i < 3; i++) {
+        feeds_rig_wait_state(&rig, i, "open");
+    }
+    char noise[4000];
+    memset(noise, 'x', sizeof noise);
+    uint64_t read_before[2] = {0}, turns_with_noise = 0;
+    for (unsigned turn = 0; turn < 100; turn++) {
+        (void) !send(babbler, noise, sizeof noise, MSG_DONTWAIT);
+        if (turn % 20 == 0) {
+            assert_true(write(master, noise, sizeof noise) > 0);
+        }
+        feeds_rig_write(neighbour, "CODE\r");
+        feeds_rig_turn(&rig);
+        for (size_t i = 0; i < 2; i++) {
+            uint64_t bytes = feeds_rig_figures(&rig, i).bytes;
+            assert_true(bytes - read_before[i] <= GW_TRANSPORT_TURN_BYTES);
+            turns_with_noise += i == 0 && bytes > read_before[i];
+            read_before[i] = bytes;
+        }
+        assert_int_equal(feeds_rig_figures(&rig, 2).observations, turn + 1);
+    }
+    assert_true(turns_with_noise >= 99); /* it had something to say all the time */
+    assert_true(read_before[1] > 0);
+    (void) close(master);
+    (void) close(babbler);
+    (void) close(neighbour);
+}
+
 static void frames_nobody_understands_go_to_the_quarantine_and_become_an_issue(void **state) {
     (void) state;
     uint16_t port = feeds_rig_free_port();
@@ -492,17 +610,20 @@ int main(void) {
         TEST(a_scanner_we_connect_to_is_heard),
         TEST(a_lost_connection_is_an_issue_until_it_is_back),
         TEST(a_device_connects_to_us_and_strangers_are_turned_away),
-        TEST(a_device_that_connects_anew_takes_the_place_of_its_old_connection),
+        TEST(a_device_that_connects_anew_is_heard_beside_its_old_connection),
         TEST(a_door_without_descriptors_pauses_for_a_second),
         TEST(a_flood_of_connections_is_bounded),
         TEST(a_serial_line_is_opened_read_and_opened_again_when_it_is_back),
         TEST(two_feeds_cannot_have_one_line),
         TEST(a_profile_that_cannot_be_used_costs_the_others_nothing),
         TEST(a_connection_is_watched_for_a_device_that_vanishes),
+        TEST(what_a_device_sends_again_with_its_event_id_is_stored_once),
+        TEST(event_ids_are_known_for_a_while_only),
         TEST(what_the_queue_refuses_waits_and_tcp_is_held_back),
         TEST(what_cannot_be_held_back_is_refused_with_a_count),
         TEST(what_a_failed_commit_held_is_submitted_again_in_order),
         TEST(what_is_not_stored_at_the_end_is_told),
+        TEST(a_babbling_device_has_one_read_of_each_turn_and_its_neighbour_the_next),
         TEST(frames_nobody_understands_go_to_the_quarantine_and_become_an_issue),
         TEST(a_device_that_sends_too_much_is_slowed_down_or_refused),
     };
