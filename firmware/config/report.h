@@ -37,7 +37,7 @@ void gw_config_report_text(struct gw_config_report *report, const char *format, 
 
 /* Whether something was said already of `member` of where we are, or of what is in it;
  * "" = of where we are itself. What was refused is empty because of that, and no rule may
- * take it for missing. */
+ * take it for missing. True, too, once there are a thousand findings. */
 bool gw_config_is_reported(const struct gw_config_report *report, const char *member);
 
 #endif
