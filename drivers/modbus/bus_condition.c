@@ -113,7 +113,9 @@ static void settle_unit(struct gw_modbus_bus *bus, size_t index) {
     if (before.is_down != unit->condition.is_down || is_news) {
         settle_down(bus, subject, &unit->condition);
     }
-    if (before.fault != unit->condition.fault) {
+    bool is_elsewhere = before.fault_area != unit->condition.fault_area
+                        || before.fault_address != unit->condition.fault_address;
+    if (before.fault != unit->condition.fault || (before.fault != 0 && is_elsewhere)) {
         settle_fault(bus, subject, &unit->condition);
     }
 }
