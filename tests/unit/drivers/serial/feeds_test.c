@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Feeds end to end: real sockets and pseudo-terminals, a clock that stands still. */
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -490,6 +491,7 @@ a_babbling_device_has_one_read_of_each_turn_and_its_neighbour_the_next(void **st
     (void) state;
     char pts[64];
     int master = feeds_rig_open_pty(pts);
+    assert_int_equal(fcntl(master, F_SETFL, O_NONBLOCK), 0);
     uint16_t ports[] = {feeds_rig_free_port(), 0};
     feeds_rig_add(&rig, "babbler", GW_FEED_TCP_SERVER)->port = ports[0];
     feeds_rig_add(&rig, "line", GW_FEED_SERIAL)->path = pts;
@@ -507,7 +509,7 @@ a_babbling_device_has_one_read_of_each_turn_and_its_neighbour_the_next(void **st
     for (unsigned turn = 0; turn < 100; turn++) {
         (void) !send(babbler, noise, sizeof noise, MSG_DONTWAIT);
         if (turn % 20 == 0) {
-            assert_true(write(master, noise, sizeof noise) > 0);
+            (void) !write(master, noise, sizeof noise); /* as much as it takes at the moment */
         }
         feeds_rig_write(neighbour, "CODE\r");
         feeds_rig_turn(&rig);

@@ -355,10 +355,10 @@ static void subject_keys_and_correlation_are_guarded(void **state) {
                                          .data = GW_STR("{\"raw\":\"4006381333931\"}")};
     assert_string_equal(gw_guard_rig_event(&rig, &plain),
                         "https://id.gs1.org/01/1|004|47118151|{\"raw\":\"4006381333931\"}\n");
+    static const char damaged[] = "EMP47\xef\xbf\xbd"
+                                  "11815";
     static const char *const names[] = {"EMP4711815", "x/EMP4711815", "\\u0045MP4711815",
-                                        "EMP47\xef\xbf\xbd"
-                                        "11815",
-                                        "EMP47"};
+                                        damaged, "EMP47"};
     for (size_t i = 0; i < GW_ARRAY_LEN(names); i++) {
         struct gw_event_draft drafts[3] = {plain, plain, plain};
         drafts[0].subject = gw_str_from_cstr(names[i]);
