@@ -127,14 +127,16 @@ class CutGateway:
             self.rig.configure(**self._fixed)
             os.sync()
 
-    def cut(self, seed, armed_within=None, between=(0.0, 0.3)):
+    def cut(self, seed, armed_within=None, between=(0.0, 0.3), outlives_disk=0.0):
         """Power off at an instant drawn from `seed`: every fourth one at a random time, the
         others inside one of the next `armed_within` requests to the disk, because a clock
-        seldom hits what lasts a millisecond. The disk's report."""
+        seldom hits what lasts a millisecond; then up to `outlives_disk` seconds go by until
+        the daemons have no power either. The disk's report."""
         chance = random.Random(seed)
         if armed_within and seed % 4:
             self.disk.arm(chance.randint(1, armed_within))
             self.disk.wait_for_cut(2.5)
+            time.sleep(chance.uniform(0.0, outlives_disk))
         else:
             time.sleep(chance.uniform(*between))
         return self.power_off()
